@@ -1,0 +1,63 @@
+use std::fmt;
+
+/// 32 bytes of BLAKE3 in `derive_key` mode.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Digest([u8; 32]);
+
+/// What a digest is for; two purposes never give the same digest.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Purpose {
+    /// All deliveries of a replay.
+    Deliveries,
+    /// Keys and choices of a simulated world.
+    SimulationSeed,
+    /// A ticket.
+    Ticket,
+    /// The description of a trust domain.
+    TrustDomain,
+}
+
+impl Digest {
+    /// The digest of `parts`, one after the other.
+    pub fn of(purpose: Purpose, parts: &[&[u8]]) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key(purpose.context());
+        for part in parts {
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
+    }
+
+    /// The digest's bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The first 8 bytes.
+    pub fn prefix(&self) -> [u8; 8] {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        [a, b, c, d, e, f, g, h]
+    }
+}
+
+impl Purpose {
+    fn context(self) -> &'static str {
+        match self {
+            Self::Deliveries => "wayside 2026-11-22 delivery digest v1",
+            Self::SimulationSeed => "wayside 2026-11-22 simulation seed v1",
+            Self::Ticket => "wayside 2026-11-22 ticket digest v1",
+            Self::TrustDomain => "wayside 2026-11-22 trust domain digest v1",
+        }
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,8 @@
+//! Middleware by which automated vehicles share data with each other and with the road.
+
+pub mod crypto;
+pub mod geo;
+pub mod id;
+pub mod message;
+pub mod time;
+pub mod units;
