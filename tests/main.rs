@@ -1,1 +1,8 @@
-//! x
+//! Everything that is tested from outside the library, in one binary.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test may stop it, as the test itself may"
+)]
+
+mod architecture;
