@@ -3,6 +3,7 @@
 pub mod crypto;
 pub mod geo;
 pub mod id;
+pub mod link;
 pub mod message;
 pub mod time;
 pub mod units;

@@ -1,0 +1,81 @@
+use std::{num::NonZeroU32, time::Duration};
+
+use serde::Deserialize;
+
+/// How one peer is spoken to, and how much it may say.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Telemetry leaves at multiples of this time, so that one wake-up and one datagram carry
+    /// several messages; 0 sends at once. Capped at 50 ms. Hazards never wait.
+    #[serde(with = "humantime_serde")]
+    pub tick: Duration,
+    /// Most bytes in a datagram; a path that carries QUIC carries 1 100. Capped at 1 100.
+    pub datagram_len_max: u16,
+    /// Signers whose telemetry may wait; at the bound the oldest message is dropped.
+    pub telemetry_queue_max: usize,
+    /// Hazards that may wait; at the bound the oldest is dropped.
+    pub hazard_queue_max: usize,
+    /// Control frames that may wait; at the bound the newest is dropped.
+    pub control_queue_max: usize,
+    /// Messages and frames kept that arrive before the peer's hello; at the bound the oldest is dropped.
+    pub early_queue_max: usize,
+    /// How long a peer may take to say hello.
+    #[serde(with = "humantime_serde")]
+    pub hello_timeout: Duration,
+    /// Messages in datagrams that the peer may send; more are dropped unread.
+    pub telemetry_rate: Rate,
+    /// Hazards that the peer may send; more are dropped unread.
+    pub hazard_rate: Rate,
+    /// Control frames that the peer may send; more are dropped unread.
+    pub control_rate: Rate,
+}
+
+/// How often something may happen.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// For ever.
+    pub per_s: NonZeroU32,
+    /// At once, after a pause.
+    pub burst: NonZeroU32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            tick: Duration::ZERO,
+            datagram_len_max: DATAGRAM_LEN_MAX,
+            telemetry_queue_max: 256,
+            hazard_queue_max: 256,
+            control_queue_max: 64,
+            early_queue_max: 16,
+            hello_timeout: Duration::from_secs(2),
+            telemetry_rate: rate(2_000, 1_000),
+            hazard_rate: rate(50, 256),
+            control_rate: rate(20, 64),
+        }
+    }
+}
+
+impl Config {
+    /// The tick within its cap.
+    pub(super) fn tick(&self) -> Duration {
+        self.tick.min(TICK_MAX)
+    }
+
+    /// The datagram bound within its cap.
+    pub(super) fn datagram_len_max(&self) -> usize {
+        usize::from(self.datagram_len_max.min(DATAGRAM_LEN_MAX))
+    }
+}
+
+const fn rate(per_s: u32, burst: u32) -> Rate {
+    Rate {
+        per_s: NonZeroU32::new(per_s).expect("every default rate is positive"),
+        burst: NonZeroU32::new(burst).expect("every default burst is positive"),
+    }
+}
+
+const TICK_MAX: Duration = Duration::from_millis(50);
+const DATAGRAM_LEN_MAX: u16 = 1_100;

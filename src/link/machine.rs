@@ -1,0 +1,369 @@
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::{
+    Config, ControlFrame, DropReason, HelloFrame, LinkCounters, PROTOCOL_VERSION, TICKET_LEN,
+    budget::Budget,
+    control::FRAME_LEN_MAX,
+    outbound::{TelemetryQueue, split_message},
+};
+use crate::{
+    id::StationId,
+    time::{Instant, Now},
+};
+
+/// What a peer and we say to each other, by how it must be carried.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Class {
+    /// Datagrams: the latest counts, loss is of no matter.
+    Telemetry,
+    /// One reliable stream each, before everything else.
+    Hazard,
+    /// Frames about the connection itself.
+    Control,
+}
+
+/// What the driver must put on the wire.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Transmit {
+    /// One datagram of at most [`Config::datagram_len_max`].
+    Datagram(Bytes),
+    /// The whole of one unidirectional stream of the highest priority.
+    HazardStream(Bytes),
+    /// The whole of one bidirectional stream, whose other direction stays empty.
+    Control(Bytes),
+}
+
+/// What a peer brought.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum LinkEvent {
+    /// The peer's hello, before anything else of it.
+    Hello(HelloFrame),
+    /// One envelope, not yet looked at.
+    Message(Bytes),
+    /// A ticket, not yet looked at.
+    Ticket(Box<[u8; TICKET_LEN]>),
+    /// The peer does not know this station's ticket.
+    TicketRequest(StationId),
+    /// The peer wants a new connection, since its ticket changed.
+    Rotate,
+    /// The peer did not say hello within [`Config::hello_timeout`]: disconnect it.
+    HelloMissing,
+}
+
+/// Why something from a peer was not taken.
+///
+/// Each is counted. [`Self::is_violation`] tells those that no honest peer of this version sends.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum LinkError {
+    /// The peer sends more than it may; shed before decoding.
+    #[error("rate limit exceeded")]
+    RateLimited,
+    /// More bytes than its way allows.
+    #[error("{0} bytes are too many")]
+    Oversize(usize),
+    /// A length or a field is wrong.
+    #[error("malformed frame")]
+    Malformed,
+    /// A newer peer may send it; we go on without.
+    #[error("unknown control frame {0}")]
+    UnknownFrame(u8),
+    /// A connection has one hello.
+    #[error("second hello on one connection")]
+    SecondHello,
+    /// Both sides agreed on another protocol in the handshake.
+    #[error("protocol version {0} is not spoken here")]
+    Version(u16),
+}
+
+impl Class {
+    /// All classes.
+    pub const ALL: [Self; 3] = [Self::Telemetry, Self::Hazard, Self::Control];
+
+    /// Its name in metrics and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Telemetry => "telemetry",
+            Self::Hazard => "hazard",
+            Self::Control => "control",
+        }
+    }
+}
+
+impl LinkError {
+    /// Whether to disconnect the peer.
+    pub fn is_violation(self) -> bool {
+        match self {
+            Self::RateLimited | Self::UnknownFrame(_) => false,
+            Self::Oversize(_) | Self::Malformed | Self::SecondHello | Self::Version(_) => true,
+        }
+    }
+
+    fn drop_reason(self) -> DropReason {
+        match self {
+            Self::RateLimited => DropReason::RateLimited,
+            Self::Oversize(_) => DropReason::Oversize,
+            Self::Malformed | Self::UnknownFrame(_) | Self::SecondHello | Self::Version(_) => {
+                DropReason::Malformed
+            }
+        }
+    }
+}
+
+/// One peer, from the handshake to the close.
+///
+/// Queue a hello first. After each `queue_*` and `handle_*`, drain `poll_transmit` and `poll_event`
+/// until they return `None`, then call `handle_timeout` once `poll_timeout` has passed.
+#[derive(Debug)]
+pub struct Link {
+    config: Config,
+    counters: LinkCounters,
+    telemetry: TelemetryQueue,
+    hazards: VecDeque<(Bytes, Instant)>,
+    controls: VecDeque<Bytes>,
+    inbound: Inbound,
+}
+
+#[derive(Debug)]
+struct Inbound {
+    telemetry_budget: Budget,
+    hazard_budget: Budget,
+    control_budget: Budget,
+    hello: HelloState,
+    early: VecDeque<(Class, LinkEvent)>,
+    events: VecDeque<LinkEvent>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum HelloState {
+    Awaited { until: Instant },
+    Received,
+    Missed,
+}
+
+impl Link {
+    /// A peer whose handshake has just ended.
+    pub fn new(config: Config, now: Now) -> Self {
+        let now = now.instant;
+        Self {
+            inbound: Inbound {
+                telemetry_budget: Budget::new(config.telemetry_rate, now),
+                hazard_budget: Budget::new(config.hazard_rate, now),
+                control_budget: Budget::new(config.control_rate, now),
+                hello: HelloState::Awaited {
+                    until: now + config.hello_timeout,
+                },
+                early: VecDeque::new(),
+                events: VecDeque::new(),
+            },
+            config,
+            counters: LinkCounters::default(),
+            telemetry: TelemetryQueue::default(),
+            hazards: VecDeque::new(),
+            controls: VecDeque::new(),
+        }
+    }
+
+    /// Queues an envelope that `station` signed, in place of an older one of the same signer.
+    pub fn queue_telemetry(
+        &mut self,
+        station: StationId,
+        envelope: Bytes,
+        expires: Instant,
+        now: Now,
+    ) {
+        self.telemetry.push(
+            (station, envelope, expires),
+            &self.config,
+            &mut self.counters,
+            now.instant,
+        );
+    }
+
+    /// Queues an envelope with a hazard.
+    pub fn queue_hazard(&mut self, envelope: Bytes, expires: Instant) {
+        self.hazards.push_back((envelope, expires));
+        if self.hazards.len() > self.config.hazard_queue_max.max(1) {
+            self.hazards.pop_front();
+            self.counters
+                .count_dropped(Class::Hazard, DropReason::QueueFull);
+        }
+    }
+
+    /// Queues a frame.
+    pub fn queue_control(&mut self, frame: &ControlFrame) {
+        if self.controls.len() >= self.config.control_queue_max.max(1) {
+            self.counters
+                .count_dropped(Class::Control, DropReason::QueueFull);
+        } else {
+            self.controls.push_back(frame.encode());
+        }
+    }
+
+    /// Takes a datagram.
+    pub fn handle_datagram(&mut self, mut datagram: Bytes, now: Now) -> Result<(), LinkError> {
+        let result = self.split_datagram(&mut datagram, now.instant);
+        self.count_error(Class::Telemetry, result)
+    }
+
+    /// Takes the whole of a unidirectional stream.
+    pub fn handle_hazard_stream(&mut self, envelope: Bytes, now: Now) -> Result<(), LinkError> {
+        let result = if !self.inbound.hazard_budget.take(now.instant) {
+            Err(LinkError::RateLimited)
+        } else if envelope.len() > HAZARD_STREAM_LEN_MAX {
+            Err(LinkError::Oversize(envelope.len()))
+        } else if envelope.is_empty() {
+            Err(LinkError::Malformed)
+        } else {
+            self.take(Class::Hazard, LinkEvent::Message(envelope));
+            Ok(())
+        };
+        self.count_error(Class::Hazard, result)
+    }
+
+    /// Takes the whole of a bidirectional stream.
+    pub fn handle_control(&mut self, frame: &[u8], now: Now) -> Result<(), LinkError> {
+        let result = self.take_control(frame, now.instant);
+        self.count_error(Class::Control, result)
+    }
+
+    /// To be called once [`Self::poll_timeout`] has passed.
+    pub fn handle_timeout(&mut self, now: Now) {
+        if let HelloState::Awaited { until } = self.inbound.hello
+            && until <= now.instant
+        {
+            self.inbound.hello = HelloState::Missed;
+            self.inbound.early.clear();
+            self.inbound.events.push_back(LinkEvent::HelloMissing);
+        }
+    }
+
+    /// What to send next: control frames, then hazards, then telemetry whose tick has come.
+    pub fn poll_transmit(&mut self, now: Now) -> Option<Transmit> {
+        if let Some(frame) = self.controls.pop_front() {
+            self.counters.count_sent(Class::Control);
+            return Some(Transmit::Control(frame));
+        }
+        while let Some((envelope, expires)) = self.hazards.pop_front() {
+            if now.instant < expires {
+                self.counters.count_sent(Class::Hazard);
+                return Some(Transmit::HazardStream(envelope));
+            }
+            self.counters
+                .count_dropped(Class::Hazard, DropReason::Expired);
+        }
+        self.telemetry
+            .pop(&self.config, &mut self.counters, now.instant)
+            .map(Transmit::Datagram)
+    }
+
+    /// What the peer brought.
+    pub fn poll_event(&mut self) -> Option<LinkEvent> {
+        self.inbound.events.pop_front()
+    }
+
+    /// When to call [`Self::handle_timeout`] and drain again.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let hello = match self.inbound.hello {
+            HelloState::Awaited { until } => Some(until),
+            HelloState::Received | HelloState::Missed => None,
+        };
+        [hello, self.telemetry.due()].into_iter().flatten().min()
+    }
+
+    /// What passed so far.
+    pub fn counters(&self) -> &LinkCounters {
+        &self.counters
+    }
+
+    fn split_datagram(&mut self, datagram: &mut Bytes, now: Instant) -> Result<(), LinkError> {
+        if !self.inbound.telemetry_budget.take(now) {
+            return Err(LinkError::RateLimited);
+        }
+        if datagram.len() > DATAGRAM_RECEIVED_LEN_MAX {
+            return Err(LinkError::Oversize(datagram.len()));
+        }
+        loop {
+            let message = split_message(datagram).ok_or(LinkError::Malformed)?;
+            self.take(Class::Telemetry, LinkEvent::Message(message));
+            if datagram.is_empty() {
+                return Ok(());
+            }
+            if !self.inbound.telemetry_budget.take(now) {
+                return Err(LinkError::RateLimited);
+            }
+        }
+    }
+
+    /// Hands an event on, or keeps it while the peer's hello may still be on its way: streams and
+    /// datagrams of one packet can arrive in either order.
+    fn take(&mut self, class: Class, event: LinkEvent) {
+        match self.inbound.hello {
+            HelloState::Received => {
+                self.counters.count_received(class);
+                self.inbound.events.push_back(event);
+            }
+            HelloState::Awaited { .. } => {
+                self.inbound.early.push_back((class, event));
+                if self.inbound.early.len() > self.config.early_queue_max.max(1)
+                    && let Some((class, _)) = self.inbound.early.pop_front()
+                {
+                    self.counters.count_dropped(class, DropReason::QueueFull);
+                }
+            }
+            HelloState::Missed => self.counters.count_dropped(class, DropReason::QueueFull),
+        }
+    }
+
+    fn take_control(&mut self, frame: &[u8], now: Instant) -> Result<(), LinkError> {
+        if !self.inbound.control_budget.take(now) {
+            return Err(LinkError::RateLimited);
+        }
+        if frame.len() > FRAME_LEN_MAX {
+            return Err(LinkError::Oversize(frame.len()));
+        }
+        let event = match ControlFrame::decode(frame)? {
+            ControlFrame::Hello(hello) => return self.take_hello(hello),
+            ControlFrame::TicketRequest(station) => LinkEvent::TicketRequest(station),
+            ControlFrame::Ticket(ticket) => LinkEvent::Ticket(ticket),
+            ControlFrame::Rotate => LinkEvent::Rotate,
+        };
+        self.take(Class::Control, event);
+        Ok(())
+    }
+
+    fn take_hello(&mut self, hello: HelloFrame) -> Result<(), LinkError> {
+        if hello.version != PROTOCOL_VERSION {
+            return Err(LinkError::Version(hello.version));
+        }
+        if !matches!(self.inbound.hello, HelloState::Awaited { .. }) {
+            return Err(LinkError::SecondHello);
+        }
+        self.inbound.hello = HelloState::Received;
+        self.counters.count_received(Class::Control);
+        self.inbound.events.push_back(LinkEvent::Hello(hello));
+        while let Some((class, event)) = self.inbound.early.pop_front() {
+            self.take(class, event);
+        }
+        Ok(())
+    }
+
+    fn count_error(
+        &mut self,
+        class: Class,
+        result: Result<(), LinkError>,
+    ) -> Result<(), LinkError> {
+        if let Err(error) = result {
+            self.counters.count_dropped(class, error.drop_reason());
+        }
+        result
+    }
+}
+
+/// More than any envelope of a hazard: 8 KiB of payload and 197 bytes around it.
+const HAZARD_STREAM_LEN_MAX: usize = 8 * 1024 + 256;
+
+/// What fits one packet of a path whose limit is Ethernet's.
+const DATAGRAM_RECEIVED_LEN_MAX: usize = 1_472;

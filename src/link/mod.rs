@@ -1,0 +1,28 @@
+//! One peer: what goes to it by which way, and what it may send us.
+//!
+//! Telemetry is worth nothing a moment later, so a newer message of the same signer replaces a
+//! waiting one, a message that waited too long is dropped, and what is left is packed into few
+//! datagrams: at ten messages a second a wake-up costs more than the bytes. Hazards never wait and
+//! each has a stream of its own, so that one lost packet delays one hazard. Control frames open the
+//! connection ([`HelloFrame`]) and hand over tickets.
+//!
+//! A peer proved who it is, not that it is friendly: everything inbound passes a [`Rate`] before
+//! anything is decoded, every queue has a bound, and every drop a name in [`LinkCounters`].
+//!
+//! Messages are opaque here; whether they are true is for `security` and `plausibility`. Keeping
+//! live hazards for a peer that comes back is for `pipeline`, since a link ends with its connection.
+
+mod budget;
+mod config;
+mod control;
+mod counters;
+mod machine;
+mod outbound;
+
+pub use config::{Config, Rate};
+pub use control::{ControlFrame, HelloFrame, PROTOCOL_VERSION, TICKET_LEN};
+pub use counters::{ClassCounters, DropReason, LinkCounters};
+pub use machine::{Class, Link, LinkError, LinkEvent, Transmit};
+
+#[cfg(test)]
+mod tests;

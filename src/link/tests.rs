@@ -1,0 +1,364 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{
+    Class, Config, ControlFrame, DropReason, HelloFrame, Link, LinkError, LinkEvent,
+    PROTOCOL_VERSION, TICKET_LEN, Transmit,
+};
+use crate::{
+    id::StationId,
+    time::{Instant, Now, Timestamp},
+};
+
+#[test]
+fn defaults_parse_and_unknown_keys_do_not() {
+    let config: Config = serde_json::from_str(r#"{"tick": "10ms"}"#).unwrap();
+    assert_eq!(config.tick, Duration::from_millis(10));
+    assert!(serde_json::from_str::<Config>(r#"{"tik": "10ms"}"#).is_err());
+}
+
+#[test]
+fn frames_survive_the_wire() {
+    for frame in [
+        hello(),
+        ControlFrame::TicketRequest(station(3)),
+        ControlFrame::Ticket(Box::new([7; TICKET_LEN])),
+        ControlFrame::Rotate,
+    ] {
+        assert_eq!(ControlFrame::decode(&frame.encode()), Ok(frame));
+    }
+}
+
+#[test]
+fn frames_of_another_length_are_malformed() {
+    for frame in [hello(), ControlFrame::TicketRequest(station(3))] {
+        let bytes = frame.encode();
+        let mut longer = bytes.to_vec();
+        longer.push(0);
+        assert_eq!(ControlFrame::decode(&longer), Err(LinkError::Malformed));
+        for cut in 0..bytes.len() {
+            assert_eq!(
+                ControlFrame::decode(&bytes[..cut]),
+                Err(LinkError::Malformed)
+            );
+        }
+    }
+    assert_eq!(
+        ControlFrame::decode(&[9, 1, 2]),
+        Err(LinkError::UnknownFrame(9))
+    );
+}
+
+#[test]
+fn the_latest_message_of_a_signer_is_sent() {
+    let mut link = greeted(Config::default());
+    link.queue_telemetry(station(1), message(b"old"), later(1_000), at(0));
+    link.queue_telemetry(station(2), message(b"other"), later(1_000), at(0));
+    link.queue_telemetry(station(1), message(b"new"), later(1_000), at(0));
+    assert_eq!(
+        link.poll_transmit(at(0)),
+        Some(datagram(&[b"new", b"other"]))
+    );
+    assert_eq!(link.poll_transmit(at(0)), None);
+    assert_eq!(dropped(&link, Class::Telemetry, DropReason::Superseded), 1);
+    assert_eq!(link.counters().telemetry.sent, 2);
+}
+
+#[test]
+fn telemetry_waits_for_the_tick_and_hazards_do_not() {
+    let mut link = greeted(ticking(10));
+    link.queue_telemetry(station(1), message(b"one"), later(1_000), at(3));
+    link.queue_telemetry(station(2), message(b"two"), later(1_000), at(8));
+    link.queue_hazard(message(b"danger"), later(1_000));
+    assert_eq!(
+        link.poll_transmit(at(8)),
+        Some(Transmit::HazardStream(message(b"danger")))
+    );
+    assert_eq!(link.poll_transmit(at(8)), None);
+    assert_eq!(link.poll_timeout(), Some(at(10).instant));
+    assert_eq!(
+        link.poll_transmit(at(10)),
+        Some(datagram(&[b"one", b"two"]))
+    );
+    assert_eq!(link.poll_timeout(), None);
+}
+
+#[test]
+fn a_tick_is_at_most_50_ms() {
+    let mut link = greeted(ticking(60_000));
+    link.queue_telemetry(station(1), message(b"one"), later(1_000), at(1));
+    assert_eq!(link.poll_timeout(), Some(at(50).instant));
+}
+
+#[test]
+fn packed_datagrams_stay_within_1100_bytes() {
+    let mut link = greeted(ticking(10));
+    for number in 0..7 {
+        link.queue_telemetry(station(number), big(300), later(1_000), at(1));
+    }
+    let mut messages = 0;
+    while let Some(transmit) = link.poll_transmit(at(10)) {
+        let Transmit::Datagram(bytes) = transmit else {
+            panic!("{transmit:?}");
+        };
+        assert!(bytes.len() <= 1_100);
+        messages += bytes.len() / 302;
+    }
+    assert_eq!(messages, 7);
+}
+
+#[test]
+fn expired_messages_are_dropped() {
+    let mut link = greeted(ticking(10));
+    link.queue_telemetry(station(1), message(b"late"), later(9), at(1));
+    link.queue_hazard(message(b"over"), later(9));
+    assert_eq!(link.poll_transmit(at(10)), None);
+    assert_eq!(dropped(&link, Class::Telemetry, DropReason::Expired), 1);
+    assert_eq!(dropped(&link, Class::Hazard, DropReason::Expired), 1);
+}
+
+#[test]
+fn full_queues_drop_and_count() {
+    let mut link = greeted(Config {
+        telemetry_queue_max: 2,
+        hazard_queue_max: 2,
+        control_queue_max: 2,
+        ..Config::default()
+    });
+    for number in 0..3 {
+        link.queue_telemetry(station(number), message(&[number]), later(1_000), at(0));
+        link.queue_hazard(message(&[number]), later(1_000));
+        link.queue_control(&ControlFrame::TicketRequest(station(number)));
+    }
+    let sent: Vec<_> = std::iter::from_fn(|| link.poll_transmit(at(0))).collect();
+    assert_eq!(
+        sent,
+        [
+            Transmit::Control(ControlFrame::TicketRequest(station(0)).encode()),
+            Transmit::Control(ControlFrame::TicketRequest(station(1)).encode()),
+            Transmit::HazardStream(message(&[1])),
+            Transmit::HazardStream(message(&[2])),
+            datagram(&[&[1], &[2]]),
+        ]
+    );
+    for class in Class::ALL {
+        assert_eq!(dropped(&link, class, DropReason::QueueFull), 1);
+    }
+}
+
+#[test]
+fn oversize_telemetry_is_not_sent() {
+    let mut link = greeted(Config::default());
+    link.queue_telemetry(station(1), big(1_099), later(1_000), at(0));
+    assert_eq!(link.poll_transmit(at(0)), None);
+    assert_eq!(dropped(&link, Class::Telemetry, DropReason::Oversize), 1);
+}
+
+#[test]
+fn what_is_packed_is_unpacked_in_order() {
+    let mut link = greeted(Config::default());
+    let Transmit::Datagram(bytes) = datagram(&[b"one", b"two"]) else {
+        unreachable!()
+    };
+    link.handle_datagram(bytes, at(0)).unwrap();
+    assert_eq!(link.poll_event(), Some(LinkEvent::Message(message(b"one"))));
+    assert_eq!(link.poll_event(), Some(LinkEvent::Message(message(b"two"))));
+    assert_eq!(link.poll_event(), None);
+}
+
+#[test]
+fn datagrams_with_wrong_lengths_are_malformed() {
+    for bytes in [
+        &b""[..],
+        &[0],
+        &[0, 0],
+        &[0, 2, 1],
+        &[255, 255, 1, 2],
+        &[0, 1, 5, 0],
+    ] {
+        let mut link = greeted(Config::default());
+        let result = link.handle_datagram(Bytes::copy_from_slice(bytes), at(0));
+        assert_eq!(result, Err(LinkError::Malformed));
+    }
+}
+
+#[test]
+fn messages_before_the_hello_wait_for_it() {
+    let mut link = Link::new(Config::default(), at(0));
+    link.handle_hazard_stream(message(b"danger"), at(0))
+        .unwrap();
+    assert_eq!(link.poll_event(), None);
+    link.handle_control(&hello().encode(), at(1)).unwrap();
+    assert!(matches!(link.poll_event(), Some(LinkEvent::Hello(_))));
+    assert_eq!(
+        link.poll_event(),
+        Some(LinkEvent::Message(message(b"danger")))
+    );
+}
+
+#[test]
+fn early_messages_are_bounded() {
+    let mut link = Link::new(
+        Config {
+            early_queue_max: 1,
+            ..Config::default()
+        },
+        at(0),
+    );
+    link.handle_hazard_stream(message(b"one"), at(0)).unwrap();
+    link.handle_hazard_stream(message(b"two"), at(0)).unwrap();
+    assert_eq!(dropped(&link, Class::Hazard, DropReason::QueueFull), 1);
+}
+
+#[test]
+fn a_peer_without_a_hello_is_told_of() {
+    let mut link = Link::new(Config::default(), at(0));
+    assert_eq!(link.poll_timeout(), Some(at(2_000).instant));
+    link.handle_timeout(at(1_999));
+    assert_eq!(link.poll_event(), None);
+    link.handle_timeout(at(2_000));
+    assert_eq!(link.poll_event(), Some(LinkEvent::HelloMissing));
+    assert_eq!(link.poll_timeout(), None);
+}
+
+#[test]
+fn one_hello_of_our_version_counts() {
+    let mut link = greeted(Config::default());
+    assert_eq!(
+        link.handle_control(&hello().encode(), at(0)),
+        Err(LinkError::SecondHello)
+    );
+    let mut other = Link::new(Config::default(), at(0));
+    let frame = ControlFrame::Hello(HelloFrame {
+        version: 2,
+        ticket: Box::new([0; TICKET_LEN]),
+    });
+    assert_eq!(
+        other.handle_control(&frame.encode(), at(0)),
+        Err(LinkError::Version(2))
+    );
+}
+
+#[test]
+fn q7_a_datagram_flood_is_shed_before_decoding() {
+    let mut link = greeted(Config::default());
+    let burst = Config::default().telemetry_rate.burst.get();
+    // Nothing in it can be decoded: what is shed is not even found malformed.
+    let junk = Bytes::from_static(&[255; 1_000]);
+    let results: Vec<_> = (0..100_000)
+        .map(|_| link.handle_datagram(junk.clone(), at(0)))
+        .collect();
+    let shed = results
+        .iter()
+        .filter(|result| **result == Err(LinkError::RateLimited))
+        .count();
+    assert_eq!(shed, 100_000 - usize::try_from(burst).unwrap());
+    assert_eq!(
+        dropped(&link, Class::Telemetry, DropReason::RateLimited),
+        u64::try_from(shed).unwrap()
+    );
+    // The flood costs the peer's hazards nothing, and a second later it may speak again.
+    link.handle_hazard_stream(message(b"danger"), at(0))
+        .unwrap();
+    assert_eq!(
+        link.handle_datagram(junk, at(1_000)),
+        Err(LinkError::Malformed)
+    );
+}
+
+#[test]
+fn hazards_and_control_have_rates_of_their_own() {
+    let mut link = greeted(Config::default());
+    let hazards = Config::default().hazard_rate.burst.get();
+    for _ in 0..hazards {
+        link.handle_hazard_stream(message(b"danger"), at(0))
+            .unwrap();
+    }
+    assert_eq!(
+        link.handle_hazard_stream(message(b"danger"), at(0)),
+        Err(LinkError::RateLimited)
+    );
+    let rotate = ControlFrame::Rotate.encode();
+    assert_eq!(link.handle_control(&rotate, at(0)), Ok(()));
+}
+
+#[test]
+fn oversize_streams_are_refused() {
+    let mut link = greeted(Config::default());
+    assert_eq!(
+        link.handle_hazard_stream(big(9_000), at(0)),
+        Err(LinkError::Oversize(9_000))
+    );
+    assert_eq!(
+        link.handle_control(&[1; 200], at(0)),
+        Err(LinkError::Oversize(200))
+    );
+}
+
+#[test]
+fn counters_of_closed_links_add_up() {
+    let mut link = greeted(Config::default());
+    link.queue_telemetry(station(1), big(1_099), later(1_000), at(0));
+    let mut sum = link.counters().clone();
+    sum += link.counters();
+    assert_eq!(sum.telemetry.dropped_for(DropReason::Oversize), 2);
+    assert_eq!(sum.control.received, 2);
+}
+
+fn greeted(config: Config) -> Link {
+    let mut link = Link::new(config, at(0));
+    link.handle_control(&hello().encode(), at(0)).unwrap();
+    assert!(matches!(link.poll_event(), Some(LinkEvent::Hello(_))));
+    link
+}
+
+fn ticking(tick_ms: u64) -> Config {
+    Config {
+        tick: Duration::from_millis(tick_ms),
+        ..Config::default()
+    }
+}
+
+fn hello() -> ControlFrame {
+    ControlFrame::Hello(HelloFrame {
+        version: PROTOCOL_VERSION,
+        ticket: Box::new([5; TICKET_LEN]),
+    })
+}
+
+fn station(number: u8) -> StationId {
+    StationId::from_bytes([number; 8])
+}
+
+fn message(bytes: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(bytes)
+}
+
+fn big(len: usize) -> Bytes {
+    Bytes::from(vec![1; len])
+}
+
+fn datagram(messages: &[&[u8]]) -> Transmit {
+    let mut bytes = Vec::new();
+    for message in messages {
+        bytes.extend_from_slice(&u16::try_from(message.len()).unwrap().to_be_bytes());
+        bytes.extend_from_slice(message);
+    }
+    Transmit::Datagram(bytes.into())
+}
+
+fn dropped(link: &Link, class: Class, reason: DropReason) -> u64 {
+    link.counters().class(class).dropped_for(reason)
+}
+
+fn at(ms: u64) -> Now {
+    Now {
+        instant: later(ms),
+        timestamp: Timestamp::from_unix_ms(1_800_000_000_000 + ms).unwrap(),
+    }
+}
+
+fn later(ms: u64) -> Instant {
+    Instant::from_origin(Duration::from_millis(ms))
+}
