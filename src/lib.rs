@@ -5,5 +5,6 @@ pub mod geo;
 pub mod id;
 pub mod link;
 pub mod message;
+pub mod replay;
 pub mod time;
 pub mod units;

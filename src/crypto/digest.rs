@@ -9,6 +9,8 @@ pub struct Digest([u8; 32]);
 pub enum Purpose {
     /// All deliveries of a replay.
     Deliveries,
+    /// The bytes of an imported recording.
+    Recording,
     /// Keys and choices of a simulated world.
     SimulationSeed,
     /// A ticket.
@@ -43,6 +45,7 @@ impl Purpose {
     fn context(self) -> &'static str {
         match self {
             Self::Deliveries => "wayside 2026-11-22 delivery digest v1",
+            Self::Recording => "wayside 2026-11-22 recording digest v1",
             Self::SimulationSeed => "wayside 2026-11-22 simulation seed v1",
             Self::Ticket => "wayside 2026-11-22 ticket digest v1",
             Self::TrustDomain => "wayside 2026-11-22 trust domain digest v1",
