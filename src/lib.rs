@@ -7,4 +7,5 @@ pub mod link;
 pub mod message;
 pub mod replay;
 pub mod time;
+pub mod track;
 pub mod units;
