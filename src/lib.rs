@@ -6,6 +6,7 @@ pub mod id;
 pub mod link;
 pub mod message;
 pub mod replay;
+pub mod rpc;
 pub mod time;
 pub mod track;
 pub mod units;
