@@ -7,6 +7,7 @@ pub mod link;
 pub mod message;
 pub mod replay;
 pub mod rpc;
+pub mod security;
 pub mod time;
 pub mod track;
 pub mod units;

@@ -11,6 +11,10 @@ pub enum Purpose {
     Deliveries,
     /// The bytes of an imported recording.
     Recording,
+    /// A hazard's one-time update key, from its ticket's private key.
+    HazardUpdateKey,
+    /// The check value of a reservation of sequences.
+    Reservation,
     /// Keys and choices of a simulated world.
     SimulationSeed,
     /// A ticket.
@@ -42,10 +46,12 @@ impl Digest {
 }
 
 impl Purpose {
-    fn context(self) -> &'static str {
+    pub(super) fn context(self) -> &'static str {
         match self {
             Self::Deliveries => "wayside 2026-11-22 delivery digest v1",
             Self::Recording => "wayside 2026-11-22 recording digest v1",
+            Self::HazardUpdateKey => "wayside 2026-11-22 hazard update key v1",
+            Self::Reservation => "wayside 2026-11-22 sequence reservation checksum v1",
             Self::SimulationSeed => "wayside 2026-11-22 simulation seed v1",
             Self::Ticket => "wayside 2026-11-22 ticket digest v1",
             Self::TrustDomain => "wayside 2026-11-22 trust domain digest v1",

@@ -4,6 +4,8 @@ use ed25519_dalek::Signer as _;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::Purpose;
+
 /// A private key, wiped when dropped.
 ///
 /// Its public half is always derived from it and never an argument: signing with a foreign public
@@ -65,6 +67,17 @@ impl SigningKey {
     /// The RFC 8032 private key, to store.
     pub fn to_seed(&self) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(self.0.to_bytes())
+    }
+
+    /// The key that follows from this one and `parts`, for one purpose; whoever sees it learns
+    /// nothing about this one.
+    pub fn derive(&self, purpose: Purpose, parts: &[&[u8]]) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key(purpose.context());
+        hasher.update(self.to_seed().as_ref());
+        for part in parts {
+            hasher.update(part);
+        }
+        Self::from_seed(&Zeroizing::new(hasher.finalize().into()))
     }
 
     /// The public half.

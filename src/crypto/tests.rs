@@ -48,6 +48,8 @@ fn flipped_bits_do_not_verify() {
 fn digests_differ_by_purpose() {
     let purposes = [
         Purpose::Deliveries,
+        Purpose::HazardUpdateKey,
+        Purpose::Reservation,
         Purpose::SimulationSeed,
         Purpose::Ticket,
         Purpose::TrustDomain,

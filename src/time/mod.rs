@@ -53,6 +53,9 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self { unix_ms: 0 };
+
     /// Returns the moment, or `None` from 2^48 on.
     pub fn from_unix_ms(unix_ms: u64) -> Option<Self> {
         (unix_ms <= TIMESTAMP_MAX_UNIX_MS).then_some(Self { unix_ms })

@@ -1,0 +1,48 @@
+use super::ticket::Ticket;
+use crate::{crypto::VerifyingKey, id::StationId, time::Timestamp};
+
+/// A ticket whose issuer, domain and key were checked, with the key ready for use.
+///
+/// Only [`TrustDomain::admit`](super::TrustDomain::admit) makes one. It says nothing about the
+/// time: ask [`Self::is_valid_at`] for the moment that matters, which is the generation of a
+/// message.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AdmittedTicket {
+    pub(super) ticket: Ticket,
+    pub(super) key: VerifyingKey,
+    pub(super) station: StationId,
+    pub(super) valid_from: Timestamp,
+    pub(super) valid_until: Timestamp,
+}
+
+impl AdmittedTicket {
+    /// The ticket.
+    pub fn ticket(&self) -> &Ticket {
+        &self.ticket
+    }
+
+    /// The ticket's key.
+    pub fn key(&self) -> &VerifyingKey {
+        &self.key
+    }
+
+    /// The station that holds it.
+    pub fn station(&self) -> StationId {
+        self.station
+    }
+
+    /// The first moment at which it counts.
+    pub fn valid_from(&self) -> Timestamp {
+        self.valid_from
+    }
+
+    /// The last moment at which it counts.
+    pub fn valid_until(&self) -> Timestamp {
+        self.valid_until
+    }
+
+    /// Whether it counts at `at`.
+    pub fn is_valid_at(&self, at: Timestamp) -> bool {
+        (self.valid_from..=self.valid_until).contains(&at)
+    }
+}

@@ -1,0 +1,114 @@
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    num::NonZeroUsize,
+    sync::Arc,
+};
+
+use super::{admitted::AdmittedTicket, budget::Spent, refusal::Refusal, window::ReplayWindow};
+use crate::{
+    id::StationId,
+    message::MessageType,
+    time::{Instant, Now, Timestamp},
+};
+
+/// The tickets that a station knows, each with what its holder has sent.
+#[derive(Debug)]
+pub(super) struct TicketCache {
+    known: BTreeMap<StationId, KnownTicket>,
+    len_max: NonZeroUsize,
+}
+
+/// One ticket, and what its holder has sent.
+#[derive(Debug)]
+pub(super) struct KnownTicket {
+    pub(super) ticket: Arc<AdmittedTicket>,
+    pub(super) telemetry: Lane,
+    pub(super) hazard: Lane,
+    heard: Instant,
+}
+
+/// What a signer has sent of one kind of message.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    pub(super) window: ReplayWindow,
+    pub(super) spent: Spent,
+}
+
+impl TicketCache {
+    pub(super) fn new(len_max: NonZeroUsize) -> Self {
+        Self {
+            known: BTreeMap::new(),
+            len_max,
+        }
+    }
+
+    pub(super) fn contains(&self, station: StationId) -> bool {
+        self.known.contains_key(&station)
+    }
+
+    pub(super) fn get_mut(&mut self, station: StationId, now: Now) -> Option<&mut KnownTicket> {
+        let known = self.known.get_mut(&station)?;
+        known.heard = now.instant;
+        Some(known)
+    }
+
+    /// Adds a ticket; one that counts is never replaced by another of the same id, since a holder
+    /// can make two tickets of one id with some 2^32 tries.
+    pub(super) fn insert(
+        &mut self,
+        ticket: Arc<AdmittedTicket>,
+        now: Now,
+    ) -> Result<&mut KnownTicket, Refusal> {
+        let station = ticket.station();
+        if self.known.len() >= self.len_max.get() && !self.known.contains_key(&station) {
+            self.make_room(now.timestamp);
+        }
+        match self.known.entry(station) {
+            Entry::Vacant(vacant) => Ok(vacant.insert(KnownTicket::new(ticket, now.instant))),
+            Entry::Occupied(occupied) => {
+                let known = occupied.into_mut();
+                if known.ticket.ticket() != ticket.ticket() {
+                    if now.timestamp <= known.ticket.valid_until() {
+                        return Err(Refusal::TicketCollision(station));
+                    }
+                    *known = KnownTicket::new(ticket, now.instant);
+                }
+                Ok(known)
+            }
+        }
+    }
+
+    /// Drops the tickets that no longer count, or else the one heard least recently.
+    fn make_room(&mut self, at: Timestamp) {
+        self.known
+            .retain(|_, known| at <= known.ticket.valid_until());
+        if self.known.len() >= self.len_max.get() {
+            let oldest = self
+                .known
+                .iter()
+                .min_by_key(|(_, known)| known.heard)
+                .map(|(station, _)| *station);
+            if let Some(oldest) = oldest {
+                self.known.remove(&oldest);
+            }
+        }
+    }
+}
+
+impl KnownTicket {
+    fn new(ticket: Arc<AdmittedTicket>, heard: Instant) -> Self {
+        Self {
+            ticket,
+            telemetry: Lane::default(),
+            hazard: Lane::default(),
+            heard,
+        }
+    }
+
+    pub(super) fn lane_mut(&mut self, kind: MessageType) -> &mut Lane {
+        match kind {
+            MessageType::Telemetry => &mut self.telemetry,
+            MessageType::Hazard => &mut self.hazard,
+        }
+    }
+}

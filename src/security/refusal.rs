@@ -1,0 +1,163 @@
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::ticket::TicketError;
+use crate::{
+    id::{DomainId, StationId},
+    message::DecodeError,
+};
+
+/// Why a ticket or a message was refused: everything that can be wrong with one.
+///
+/// The variants stand in the order of the checks, cheapest first.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum Refusal {
+    /// Too short for its header, or longer or shorter than the header says.
+    #[error("an envelope of {0} bytes does not have the length that it states")]
+    Length(usize),
+    /// Of a version of the envelope that this one does not know.
+    #[error("unknown envelope version {0}")]
+    Version(u8),
+    /// Of a kind that this version does not know.
+    #[error("unknown message type {0}")]
+    Type(u8),
+    /// The payload is longer than its kind may be.
+    #[error("payload of {0} bytes is too long")]
+    PayloadTooLong(usize),
+    /// What should be a ticket is none.
+    #[error("malformed ticket: {0}")]
+    MalformedTicket(#[from] TicketError),
+    /// Older on arrival than its kind may be.
+    #[error("generated {0:?} ago")]
+    Stale(Duration),
+    /// Generated later than this station's clock says it is.
+    #[error("generated {0:?} in the future")]
+    Future(Duration),
+    /// Its sequence is so far behind its signer's newest that nobody remembers whether it was used.
+    #[error("sequence {0} is behind the replay window")]
+    BehindWindow(u32),
+    /// The same bytes came before.
+    #[error("repeats sequence {0}")]
+    Duplicate(u32),
+    /// Signed by a ticket that this station has not seen. Ask for it.
+    #[error("unknown ticket of station {0}")]
+    UnknownTicket(StationId),
+    /// Another ticket with the same id counts at present.
+    #[error("two tickets have the id {0}")]
+    TicketCollision(StationId),
+    /// The ticket belongs to another trust domain.
+    #[error("ticket of foreign domain {}", .0.0)]
+    ForeignDomain(DomainId),
+    /// The trust domain has no issuer key of this id.
+    #[error("unknown issuer key {0}")]
+    UnknownIssuer(u16),
+    /// The issuer key did not count in the ticket's slot.
+    #[error("issuer key {0} does not cover the ticket's slot")]
+    IssuerOutOfDate(u16),
+    /// The ticket's key is not canonical or has a small-order component.
+    #[error("ticket has a weak key")]
+    WeakKey,
+    /// The issuer did not sign this ticket.
+    #[error("ticket's signature does not match")]
+    BadTicketSignature,
+    /// The ticket did not count yet, or no longer, when the message was generated.
+    #[error("ticket does not count at the time of the message")]
+    TicketNotValid,
+    /// The ticket does not permit this kind of message.
+    #[error("ticket does not permit this kind of message")]
+    NotPermitted,
+    /// More to verify than this signer, or unknown signers together, are allowed.
+    #[error("verification budget is exhausted")]
+    OverBudget,
+    /// The bytes were changed, or another key signed them.
+    #[error("signature does not match the message")]
+    BadSignature,
+    /// The signer signed two different messages with one sequence.
+    #[error("two messages with sequence {0}")]
+    Equivocation(u32),
+    /// The payload is no statement of its kind.
+    #[error("malformed payload: {0}")]
+    MalformedPayload(#[from] DecodeError),
+    /// The event was detected after it was reported.
+    #[error("event detected after its report")]
+    DetectedLater,
+    /// The hazard no longer holds.
+    #[error("hazard expired {0:?} ago")]
+    HazardExpired(Duration),
+    /// The first report of an event bears another station's name.
+    #[error("first report of an event of station {0}")]
+    ForeignHazard(StationId),
+    /// An update bears no signature by the event's one-time key.
+    #[error("update is not signed by the event's key")]
+    UpdateUnsigned,
+    /// The update's signature does not match the event's one-time key.
+    #[error("update's signature does not match")]
+    BadUpdateSignature,
+}
+
+impl Refusal {
+    /// Its name in metrics and reports.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Length(_) => "length",
+            Self::Version(_) => "version",
+            Self::Type(_) => "type",
+            Self::PayloadTooLong(_) => "payload_too_long",
+            Self::MalformedTicket(_) => "malformed_ticket",
+            Self::Stale(_) => "stale",
+            Self::Future(_) => "future",
+            Self::BehindWindow(_) => "behind_window",
+            Self::Duplicate(_) => "duplicate",
+            Self::UnknownTicket(_) => "unknown_ticket",
+            Self::TicketCollision(_) => "ticket_collision",
+            Self::ForeignDomain(_) => "foreign_domain",
+            Self::UnknownIssuer(_) => "unknown_issuer",
+            Self::IssuerOutOfDate(_) => "issuer_out_of_date",
+            Self::WeakKey => "weak_key",
+            Self::BadTicketSignature => "bad_ticket_signature",
+            Self::TicketNotValid => "ticket_not_valid",
+            Self::NotPermitted => "not_permitted",
+            Self::OverBudget => "over_budget",
+            Self::BadSignature => "bad_signature",
+            Self::Equivocation(_) => "equivocation",
+            Self::MalformedPayload(_) => "malformed_payload",
+            Self::DetectedLater => "detected_later",
+            Self::HazardExpired(_) => "hazard_expired",
+            Self::ForeignHazard(_) => "foreign_hazard",
+            Self::UpdateUnsigned => "update_unsigned",
+            Self::BadUpdateSignature => "bad_update_signature",
+        }
+    }
+
+    /// All names that [`Self::reason`] gives, in the order of the checks.
+    pub const ALL: &[&str] = &[
+        "length",
+        "version",
+        "type",
+        "payload_too_long",
+        "malformed_ticket",
+        "stale",
+        "future",
+        "behind_window",
+        "duplicate",
+        "unknown_ticket",
+        "ticket_collision",
+        "foreign_domain",
+        "unknown_issuer",
+        "issuer_out_of_date",
+        "weak_key",
+        "bad_ticket_signature",
+        "ticket_not_valid",
+        "not_permitted",
+        "over_budget",
+        "bad_signature",
+        "equivocation",
+        "malformed_payload",
+        "detected_later",
+        "hazard_expired",
+        "foreign_hazard",
+        "update_unsigned",
+        "bad_update_signature",
+    ];
+}
