@@ -8,6 +8,7 @@ pub mod message;
 pub mod replay;
 pub mod rpc;
 pub mod security;
+pub mod telemetry;
 pub mod time;
 pub mod track;
 pub mod units;
