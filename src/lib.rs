@@ -5,6 +5,7 @@ pub mod geo;
 pub mod id;
 pub mod link;
 pub mod message;
+pub mod plausibility;
 pub mod replay;
 pub mod rpc;
 pub mod security;
