@@ -1,8 +1,33 @@
-//! The words of the gRPC interface: generated types and their conversions.
+//! The words of the gRPC interface, and their meaning in values.
+//!
+//! A driving stack speaks SI floats, names and optional fields; everything behind this door is
+//! integers that cannot hold nonsense. Whatever comes in is converted once, here, by a `TryFrom`
+//! that refuses what is not finite, out of range or missing, and names the field; nothing is
+//! clamped or guessed. Whatever goes out is converted by a `From` that cannot fail. Refusals become
+//! `google.rpc` details in one place ([`refusal`], [`FieldError`]), so that every error of every
+//! service has a reason that a program can read.
+//!
+//! What the words mean is written in `proto/wayside/types/v1/types.proto`. The packages are frozen:
+//! a test holds every field against `proto/frozen.txt`, which may only grow.
 
+mod area;
+mod error;
+mod field;
 mod generated;
+mod name;
+mod state;
+mod time;
 
+pub use area::{Region, region};
+pub use error::{ERROR_DOMAIN, FieldError, FieldProblem, refusal, retry_later};
 pub use generated::{agent, hazard, replay, telemetry, types, world};
+pub use name::{parse_request_id, parse_station, required_action};
+pub use time::{
+    from_wire_duration, from_wire_time, to_wire_duration, to_wire_duration_ms, to_wire_time,
+};
+
+#[cfg(test)]
+mod tests;
 
 /// Every schema that is compiled in, as an encoded `google.protobuf.FileDescriptorSet`; what the
 /// reflection service answers from.

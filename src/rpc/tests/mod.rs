@@ -1,0 +1,4 @@
+mod areas;
+mod frozen;
+mod names;
+mod states;
