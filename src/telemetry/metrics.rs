@@ -1,0 +1,413 @@
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{
+        counter::Counter,
+        family::{Family, MetricConstructor},
+        gauge::Gauge,
+        histogram::Histogram,
+        info::Info,
+    },
+    registry::{Registry, Unit},
+};
+
+/// Everything a daemon counts, by names that dashboards may rely on.
+///
+/// Counting never waits and never fails. Labels are `&'static str` so that nothing heard from a
+/// peer can become one.
+pub struct Metrics {
+    registry: Registry,
+    published: Family<TypeLabel, Counter>,
+    delivered: Family<TypeLabel, Counter>,
+    rejected: Family<TypeReasonLabels, Counter>,
+    dropped: Family<TypeReasonLabels, Counter>,
+    message_age: Family<TypeLabel, Histogram, Buckets>,
+    hazard_delivery: Histogram,
+    signature_verify: Family<ResultLabel, Histogram, Buckets>,
+    peers: Family<StateLabel, Gauge>,
+    certificate_expiry: Family<RoleLabel, Gauge<f64, AtomicU64>>,
+    grpc_requests: Family<GrpcLabels, Counter>,
+    grpc_time: Family<MethodLabel, Histogram, Buckets>,
+    grpc_streams: Family<MethodLabel, Gauge>,
+    subscriber_lag: Gauge,
+    clock_offset: Gauge<f64, AtomicU64>,
+    state_silent: Gauge,
+    tickets_remaining: Gauge,
+}
+
+/// Why a message that was wanted did not get through.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum DropReason {
+    /// The network takes less than is sent.
+    Congestion,
+    /// It was too old when its turn came.
+    Stale,
+    /// The peer sends more than it may.
+    RateLimit,
+    /// Nobody to send it to.
+    NoRoute,
+    /// A subscriber does not read fast enough.
+    SlowReader,
+    /// The recording's queue was full.
+    Recording,
+}
+
+/// A method of the gRPC interface, by the names of its schema.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct GrpcMethod {
+    /// The service's full name, `wayside.world.v1.WorldService`.
+    pub service: &'static str,
+    /// The method's name, `Subscribe`.
+    pub method: &'static str,
+}
+
+impl Metrics {
+    /// Metrics that all stand at zero; `version` is the daemon's.
+    pub fn new(version: &'static str) -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("wayside"),
+            published: Family::default(),
+            delivered: Family::default(),
+            rejected: Family::default(),
+            dropped: Family::default(),
+            message_age: Family::new_with_constructor(AGE_BUCKETS),
+            hazard_delivery: AGE_BUCKETS.new_metric(),
+            signature_verify: Family::new_with_constructor(VERIFY_BUCKETS),
+            peers: Family::default(),
+            certificate_expiry: Family::default(),
+            grpc_requests: Family::default(),
+            grpc_time: Family::new_with_constructor(AGE_BUCKETS),
+            grpc_streams: Family::default(),
+            subscriber_lag: Gauge::default(),
+            clock_offset: Gauge::default(),
+            state_silent: Gauge::default(),
+            tickets_remaining: Gauge::default(),
+        };
+        metrics.register_messages();
+        metrics.register_station();
+        metrics.register_grpc(version);
+        metrics
+    }
+
+    /// One message of our own went out to be sent.
+    pub fn count_published(&self, kind: &'static str) {
+        self.published
+            .get_or_create(&TypeLabel { r#type: kind })
+            .inc();
+    }
+
+    /// One verified message, generated `age` ago, was taken into the world.
+    pub fn count_delivered(&self, kind: &'static str, age: Duration) {
+        let label = TypeLabel { r#type: kind };
+        self.delivered.get_or_create(&label).inc();
+        self.message_age
+            .get_or_create(&label)
+            .observe(age.as_secs_f64());
+        if kind == HAZARD {
+            self.hazard_delivery.observe(age.as_secs_f64());
+        }
+    }
+
+    /// One message was refused; `kind` is `unknown` where it could not be read.
+    pub fn count_rejected(&self, kind: &'static str, reason: &'static str) {
+        self.rejected
+            .get_or_create(&TypeReasonLabels {
+                r#type: kind,
+                reason,
+            })
+            .inc();
+    }
+
+    /// `count` more messages were dropped.
+    pub fn count_dropped(&self, kind: &'static str, reason: DropReason, count: u64) {
+        self.dropped
+            .get_or_create(&TypeReasonLabels {
+                r#type: kind,
+                reason: reason.name(),
+            })
+            .inc_by(count);
+    }
+
+    /// So many messages were dropped since the daemon's start, by somebody else's count.
+    pub fn set_dropped(&self, kind: &'static str, reason: DropReason, total: u64) {
+        self.dropped
+            .get_or_create(&TypeReasonLabels {
+                r#type: kind,
+                reason: reason.name(),
+            })
+            .inner()
+            .store(total, Ordering::Relaxed);
+    }
+
+    /// One signature took `time` to check.
+    pub fn observe_verify(&self, is_valid: bool, time: Duration) {
+        let result = if is_valid { "valid" } else { "invalid" };
+        self.signature_verify
+            .get_or_create(&ResultLabel { result })
+            .observe(time.as_secs_f64());
+    }
+
+    /// How many peers are in a state, as `connected` or `connecting`.
+    pub fn set_peers(&self, state: &'static str, count: usize) {
+        self.peers
+            .get_or_create(&StateLabel { state })
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// How long a certificate or the last ticket is still valid; `role` is `ticket`,
+    /// `grpc_server` and the like.
+    pub fn set_certificate_expiry(&self, role: &'static str, left: Duration) {
+        self.certificate_expiry
+            .get_or_create(&RoleLabel { role })
+            .set(left.as_secs_f64());
+    }
+
+    /// How many tickets are left, the current one included.
+    pub fn set_tickets_remaining(&self, count: usize) {
+        self.tickets_remaining
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// One request was answered with a code after `time`.
+    pub fn count_grpc(&self, method: GrpcMethod, code: &'static str, time: Duration) {
+        self.grpc_requests
+            .get_or_create(&GrpcLabels {
+                service: method.service,
+                method: method.method,
+                code,
+            })
+            .inc();
+        self.grpc_time
+            .get_or_create(&method.into())
+            .observe(time.as_secs_f64());
+    }
+
+    /// One stream of a method opened (`+1`) or ended (`-1`).
+    pub fn change_grpc_streams(&self, method: GrpcMethod, change: i64) {
+        self.grpc_streams
+            .get_or_create(&method.into())
+            .inc_by(change);
+    }
+
+    /// How many messages the slowest subscriber is behind.
+    pub fn set_subscriber_lag(&self, messages: usize) {
+        self.subscriber_lag
+            .set(i64::try_from(messages).unwrap_or(i64::MAX));
+    }
+
+    /// How far this station's clock seems to be off; `None` clears it.
+    pub fn set_clock_offset(&self, doubt: Option<Duration>) {
+        self.clock_offset
+            .set(doubt.unwrap_or_default().as_secs_f64());
+    }
+
+    /// Whether the driving stack has stopped telling its state.
+    pub fn set_state_silent(&self, is_silent: bool) {
+        self.state_silent.set(i64::from(is_silent));
+    }
+
+    /// All metrics in the OpenMetrics text format.
+    pub fn encode(&self) -> String {
+        let mut encoded = String::new();
+        // Writing to a `String` cannot fail.
+        let _ = text::encode(&mut encoded, &self.registry);
+        encoded
+    }
+
+    fn register_messages(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "messages_published",
+            "Messages of this station given to the network",
+            self.published.clone(),
+        );
+        registry.register(
+            "messages_delivered",
+            "Verified messages taken into the world",
+            self.delivered.clone(),
+        );
+        registry.register(
+            "messages_rejected",
+            "Messages refused, by the reason's name",
+            self.rejected.clone(),
+        );
+        registry.register(
+            "messages_dropped",
+            "Messages dropped for want of room or time",
+            self.dropped.clone(),
+        );
+        registry.register_with_unit(
+            "message_age",
+            "Time from generation to delivery",
+            Unit::Seconds,
+            self.message_age.clone(),
+        );
+        registry.register_with_unit(
+            "hazard_delivery",
+            "Time from a hazard's generation to its delivery",
+            Unit::Seconds,
+            self.hazard_delivery.clone(),
+        );
+        registry.register_with_unit(
+            "signature_verify",
+            "Time to check one signature",
+            Unit::Seconds,
+            self.signature_verify.clone(),
+        );
+    }
+
+    fn register_station(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("peers", "Peers of the QUIC endpoint", self.peers.clone());
+        registry.register_with_unit(
+            "certificate_expiry",
+            "Time until a certificate, or the last ticket, is no longer valid",
+            Unit::Seconds,
+            self.certificate_expiry.clone(),
+        );
+        registry.register(
+            "tickets_remaining",
+            "Tickets left, the current one included",
+            self.tickets_remaining.clone(),
+        );
+        registry.register_with_unit(
+            "clock_offset",
+            "How far the clock seems to be off",
+            Unit::Seconds,
+            self.clock_offset.clone(),
+        );
+        registry.register(
+            "state_silent",
+            "1 while the driving stack does not tell its state",
+            self.state_silent.clone(),
+        );
+    }
+
+    fn register_grpc(&mut self, version: &'static str) {
+        let registry = &mut self.registry;
+        registry.register(
+            "grpc_requests",
+            "gRPC requests answered",
+            self.grpc_requests.clone(),
+        );
+        registry.register_with_unit(
+            "grpc_request",
+            "Time to answer a gRPC request",
+            Unit::Seconds,
+            self.grpc_time.clone(),
+        );
+        registry.register(
+            "grpc_streams",
+            "gRPC streams open",
+            self.grpc_streams.clone(),
+        );
+        registry.register(
+            "subscriber_lag_messages",
+            "Messages that the slowest subscriber is behind",
+            self.subscriber_lag.clone(),
+        );
+        registry.register(
+            "build",
+            "What is running",
+            Info::new(vec![("version", version)]),
+        );
+    }
+}
+
+impl DropReason {
+    /// Its name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Congestion => "congestion",
+            Self::Stale => "stale",
+            Self::RateLimit => "rate_limit",
+            Self::NoRoute => "no_route",
+            Self::SlowReader => "slow_reader",
+            Self::Recording => "recording",
+        }
+    }
+}
+
+impl From<GrpcMethod> for MethodLabel {
+    fn from(method: GrpcMethod) -> Self {
+        Self {
+            service: method.service,
+            method: method.method,
+        }
+    }
+}
+
+/// Makes histograms with exponential buckets.
+#[derive(Clone, Copy)]
+struct Buckets {
+    first_s: f64,
+    factor: f64,
+    count: u16,
+}
+
+impl MetricConstructor<Histogram> for Buckets {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(prometheus_client::metrics::histogram::exponential_buckets(
+            self.first_s,
+            self.factor,
+            self.count,
+        ))
+    }
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct TypeLabel {
+    r#type: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct TypeReasonLabels {
+    r#type: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct StateLabel {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct RoleLabel {
+    role: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct GrpcLabels {
+    service: &'static str,
+    method: &'static str,
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct MethodLabel {
+    service: &'static str,
+    method: &'static str,
+}
+
+/// 0.5 ms to 16 s.
+const AGE_BUCKETS: Buckets = Buckets {
+    first_s: 0.000_5,
+    factor: 2.0,
+    count: 16,
+};
+/// 10 µs to 5 ms.
+const VERIFY_BUCKETS: Buckets = Buckets {
+    first_s: 0.000_01,
+    factor: 2.0,
+    count: 10,
+};
+const HAZARD: &str = "hazard";
