@@ -13,3 +13,4 @@ pub mod telemetry;
 pub mod time;
 pub mod track;
 pub mod units;
+pub mod world;

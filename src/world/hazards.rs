@@ -1,0 +1,318 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{
+    Config, KnownHazard, Level,
+    event::{Changes, Observed, Removal, WorldEvent},
+};
+use crate::{
+    id::{ActionId, StationId},
+    message::{Hazard, HazardStatement, Termination, UpdateKey},
+    plausibility::Judged,
+    time::{Instant, Now},
+};
+
+/// Every hazard that holds, and which ones ended before their validity.
+#[derive(Debug, Default)]
+pub(super) struct Hazards {
+    entries: BTreeMap<ActionId, Entry>,
+    ended: BTreeMap<ActionId, Ended>,
+    /// When entries and ends are forgotten.
+    deadlines: BTreeSet<(Instant, ActionId)>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    known: Arc<KnownHazard>,
+    owner: Owner,
+    /// Who brought it into the picture, for the bound.
+    signer: StationId,
+    deadline: Instant,
+    negated_by: BTreeSet<StationId>,
+}
+
+/// A cancelled event, kept until the cancellation's own validity ends.
+#[derive(Debug)]
+struct Ended {
+    owner: Owner,
+    update: u16,
+    deadline: Instant,
+}
+
+/// Whose event it is, as far as this station knows.
+#[derive(Clone, Copy, Debug)]
+struct Owner {
+    key: UpdateKey,
+    /// Whether the station that the event is named after has used this key itself. Before, anybody
+    /// could have named an event after it.
+    confirmed: bool,
+}
+
+/// A report that is not a negation, and what it needs to be ordered.
+struct Report {
+    judged: Judged<HazardStatement>,
+    owner: Owner,
+    now: Now,
+    deadline: Instant,
+}
+
+impl Hazards {
+    pub(super) fn observe(
+        &mut self,
+        judged: Judged<HazardStatement>,
+        now: Now,
+        config: &Config,
+        changes: &mut Changes,
+    ) -> Observed {
+        let signer = judged.verified().station();
+        let hazard = &judged.verified().message().hazard;
+        if hazard.expires() <= now.timestamp {
+            return Observed::Expired;
+        }
+        let (Some(key), None | Some(Termination::Cancellation)) =
+            (hazard.update_key, hazard.termination)
+        else {
+            return self.negate(hazard.action, signer, changes);
+        };
+        let report = Report {
+            owner: Owner {
+                key,
+                confirmed: signer == hazard.action.station,
+            },
+            now,
+            deadline: now.instant + hazard.expires().since(now.timestamp),
+            judged,
+        };
+        if let Some(refused) = self.is_over(&report) {
+            return refused;
+        }
+        match self.entries.get_mut(&report.action()) {
+            None if report.is_cancellation() => {
+                self.end(&report, config);
+                Observed::Unmatched
+            }
+            None => {
+                self.make_room(&report, config, changes);
+                self.insert(report, None, changes);
+                Observed::Added
+            }
+            Some(entry) => match entry.owner.compare(&report, entry.known.hazard().update) {
+                Err(refused) => refused,
+                Ok(()) => {
+                    let before = self.take(report.action());
+                    if report.is_cancellation() {
+                        self.end(&report, config);
+                        changes.push(WorldEvent::HazardRemoved {
+                            action: report.action(),
+                            reason: Removal::Cancelled,
+                        });
+                        Observed::Cancelled
+                    } else {
+                        self.insert(report, before, changes);
+                        Observed::Updated
+                    }
+                }
+            },
+        }
+    }
+
+    /// Forgets what no longer holds.
+    pub(super) fn forget(&mut self, now: Instant, changes: &mut Changes) {
+        while let Some((deadline, action)) = self.deadlines.first().copied()
+            && deadline <= now
+        {
+            self.deadlines.pop_first();
+            if self
+                .ended
+                .get(&action)
+                .is_some_and(|end| end.deadline == deadline)
+            {
+                self.ended.remove(&action);
+            } else {
+                self.remove(action, Removal::Expired, changes);
+            }
+        }
+    }
+
+    /// When the next one is to be forgotten.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    pub(super) fn get(&self, action: ActionId) -> Option<&Arc<KnownHazard>> {
+        self.entries.get(&action).map(|entry| &entry.known)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// All of them, in the order of their ids.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<KnownHazard>> {
+        self.entries.values().map(|entry| &entry.known)
+    }
+
+    /// Why a report of a cancelled event is not taken; an end that its true owner contradicts is
+    /// no end.
+    fn is_over(&mut self, report: &Report) -> Option<Observed> {
+        let end = self.ended.get_mut(&report.action())?;
+        if end.owner.yields_to(report.owner) {
+            let end = self.ended.remove(&report.action())?;
+            self.deadlines.remove(&(end.deadline, report.action()));
+            return None;
+        }
+        Some(match end.owner.compare(report, end.update) {
+            Err(refused) => refused,
+            Ok(()) => Observed::Outdated,
+        })
+    }
+
+    fn negate(&mut self, action: ActionId, by: StationId, changes: &mut Changes) -> Observed {
+        let Some(entry) = self.entries.get_mut(&action) else {
+            return Observed::Unmatched;
+        };
+        if entry.negated_by.len() >= NEGATIONS_MAX || !entry.negated_by.insert(by) {
+            return Observed::Repeated;
+        }
+        let known = KnownHazard {
+            negations: entry.known.negations + 1,
+            ..KnownHazard::clone(&entry.known)
+        };
+        entry.known = Arc::new(known);
+        changes.push(WorldEvent::HazardChanged(entry.known.clone()));
+        Observed::Negated
+    }
+
+    fn insert(&mut self, report: Report, before: Option<Entry>, changes: &mut Changes) {
+        let action = report.action();
+        let (first_heard, negations) = before.as_ref().map_or((report.now, 0), |before| {
+            (before.known.first_heard, before.known.negations)
+        });
+        let signer = before.as_ref().map_or_else(
+            || report.judged.verified().station(),
+            |before| before.signer,
+        );
+        let known = Arc::new(KnownHazard {
+            report: Arc::new(report.judged),
+            first_heard,
+            level: Level::Inform,
+            sources: 1,
+            negations,
+        });
+        changes.push(WorldEvent::HazardChanged(known.clone()));
+        self.deadlines.insert((report.deadline, action));
+        let confirmed = report.owner.confirmed
+            || before.as_ref().is_some_and(|before| {
+                before.owner.confirmed && before.owner.key == report.owner.key
+            });
+        let entry = Entry {
+            known,
+            owner: Owner {
+                confirmed,
+                ..report.owner
+            },
+            signer,
+            deadline: report.deadline,
+            negated_by: before.map(|before| before.negated_by).unwrap_or_default(),
+        };
+        self.entries.insert(action, entry);
+    }
+
+    /// Forgets the oldest of the same reporter, then the oldest of all, where a bound is reached.
+    fn make_room(&mut self, report: &Report, config: &Config, changes: &mut Changes) {
+        let signer = report.judged.verified().station();
+        let own = || self.entries.values().filter(|entry| entry.signer == signer);
+        let victim = if own().count() >= config.signer_hazards_max.get() {
+            oldest(own()).map(|action| (action, Removal::SignerFull))
+        } else if self.entries.len() >= config.hazards_max.get() {
+            oldest(self.entries.values()).map(|action| (action, Removal::WorldFull))
+        } else {
+            None
+        };
+        if let Some((action, reason)) = victim {
+            self.remove(action, reason, changes);
+        }
+    }
+
+    /// Remembers that an event is over; at the bound the end that would be forgotten first goes.
+    fn end(&mut self, report: &Report, config: &Config) {
+        let first = self
+            .ended
+            .iter()
+            .map(|(action, end)| (end.deadline, *action));
+        if self.ended.len() >= config.hazards_max.get()
+            && let Some((deadline, action)) = first.min()
+        {
+            self.ended.remove(&action);
+            self.deadlines.remove(&(deadline, action));
+        }
+        let end = Ended {
+            owner: report.owner,
+            update: report.hazard().update,
+            deadline: report.deadline,
+        };
+        self.deadlines.insert((report.deadline, report.action()));
+        self.ended.insert(report.action(), end);
+    }
+
+    fn remove(&mut self, action: ActionId, reason: Removal, changes: &mut Changes) {
+        if self.take(action).is_some() {
+            changes.push(WorldEvent::HazardRemoved { action, reason });
+        }
+    }
+
+    fn take(&mut self, action: ActionId) -> Option<Entry> {
+        let entry = self.entries.remove(&action)?;
+        self.deadlines.remove(&(entry.deadline, action));
+        Some(entry)
+    }
+}
+
+impl Owner {
+    /// Whether another claims the event with a better right: its namesake, where this one is not.
+    fn yields_to(self, other: Self) -> bool {
+        other.key != self.key && other.confirmed && !self.confirmed
+    }
+
+    /// Whether a report replaces one with `update` that is this owner's, or why not.
+    fn compare(&mut self, report: &Report, update: u16) -> Result<(), Observed> {
+        if self.yields_to(report.owner) {
+            return Ok(());
+        }
+        if self.key != report.owner.key {
+            return Err(Observed::Foreign);
+        }
+        self.confirmed |= report.owner.confirmed;
+        match report.hazard().update.cmp(&update) {
+            std::cmp::Ordering::Greater => Ok(()),
+            std::cmp::Ordering::Equal => Err(Observed::Repeated),
+            std::cmp::Ordering::Less => Err(Observed::Outdated),
+        }
+    }
+}
+
+impl Report {
+    fn hazard(&self) -> &Hazard {
+        &self.judged.verified().message().hazard
+    }
+
+    fn action(&self) -> ActionId {
+        self.hazard().action
+    }
+
+    fn is_cancellation(&self) -> bool {
+        self.hazard().termination == Some(Termination::Cancellation)
+    }
+}
+
+fn oldest<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<ActionId> {
+    entries
+        .map(|entry| (entry.known.first_heard.instant, entry.known.action()))
+        .min()
+        .map(|(_, action)| action)
+}
+
+/// How many stations' negations of one event are counted; further ones change nothing.
+const NEGATIONS_MAX: usize = 64;
