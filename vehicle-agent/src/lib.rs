@@ -1,5 +1,8 @@
 //! The daemon in the car: everything that `vehicle-agent` and `wayside agent` run.
 
 mod caller;
+pub mod config;
+pub mod identity;
+pub mod journal;
 
 pub use caller::{Caller, CallerIdentity, Role};
