@@ -112,4 +112,40 @@ impl Drive {
     pub fn end(&self) -> Timestamp {
         self.records.last().map_or(self.start, |record| record.time)
     }
+
+    /// Brings the three lists into the order that their docs promise.
+    ///
+    /// Vehicles that only labels speak of come last.
+    pub(super) fn put_in_order(&mut self) {
+        self.records
+            .sort_by_key(|record| (record.time, record.vehicle));
+        let mut renumbered = vec![None; self.vehicles.len()];
+        let mut count = 0;
+        let spoken = self.records.iter().map(|record| record.vehicle);
+        for old in spoken.chain(0..self.vehicles.len()) {
+            if let Some(new @ None) = renumbered.get_mut(old) {
+                *new = Some(count);
+                count += 1;
+            }
+        }
+        let new_index = |old: usize| renumbered.get(old).copied().flatten().unwrap_or(old);
+        for record in &mut self.records {
+            record.vehicle = new_index(record.vehicle);
+        }
+        for label in &mut self.labels {
+            label.vehicle = label.vehicle.map(new_index);
+        }
+        let mut vehicles: Vec<_> = std::mem::take(&mut self.vehicles)
+            .into_iter()
+            .enumerate()
+            .collect();
+        vehicles.sort_by_key(|(old, _)| new_index(*old));
+        self.vehicles = vehicles.into_iter().map(|(_, vehicle)| vehicle).collect();
+        // New numbers can change the order among the states of one moment.
+        self.records
+            .sort_by_key(|record| (record.time, record.vehicle));
+        self.labels.sort_by(|one, other| {
+            (one.from, one.vehicle, &one.name).cmp(&(other.from, other.vehicle, &other.name))
+        });
+    }
 }

@@ -11,6 +11,7 @@
 
 mod drive;
 pub mod import;
+pub mod mcap;
 
 pub use drive::{Content, Cut, Drive, Label, Provenance, Record, VehicleInfo};
-pub use import::{ImportError, Imported, Options};
+pub use import::{ImportError, Imported, Options, import};

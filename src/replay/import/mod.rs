@@ -5,17 +5,45 @@
 //! it was. Values that are out of range or "unavailable" are left out one by one, and counted in
 //! the notes of the drive.
 
+mod assembly;
+mod bsm;
+mod columns;
+mod commonroad;
+mod date;
+mod detect;
 mod error;
+mod incidents;
+mod json;
+mod nyc;
+mod ode;
+mod place;
+mod sumo;
+mod table;
+mod unpack;
+mod xml;
 
 pub use error::ImportError;
 
-use super::{Cut, Drive};
+use super::{Cut, Drive, mcap};
+use assembly::Source;
+use detect::Format;
 
 /// What the caller knows about a recording beyond its bytes.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Options {
-    /// Which column of a CSV holds what, as `time=t_s,vehicle=id,...`; see [`import`].
+    /// Which column of a CSV holds what: `time=t_s,vehicle=id,latitude=lat,longitude=lon,...`.
+    ///
+    /// Quantities are `time`, `unix_time`, `vehicle`, `latitude`, `longitude`, `east`, `north`,
+    /// `altitude`, `heading` (clockwise from north), `orientation` (counter-clockwise from east),
+    /// `speed`, `velocity_east`, `velocity_north`, `acceleration`, `yaw_rate`, `length`, `width`,
+    /// `brake`, `hazard`, `type` and `label`. A unit may stand at the end of the quantity
+    /// (`speed_km_per_h=v`) or of the column's name (`time=t_ms`). `position=centre` says that
+    /// positions are not of the front.
     pub columns: Option<String>,
+    /// Incidents that become labels: JSON with a list `events`, whose members have `time_s` (in
+    /// the recording's own time), `vehicle` and `kind`, and may have `until_s`, `cause_code`,
+    /// `sub_cause_code`, `lat` and `lon`.
+    pub incidents: Option<String>,
     /// The terms under which the recording may be passed on.
     pub licence: Option<String>,
 }
@@ -27,4 +55,68 @@ pub struct Imported {
     pub drive: Drive,
     /// Where reading ended, unless that was the recording's end.
     pub cut: Option<Cut>,
+}
+
+/// Reads a recording in any supported format, packed with gzip or not.
+///
+/// `name` is where it comes from, for messages and for the drive's provenance.
+pub fn import(name: &str, bytes: &[u8], options: &Options) -> Result<Imported, ImportError> {
+    let (content, packing) = unpack::unpack(name, bytes)?;
+    if content.is_empty() && packing.is_none() {
+        return Err(ImportError::Empty {
+            name: name.to_owned(),
+        });
+    }
+    let format = detect::detect(name, &content, packing.as_ref(), options)?;
+    if format == Format::Mcap {
+        if options.columns.is_some() || options.incidents.is_some() {
+            return Err(ImportError::Columns(
+                "an MCAP recording takes neither a column map nor incidents".to_owned(),
+            ));
+        }
+        let mut imported = mcap::read(&content)?;
+        if options.licence.is_some() {
+            imported
+                .drive
+                .provenance
+                .licence
+                .clone_from(&options.licence);
+        }
+        return Ok(imported);
+    }
+    let (text, skipped, encoding) = unpack::text(&content);
+    let (mut assembly, cut) = match format {
+        Format::Sumo => sumo::read(text),
+        Format::CommonRoad => commonroad::read(text),
+        Format::Nyc(list_start) => nyc::read(text, list_start),
+        Format::Ode => ode::read(text),
+        Format::Table => table::read(text, options.columns.as_deref())?,
+        Format::Mcap => unreachable!("returned above"),
+    };
+    let cut = cut.map(|cut| Cut {
+        at: cut.at + unpack::offset(skipped),
+        ..cut
+    });
+    let cut = explain(cut, encoding.or(packing));
+    if let Some(incidents) = &options.incidents {
+        incidents::add(&mut assembly, incidents)?;
+    }
+    let source = Source {
+        name,
+        bytes,
+        options,
+    };
+    let drive = assembly.finish(format.name(), cut.as_ref(), source)?;
+    Ok(Imported { drive, cut })
+}
+
+/// Joins where reading ended to the deeper reason for it.
+fn explain(cut: Option<Cut>, deeper: Option<Cut>) -> Option<Cut> {
+    match (cut, deeper) {
+        (Some(cut), Some(deeper)) => Some(Cut {
+            at: cut.at,
+            why: format!("{}: {}", cut.why, deeper.why),
+        }),
+        (cut, deeper) => cut.or(deeper),
+    }
 }
