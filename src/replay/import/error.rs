@@ -30,9 +30,9 @@ pub enum ImportError {
     /// The column map, or the table's own header, does not say what is needed.
     #[error("{0}")]
     Columns(String),
-    /// The list of incidents cannot be used.
-    #[error("list of incidents: {0}")]
-    Incidents(String),
+    /// The list of labels cannot be used.
+    #[error("list of labels: {0}")]
+    Labels(String),
     /// It is cut or damaged before its first record.
     #[error("no vehicle state could be read from {format}; {cut}")]
     Damaged {

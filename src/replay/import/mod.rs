@@ -12,8 +12,8 @@ mod commonroad;
 mod date;
 mod detect;
 mod error;
-mod incidents;
 mod json;
+mod labels;
 mod nyc;
 mod ode;
 mod place;
@@ -40,10 +40,11 @@ pub struct Options {
     /// (`speed_km_per_h=v`) or of the column's name (`time=t_ms`). `position=centre` says that
     /// positions are not of the front.
     pub columns: Option<String>,
-    /// Incidents that become labels: JSON with a list `events`, whose members have `time_s` (in
-    /// the recording's own time), `vehicle` and `kind`, and may have `until_s`, `cause_code`,
-    /// `sub_cause_code`, `lat` and `lon`.
-    pub incidents: Option<String>,
+    /// What is known to be true besides: JSON with a list `events`, whose members have `time_s` (in
+    /// the recording's own time) and `kind`, and may have `vehicle`, `until_s`, `cause_code`,
+    /// `sub_cause_code`, `lat` and `lon`. An event about a vehicle that the recording does not
+    /// have is left out and counted in the notes.
+    pub labels: Option<String>,
     /// The terms under which the recording may be passed on.
     pub licence: Option<String>,
 }
@@ -69,9 +70,9 @@ pub fn import(name: &str, bytes: &[u8], options: &Options) -> Result<Imported, I
     }
     let format = detect::detect(name, &content, packing.as_ref(), options)?;
     if format == Format::Mcap {
-        if options.columns.is_some() || options.incidents.is_some() {
+        if options.columns.is_some() || options.labels.is_some() {
             return Err(ImportError::Columns(
-                "an MCAP recording takes neither a column map nor incidents".to_owned(),
+                "an MCAP recording takes neither a column map nor labels".to_owned(),
             ));
         }
         let mut imported = mcap::read(&content)?;
@@ -98,8 +99,8 @@ pub fn import(name: &str, bytes: &[u8], options: &Options) -> Result<Imported, I
         ..cut
     });
     let cut = explain(cut, encoding.or(packing));
-    if let Some(incidents) = &options.incidents {
-        incidents::add(&mut assembly, incidents)?;
+    if let Some(labels) = &options.labels {
+        labels::add(&mut assembly, labels)?;
     }
     let source = Source {
         name,
