@@ -4,31 +4,20 @@ use super::{
     state::place_of,
     types::v1 as wire,
 };
-use crate::geo::{Area, AreaError, Position};
-
-/// Where a client wants to look.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Region {
-    /// Everywhere.
-    Everywhere,
-    /// A part of the earth that stays where it is.
-    Fixed(Area),
-    /// A circle that moves with the own vehicle.
-    AroundMe {
-        /// Its radius, 1 to 100 000 m.
-        radius_m: u32,
-    },
-}
+use crate::{
+    geo::{Area, AreaError, Position},
+    world::AreaFilter,
+};
 
 /// Converts the area of a request; everywhere, where it is absent.
-pub fn region(area: Option<&wire::Area>) -> Result<Region, FieldError> {
+pub fn area_filter(area: Option<&wire::Area>) -> Result<AreaFilter, FieldError> {
     let Some(area) = area else {
-        return Ok(Region::Everywhere);
+        return Ok(AreaFilter::Everywhere);
     };
-    Region::try_from(area).map_err(|error| error.within("area"))
+    AreaFilter::try_from(area).map_err(|error| error.within("area"))
 }
 
-impl TryFrom<&wire::Area> for Region {
+impl TryFrom<&wire::Area> for AreaFilter {
     type Error = FieldError;
 
     fn try_from(area: &wire::Area) -> Result<Self, FieldError> {
@@ -57,7 +46,7 @@ impl TryFrom<&wire::Area> for Region {
                         .map(Self::Fixed)
                         .map_err(|error| refused(error, "polygon.vertices"))
                 }),
-            wire::area::Kind::AroundMe(around) => Ok(Self::AroundMe {
+            wire::area::Kind::AroundMe(around) => Ok(Self::AroundOwn {
                 radius_m: radius_m(around.radius_m, "around_me.radius_m")?,
             }),
         }

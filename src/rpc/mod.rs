@@ -11,17 +11,24 @@
 //! a test holds every field against `proto/frozen.txt`, which may only grow.
 
 mod area;
+mod danger;
 mod error;
+mod feed;
 mod field;
 mod generated;
 mod name;
+mod object;
 mod state;
+mod statement;
 mod time;
 
-pub use area::{Region, region};
+pub use area::area_filter;
+pub use danger::to_wire_hazard;
 pub use error::{ERROR_DOMAIN, FieldError, FieldProblem, refusal, retry_later};
+pub use feed::{Moment, to_wire_hazard_event, to_wire_world_event};
 pub use generated::{agent, hazard, replay, telemetry, types, world};
 pub use name::{parse_request_id, parse_station, required_action};
+pub use object::to_wire_object;
 pub use time::{
     from_wire_duration, from_wire_time, to_wire_duration, to_wire_duration_ms, to_wire_time,
 };

@@ -1,11 +1,12 @@
 use crate::{
     geo::{Area, Position},
-    rpc::{Region, region, types::v1 as wire},
+    rpc::{area_filter, types::v1 as wire},
+    world::AreaFilter,
 };
 
 #[test]
 fn no_area_is_everywhere() {
-    assert_eq!(region(None), Ok(Region::Everywhere));
+    assert_eq!(area_filter(None), Ok(AreaFilter::Everywhere));
 }
 
 #[test]
@@ -19,13 +20,13 @@ fn each_kind_of_area_is_read() {
         centre,
         radius_m: 250,
     };
-    assert_eq!(read(circle), Ok(Region::Fixed(expected)));
+    assert_eq!(read(circle), Ok(AreaFilter::Fixed(expected)));
 
     let corners = wire::area::Kind::Box(wire::Box {
         south_west: Some(point(44.0, 179.0)),
         north_east: Some(point(45.0, -179.0)),
     });
-    let Ok(Region::Fixed(across)) = read(corners) else {
+    let Ok(AreaFilter::Fixed(across)) = read(corners) else {
         panic!("a box across the 180th meridian is refused");
     };
     assert!(across.contains(Position::from_deg(44.5, 180.0).unwrap()));
@@ -38,7 +39,7 @@ fn each_kind_of_area_is_read() {
     let around = wire::area::Kind::AroundMe(wire::AroundMe {
         radius_m: Some(300.0),
     });
-    assert_eq!(read(around), Ok(Region::AroundMe { radius_m: 300 }));
+    assert_eq!(read(around), Ok(AreaFilter::AroundOwn { radius_m: 300 }));
 }
 
 #[test]
@@ -69,12 +70,12 @@ fn bad_areas_name_their_field() {
         field(polygon(vec![point(0.0, 0.0), point(0.0, f64::NAN)])),
         "area.polygon.vertices[1].longitude_deg"
     );
-    let without_kind = region(Some(&wire::Area { kind: None })).unwrap_err();
+    let without_kind = area_filter(Some(&wire::Area { kind: None })).unwrap_err();
     assert_eq!(without_kind.field(), "area.kind");
 }
 
-fn read(kind: wire::area::Kind) -> Result<Region, crate::rpc::FieldError> {
-    region(Some(&wire::Area { kind: Some(kind) }))
+fn read(kind: wire::area::Kind) -> Result<AreaFilter, crate::rpc::FieldError> {
+    area_filter(Some(&wire::Area { kind: Some(kind) }))
 }
 
 fn field(kind: wire::area::Kind) -> String {
