@@ -25,6 +25,8 @@ mod envelope;
 mod issuer;
 mod refusal;
 mod reservation;
+#[cfg(test)]
+pub(crate) mod sample;
 mod sequences;
 mod signer;
 mod slot;
@@ -49,3 +51,6 @@ pub use ticket::{Class, Permissions, TICKET_LEN, Ticket, TicketError};
 pub use verified::{Equivocation, Verified, VerifiedMessage};
 pub use verifier::Verifier;
 pub use wallet::{Credential, ForeignKeyError, Wallet};
+
+#[cfg(test)]
+mod tests;
