@@ -25,7 +25,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ("geo", &["units", "id"]),
     ("message", &["units", "time", "id", "geo"]),
     ("crypto", &["id"]),
-    ("security", &["time", "id", "geo", "message", "crypto"]),
+    (
+        "security",
+        &["units", "time", "id", "geo", "message", "crypto"],
+    ),
     ("link", &["time", "id"]),
     ("track", VALUES_AND_MESSAGE),
     ("plausibility", &["*"]),

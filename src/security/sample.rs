@@ -37,7 +37,9 @@ impl Authority {
             id: 1,
             key: key.verifying_key(),
             from: Timestamp::EPOCH,
-            until: start().timestamp.saturating_add(Duration::from_secs(1 << 30)),
+            until: start()
+                .timestamp
+                .saturating_add(Duration::from_secs(1 << 30)),
         };
         let slots = SlotClock::from_length_s(slot_length_s).unwrap();
         let domain = TrustDomain::new(DomainId(domain), slots, vec![issuer], true).unwrap();

@@ -33,4 +33,3 @@ pub use feed_config::{
 pub use object::{KnownHazard, Level, Object};
 pub use queue::GapReason;
 pub use state::{Counters, Extrapolated, World};
-

@@ -50,7 +50,10 @@ fn m13_wycheproof_ed25519() {
             }
         }
     }
-    assert!(seen.0 > 50 && seen.1 > 50, "{seen:?} valid and invalid cases");
+    assert!(
+        seen.0 > 50 && seen.1 > 50,
+        "{seen:?} valid and invalid cases"
+    );
 }
 
 /// The vectors of "Taming the many EdDSAs" (Chalkias et al., table 6c), which implementations
@@ -78,7 +81,11 @@ fn m13_m14_speccheck() {
     for (number, (case, (expected, reason))) in cases.iter().zip(expected).enumerate() {
         let [key, message, signature] =
             ["pub_key", "message", "signature"].map(|field| hex(case[field].as_str().unwrap()));
-        assert_eq!(verdict(&key, &message, &signature), expected, "vector {number}: {reason}");
+        assert_eq!(
+            verdict(&key, &message, &signature),
+            expected,
+            "vector {number}: {reason}"
+        );
     }
 }
 

@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use super::{super::{ClockMonitor, Config}, sample::start};
+use super::{
+    super::{ClockMonitor, Config},
+    sample::start,
+};
 use crate::time::Now;
 
 /// The wall clock steps forward by `step`, the monotonic one does not.
@@ -17,7 +20,10 @@ fn monitor() -> ClockMonitor {
 
 #[test]
 fn clocks_that_agree_are_believed() {
-    assert_eq!(monitor().doubt(start().after(Duration::from_secs(3_600))), None);
+    assert_eq!(
+        monitor().doubt(start().after(Duration::from_secs(3_600))),
+        None
+    );
 }
 
 #[test]

@@ -1,4 +1,7 @@
-use super::{super::{IssuerKey, SlotClock, TrustDomain, TrustDomainError, TrustDomainTextError}, sample::{Authority, key}};
+use super::{
+    super::{IssuerKey, SlotClock, TrustDomain, TrustDomainError, TrustDomainTextError},
+    sample::{Authority, key},
+};
 use crate::{crypto::KeyError, id::DomainId, time::Timestamp};
 
 fn issuer(id: u16, from_ms: u64, until_ms: u64) -> IssuerKey {
@@ -19,7 +22,10 @@ fn issuers_that_make_no_sense_are_refused() {
     assert_eq!(made_of(vec![]), Err(TrustDomainError::NoIssuer));
     let twice = vec![issuer(1, 0, 9), issuer(1, 0, 9)];
     assert_eq!(made_of(twice), Err(TrustDomainError::Twice(1)));
-    assert_eq!(made_of(vec![issuer(3, 9, 8)]), Err(TrustDomainError::NeverValid(3)));
+    assert_eq!(
+        made_of(vec![issuer(3, 9, 8)]),
+        Err(TrustDomainError::NeverValid(3))
+    );
     let many = (0..257).map(|id| issuer(id, 0, 9)).collect();
     assert_eq!(made_of(many), Err(TrustDomainError::TooMany(257)));
 }
@@ -53,10 +59,25 @@ fn everything_a_domain_says_is_in_its_digest() {
 fn text_that_is_wrong_is_refused_by_what_is_wrong() {
     let text = Authority::new().domain.to_toml();
     let with = |from: &str, to: &str| TrustDomain::from_toml(&text.replace(from, to)).unwrap_err();
-    assert!(matches!(with("version = 1", "version = 2"), TrustDomainTextError::Version(2)));
-    assert!(matches!(with("length_s = 300", "length_s = 0"), TrustDomainTextError::SlotLength(0)));
-    assert!(matches!(with("key = \"", "key = \"zz"), TrustDomainTextError::NotHexadecimal(1)));
-    assert!(matches!(with("domain", "colour = 1\ndomain"), TrustDomainTextError::Syntax(_)));
+    assert!(matches!(
+        with("version = 1", "version = 2"),
+        TrustDomainTextError::Version(2)
+    ));
+    assert!(matches!(
+        with("length_s = 300", "length_s = 0"),
+        TrustDomainTextError::SlotLength(0)
+    ));
+    assert!(matches!(
+        with("key = \"", "key = \"zz"),
+        TrustDomainTextError::NotHexadecimal(1)
+    ));
+    assert!(matches!(
+        with("domain", "colour = 1\ndomain"),
+        TrustDomainTextError::Syntax(_)
+    ));
     let weak = format!("key = \"01{}\" #", "00".repeat(31));
-    assert!(matches!(with("key = ", &weak), TrustDomainTextError::Key(1, KeyError::Weak)));
+    assert!(matches!(
+        with("key = ", &weak),
+        TrustDomainTextError::Key(1, KeyError::Weak)
+    ));
 }

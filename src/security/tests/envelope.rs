@@ -2,13 +2,21 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{
-    super::{ENVELOPE_LEN_MAX, ENVELOPE_LEN_MIN, Envelope, Refusal, TicketError, sample::{Authority, cruising, start}},
+    super::{
+        ENVELOPE_LEN_MAX, ENVELOPE_LEN_MIN, Envelope, Refusal, TicketError,
+        sample::{Authority, cruising, start},
+    },
     Forged, credential,
 };
 
 fn short() -> Vec<u8> {
-    let forged = Forged { full_ticket: false, ..Forged::telemetry(start(), 1) };
-    forged.seal(&credential(&Authority::new()), &cruising().encode()).to_vec()
+    let forged = Forged {
+        full_ticket: false,
+        ..Forged::telemetry(start(), 1)
+    };
+    forged
+        .seal(&credential(&Authority::new()), &cruising().encode())
+        .to_vec()
 }
 
 fn refusal(bytes: Vec<u8>) -> Refusal {
@@ -55,14 +63,23 @@ fn unknown_versions_types_and_tickets_are_refused_by_name() {
     let full = Forged::telemetry(start(), 1);
     let mut other = full.seal(&credential(&Authority::new()), b"x").to_vec();
     other[1] = 2;
-    assert_eq!(refusal(other.clone()), Refusal::MalformedTicket(TicketError::Version(2)));
+    assert_eq!(
+        refusal(other.clone()),
+        Refusal::MalformedTicket(TicketError::Version(2))
+    );
     other[1..3].copy_from_slice(&[1, 99]);
-    assert_eq!(refusal(other), Refusal::MalformedTicket(TicketError::Class(99)));
+    assert_eq!(
+        refusal(other),
+        Refusal::MalformedTicket(TicketError::Class(99))
+    );
 }
 
 #[test]
 fn the_shortest_envelope_has_no_payload() {
-    let forged = Forged { full_ticket: false, ..Forged::telemetry(start(), 1) };
+    let forged = Forged {
+        full_ticket: false,
+        ..Forged::telemetry(start(), 1)
+    };
     let empty = forged.seal(&credential(&Authority::new()), b"");
     assert_eq!(empty.len(), ENVELOPE_LEN_MIN);
     assert!(Envelope::parse(empty).unwrap().payload().is_empty());

@@ -71,7 +71,10 @@ fn a_tickets_fields_are_read_where_they_stand() {
     assert_eq!(ticket.issuer_key_id(), 1);
     assert_eq!(ticket.slot(), Slot::from_number(6_000_000));
     assert_eq!(ticket.linkage(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
-    assert_eq!(ticket.key_bytes(), *vehicle_key().verifying_key().as_bytes());
+    assert_eq!(
+        ticket.key_bytes(),
+        *vehicle_key().verifying_key().as_bytes()
+    );
 }
 
 #[test]
@@ -107,7 +110,10 @@ fn a_reservation_has_these_bytes() {
         hazard_until: 32,
     };
     assert_eq!(hex(&reservation.to_bytes()), RESERVATION);
-    assert_eq!(Reservation::from_bytes(&reservation.to_bytes()), Ok(reservation));
+    assert_eq!(
+        Reservation::from_bytes(&reservation.to_bytes()),
+        Ok(reservation)
+    );
 }
 
 #[test]

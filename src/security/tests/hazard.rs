@@ -31,10 +31,16 @@ fn a_hazard_convinces_a_stranger_until_it_expires() {
     let hazard = breakdown(&mut signer, start());
     let bytes = signed(&mut signer, hazard, start());
     for seconds in [0, 30] {
-        assert_eq!(outcome(&mut authority.verifier(), &bytes, later(seconds)), Ok(()));
+        assert_eq!(
+            outcome(&mut authority.verifier(), &bytes, later(seconds)),
+            Ok(())
+        );
     }
     let expired = Refusal::HazardExpired(Duration::from_secs(1));
-    assert_eq!(outcome(&mut authority.verifier(), &bytes, later(31)), Err(expired));
+    assert_eq!(
+        outcome(&mut authority.verifier(), &bytes, later(31)),
+        Err(expired)
+    );
 }
 
 #[test]
@@ -46,7 +52,10 @@ fn a_hazard_outlives_its_ticket() {
         ..breakdown(&mut signer, start())
     };
     let bytes = signed(&mut signer, hazard, start());
-    assert_eq!(outcome(&mut authority.verifier(), &bytes, later(7_200)), Ok(()));
+    assert_eq!(
+        outcome(&mut authority.verifier(), &bytes, later(7_200)),
+        Ok(())
+    );
 }
 
 #[test]
@@ -70,8 +79,14 @@ fn an_old_hazard_that_still_holds_is_heard_behind_the_window() {
     let own = credential(&authority);
     let payload = HazardStatement::unsigned(hazard).encode();
     for sequence in [1_000, 7] {
-        let forged = Forged { kind: MessageType::Hazard, ..Forged::telemetry(start(), sequence) };
-        assert_eq!(outcome(&mut verifier, &forged.seal(&own, &payload), start()), Ok(()));
+        let forged = Forged {
+            kind: MessageType::Hazard,
+            ..Forged::telemetry(start(), sequence)
+        };
+        assert_eq!(
+            outcome(&mut verifier, &forged.seal(&own, &payload), start()),
+            Ok(())
+        );
     }
 }
 
@@ -81,7 +96,10 @@ fn the_first_report_bears_its_signers_name() {
     let mut signer = authority.signer(1, start());
     let stranger = StationId::from_bytes([9; 8]);
     let hazard = Hazard {
-        action: ActionId { station: stranger, sequence: 1 },
+        action: ActionId {
+            station: stranger,
+            sequence: 1,
+        },
         ..breakdown(&mut signer, start())
     };
     let bytes = signed(&mut signer, hazard, start());
@@ -114,18 +132,19 @@ fn the_same_car_updates_after_a_change_of_ticket() {
     let now = later(200);
     signer.handle_timeout(now);
     reserve(&mut signer);
+    let (action, update_key) = (first.action, first.update_key);
     let update = Hazard {
         update: 1,
         detected: now.timestamp,
         update_key: None,
         termination: Some(Termination::Cancellation),
-        ..first.clone()
+        ..first
     };
     let signed = signer.sign_update(update, now.timestamp, now).unwrap();
-    assert_ne!(signed.station, first.action.station);
+    assert_ne!(signed.station, action.station);
     match tireless(&authority).handle_envelope(signed.bytes, now) {
         Ok(super::super::VerifiedMessage::Hazard(verified)) => {
-            assert_eq!(verified.message().hazard.update_key, first.update_key);
+            assert_eq!(verified.message().hazard.update_key, update_key);
         }
         other => panic!("{other:?}"),
     }
@@ -135,10 +154,15 @@ fn the_same_car_updates_after_a_change_of_ticket() {
 fn a_restarted_car_still_has_its_events_key() {
     let authority = Authority::new();
     let mut signer = authority.signer(1, start());
-    let hazard = Hazard { update: 1, ..breakdown(&mut signer, start()) };
+    let hazard = Hazard {
+        update: 1,
+        ..breakdown(&mut signer, start())
+    };
     let key = hazard.update_key;
     let mut restarted = authority.signer(1, start());
-    let signed = restarted.sign_update(hazard, start().timestamp, start()).unwrap();
+    let signed = restarted
+        .sign_update(hazard, start().timestamp, start())
+        .unwrap();
     match authority.verifier().handle_envelope(signed.bytes, start()) {
         Ok(super::super::VerifiedMessage::Hazard(verified)) => {
             assert_eq!(verified.message().hazard.update_key, key);
@@ -151,17 +175,24 @@ fn a_restarted_car_still_has_its_events_key() {
 fn an_update_needs_the_signature_of_the_events_key() {
     let authority = Authority::new();
     let (mut owner, mut thief) = (authority.signer(1, start()), authority.signer(2, start()));
-    let update = Hazard { update: 1, ..breakdown(&mut owner, start()) };
+    let update = Hazard {
+        update: 1,
+        ..breakdown(&mut owner, start())
+    };
     let unsigned = signed(&mut thief, update.clone(), start());
     let refused = outcome(&mut tireless(&authority), &unsigned, start());
     assert_eq!(refused, Err(Refusal::UpdateUnsigned));
     // The owner's signature is bound to the owner's ticket, so the thief cannot use it.
-    let honest = owner.sign_update(update.clone(), start().timestamp, start()).unwrap();
+    let honest = owner
+        .sign_update(update.clone(), start().timestamp, start())
+        .unwrap();
     let statement = match tireless(&authority).handle_envelope(honest.bytes, start()) {
         Ok(super::super::VerifiedMessage::Hazard(verified)) => verified.into_message(),
         other => panic!("{other:?}"),
     };
-    let stolen = thief.sign(&Message::Hazard(statement), start().timestamp, start()).unwrap();
+    let stolen = thief
+        .sign(&Message::Hazard(statement), start().timestamp, start())
+        .unwrap();
     let refused = outcome(&mut tireless(&authority), &stolen.bytes, start());
     assert_eq!(refused, Err(Refusal::BadUpdateSignature));
     let action = update.action;
@@ -184,7 +215,10 @@ fn a_weak_update_key_is_refused() {
         update_signature: Some([0; 64]),
         ..HazardStatement::unsigned(hazard)
     };
-    let bytes = signer.sign(&Message::Hazard(statement), start().timestamp, start()).unwrap().bytes;
+    let bytes = signer
+        .sign(&Message::Hazard(statement), start().timestamp, start())
+        .unwrap()
+        .bytes;
     let refused = outcome(&mut tireless(&authority), &bytes, start());
     assert_eq!(refused, Err(Refusal::BadUpdateSignature));
 }
@@ -206,7 +240,10 @@ fn anybody_may_negate() {
 #[test]
 fn hazards_older_than_any_validity_are_refused_before_decoding() {
     let authority = Authority::new();
-    let forged = Forged { kind: MessageType::Hazard, ..Forged::telemetry(start(), 0) };
+    let forged = Forged {
+        kind: MessageType::Hazard,
+        ..Forged::telemetry(start(), 0)
+    };
     let bytes = forged.seal(&credential(&authority), b"");
     let refused = outcome(&mut authority.verifier(), &bytes, later(86_401)).unwrap_err();
     assert_eq!(refused.reason(), "stale");

@@ -29,8 +29,14 @@ fn m2_replayed_message_is_refused() {
     assert_eq!(outcome(&mut verifier, &message, start()), Ok(()));
     let soon = start().after(Duration::from_millis(100));
     let age = Duration::from_secs(10);
-    assert_eq!(outcome(&mut verifier, &message, soon), Err(Refusal::Duplicate(0)));
-    assert_eq!(outcome(&mut verifier, &message, start().after(age)), Err(Refusal::Stale(age)));
+    assert_eq!(
+        outcome(&mut verifier, &message, soon),
+        Err(Refusal::Duplicate(0))
+    );
+    assert_eq!(
+        outcome(&mut verifier, &message, start().after(age)),
+        Err(Refusal::Stale(age))
+    );
     assert_eq!(verifier.poll_equivocation(), None);
 }
 
@@ -42,16 +48,25 @@ fn m2_a_replay_costs_no_budget() {
     let message = telemetry(&mut signer, 1, start());
     assert_eq!(outcome(&mut verifier, &message, start()), Ok(()));
     for _ in 0..1_000 {
-        assert_eq!(outcome(&mut verifier, &message, start()), Err(Refusal::Duplicate(0)));
+        assert_eq!(
+            outcome(&mut verifier, &message, start()),
+            Err(Refusal::Duplicate(0))
+        );
     }
-    assert_eq!(outcome(&mut verifier, &telemetry(&mut signer, 2, start()), start()), Ok(()));
+    assert_eq!(
+        outcome(&mut verifier, &telemetry(&mut signer, 2, start()), start()),
+        Ok(())
+    );
 }
 
 #[test]
 fn m2_freshness_covers_what_a_restarted_receiver_forgot() {
     let authority = Authority::new();
     let message = telemetry(&mut authority.signer(1, start()), 1, start());
-    assert_eq!(outcome(&mut authority.verifier(), &message, start()), Ok(()));
+    assert_eq!(
+        outcome(&mut authority.verifier(), &message, start()),
+        Ok(())
+    );
     let age = Duration::from_millis(501);
     let refused = outcome(&mut authority.verifier(), &message, start().after(age));
     assert_eq!(refused, Err(Refusal::Stale(age)));
@@ -65,10 +80,16 @@ fn m4_future_messages_are_refused() {
     for (sequence, ahead_ms) in (0..).zip([201, 1_000, 86_400_000]) {
         let ahead = Duration::from_millis(ahead_ms);
         let bytes = Forged::telemetry(start().after(ahead), sequence).seal(&own, &payload(1));
-        assert_eq!(outcome(&mut verifier, &bytes, start()), Err(Refusal::Future(ahead)));
+        assert_eq!(
+            outcome(&mut verifier, &bytes, start()),
+            Err(Refusal::Future(ahead))
+        );
     }
     let end_of_time = Timestamp::from_unix_ms((1 << 48) - 1).unwrap();
-    let forged = Forged { generated: end_of_time, ..Forged::telemetry(start(), 9) };
+    let forged = Forged {
+        generated: end_of_time,
+        ..Forged::telemetry(start(), 9)
+    };
     let refused = outcome(&mut verifier, &forged.seal(&own, &payload(1)), start()).unwrap_err();
     assert_eq!(refused.reason(), "future");
     let allowed = start().after(Duration::from_millis(200));
@@ -84,7 +105,10 @@ fn m5_old_telemetry_is_refused() {
     for (sequence, age_ms) in (0..).zip([501, 2_000, 3_000, 4_000]) {
         let age = Duration::from_millis(age_ms);
         let bytes = Forged::telemetry(start(), sequence).seal(&own, &payload(1));
-        assert_eq!(outcome(&mut verifier, &bytes, start().after(age)), Err(Refusal::Stale(age)));
+        assert_eq!(
+            outcome(&mut verifier, &bytes, start().after(age)),
+            Err(Refusal::Stale(age))
+        );
     }
     let bytes = Forged::telemetry(start(), 9).seal(&own, &payload(1));
     let allowed = start().after(Duration::from_millis(500));
@@ -189,9 +213,19 @@ fn m7_forgotten_bytes_are_still_told_from_others() {
     let first = Forged::telemetry(start(), 3).seal(&own, &payload(1));
     let second = Forged::telemetry(start(), 3).seal(&own, &payload(2));
     assert_eq!(outcome(&mut verifier, &first, start()), Ok(()));
-    assert_eq!(outcome(&mut verifier, &first, start()), Err(Refusal::Duplicate(3)));
-    assert_eq!(outcome(&mut verifier, &second, start()), Err(Refusal::Equivocation(3)));
-    assert_eq!(verifier.poll_equivocation(), None, "no proof without the first half");
+    assert_eq!(
+        outcome(&mut verifier, &first, start()),
+        Err(Refusal::Duplicate(3))
+    );
+    assert_eq!(
+        outcome(&mut verifier, &second, start()),
+        Err(Refusal::Equivocation(3))
+    );
+    assert_eq!(
+        verifier.poll_equivocation(),
+        None,
+        "no proof without the first half"
+    );
 }
 
 #[test]
@@ -213,8 +247,14 @@ fn telemetry_and_hazards_have_sequences_of_their_own() {
     let mut verifier = tireless(&authority);
     let own = credential(&authority);
     let telemetry = Forged::telemetry(start(), 3);
-    let hazard = Forged { kind: MessageType::Hazard, ..telemetry };
-    assert_eq!(outcome(&mut verifier, &telemetry.seal(&own, &payload(1)), start()), Ok(()));
+    let hazard = Forged {
+        kind: MessageType::Hazard,
+        ..telemetry
+    };
+    assert_eq!(
+        outcome(&mut verifier, &telemetry.seal(&own, &payload(1)), start()),
+        Ok(())
+    );
     let refused = outcome(&mut verifier, &hazard.seal(&own, b""), start()).unwrap_err();
     assert_eq!(refused.reason(), "malformed_payload");
 }

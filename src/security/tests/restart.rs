@@ -179,13 +179,22 @@ fn killed_a_thousand_times_in_a_drive_it_convicts_itself_of_nothing() {
     }
     assert_eq!(session.kills, 1_000);
     assert!(session.signed.len() > 1_000, "{}", session.signed.len());
-    let stations: BTreeSet<_> = session.signed.keys().map(|(station, ..)| *station).collect();
+    let stations: BTreeSet<_> = session
+        .signed
+        .keys()
+        .map(|(station, ..)| *station)
+        .collect();
     assert!(stations.len() > 10, "{} tickets", stations.len());
     // A receiver that hears everything has nothing to report.
     let mut verifier = tireless(&session.authority);
     for bytes in session.signed.values() {
-        let generated = super::super::Envelope::parse(bytes.clone()).unwrap().generated();
-        let now = Now { timestamp: generated, ..start() };
+        let generated = super::super::Envelope::parse(bytes.clone())
+            .unwrap()
+            .generated();
+        let now = Now {
+            timestamp: generated,
+            ..start()
+        };
         assert_eq!(outcome(&mut verifier, bytes, now), Ok(()));
     }
     assert_eq!(verifier.poll_equivocation(), None);

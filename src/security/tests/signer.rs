@@ -14,16 +14,26 @@ use crate::{
 };
 
 fn unreserved(authority: &Authority, journal: &[Reservation]) -> Signer {
-    Signer::new(SignerConfig::default(), authority.wallet(1, start()), journal, start())
+    Signer::new(
+        SignerConfig::default(),
+        authority.wallet(1, start()),
+        journal,
+        start(),
+    )
 }
 
 fn sign(signer: &mut Signer, now: Now) -> Result<u32, SignError> {
     let message = Message::Telemetry(cruising());
-    signer.sign(&message, now.timestamp, now).map(|signed| signed.sequence)
+    signer
+        .sign(&message, now.timestamp, now)
+        .map(|signed| signed.sequence)
 }
 
 fn carries_ticket(bytes: bytes::Bytes) -> bool {
-    matches!(Envelope::parse(bytes).unwrap().signer(), EnvelopeSigner::Ticket(_))
+    matches!(
+        Envelope::parse(bytes).unwrap().signer(),
+        EnvelopeSigner::Ticket(_)
+    )
 }
 
 #[test]
@@ -32,8 +42,14 @@ fn nothing_is_signed_before_sequences_are_written_down() {
     let mut signer = unreserved(&authority, &[]);
     let first = signer.poll_reservation().unwrap();
     assert_eq!((first.telemetry_until, first.hazard_until), (1_024, 32));
-    assert_eq!(sign(&mut signer, start()), Err(SignError::ReservationPending));
-    assert_eq!(signer.new_hazard(start()), Err(SignError::ReservationPending));
+    assert_eq!(
+        sign(&mut signer, start()),
+        Err(SignError::ReservationPending)
+    );
+    assert_eq!(
+        signer.new_hazard(start()),
+        Err(SignError::ReservationPending)
+    );
     signer.handle_reserved(first);
     assert_eq!(sign(&mut signer, start()), Ok(0));
     assert_eq!(sign(&mut signer, start()), Ok(1));
@@ -43,14 +59,21 @@ fn nothing_is_signed_before_sequences_are_written_down() {
 fn the_next_tickets_sequences_are_reserved_ahead() {
     let authority = Authority::new();
     let mut signer = unreserved(&authority, &[]);
-    let stations: Vec<_> = reserve(&mut signer).iter().map(|wanted| wanted.station).collect();
+    let stations: Vec<_> = reserve(&mut signer)
+        .iter()
+        .map(|wanted| wanted.station)
+        .collect();
     let own = |now: Now| {
         let slot = authority.domain.slots().slot_at(now.timestamp);
         authority.credential(1, slot).station()
     };
     let next_slot = start().after(Duration::from_secs(200));
     assert_eq!(stations, [own(start()), own(next_slot)]);
-    assert_eq!(sign(&mut signer, next_slot), Ok(0), "without waiting for the disk");
+    assert_eq!(
+        sign(&mut signer, next_slot),
+        Ok(0),
+        "without waiting for the disk"
+    );
 }
 
 #[test]
@@ -66,7 +89,10 @@ fn the_next_block_is_wanted_when_half_is_used() {
     // While the disk is slow, the rest of the block is used and not one more.
     let signed = std::iter::from_fn(|| sign(&mut signer, start()).ok()).count();
     assert_eq!(signed, 512);
-    assert_eq!(sign(&mut signer, start()), Err(SignError::ReservationPending));
+    assert_eq!(
+        sign(&mut signer, start()),
+        Err(SignError::ReservationPending)
+    );
 }
 
 #[test]
@@ -74,7 +100,10 @@ fn a_restarted_signer_goes_on_after_its_journal() {
     let authority = Authority::new();
     let journal = reserve(&mut unreserved(&authority, &[]));
     let mut restarted = unreserved(&authority, &journal);
-    assert_eq!(sign(&mut restarted, start()), Err(SignError::ReservationPending));
+    assert_eq!(
+        sign(&mut restarted, start()),
+        Err(SignError::ReservationPending)
+    );
     assert_eq!(reserve(&mut restarted)[0].telemetry_until, 2_048);
     assert_eq!(sign(&mut restarted, start()), Ok(1_024));
 }
@@ -83,7 +112,11 @@ fn a_restarted_signer_goes_on_after_its_journal() {
 fn of_two_reservations_the_higher_bounds_count() {
     let authority = Authority::new();
     let station = reserve(&mut unreserved(&authority, &[]))[0].station;
-    let at = |telemetry_until, hazard_until| Reservation { station, telemetry_until, hazard_until };
+    let at = |telemetry_until, hazard_until| Reservation {
+        station,
+        telemetry_until,
+        hazard_until,
+    };
     let mut restarted = unreserved(&authority, &[at(3_000, 1), at(2_000, 64)]);
     let wanted = restarted.poll_reservation().unwrap();
     assert_eq!((wanted.telemetry_until, wanted.hazard_until), (4_024, 96));
@@ -93,8 +126,13 @@ fn of_two_reservations_the_higher_bounds_count() {
 fn a_confirmation_of_what_was_never_wanted_gives_nothing() {
     let mut signer = unreserved(&Authority::new(), &[]);
     let wanted = signer.poll_reservation().unwrap();
-    signer.handle_reserved(Reservation { telemetry_until: u32::MAX, ..wanted });
-    let signed = std::iter::from_fn(|| sign(&mut signer, start()).ok()).take(10_000).count();
+    signer.handle_reserved(Reservation {
+        telemetry_until: u32::MAX,
+        ..wanted
+    });
+    let signed = std::iter::from_fn(|| sign(&mut signer, start()).ok())
+        .take(10_000)
+        .count();
     assert_eq!(signed, 2_048 - 512 * 2, "the first block only");
 }
 
@@ -102,11 +140,21 @@ fn a_confirmation_of_what_was_never_wanted_gives_nothing() {
 fn used_up_sequences_are_named() {
     let authority = Authority::new();
     let station = reserve(&mut unreserved(&authority, &[]))[0].station;
-    let last = Reservation { station, telemetry_until: u32::MAX, hazard_until: 65_536 };
+    let last = Reservation {
+        station,
+        telemetry_until: u32::MAX,
+        hazard_until: 65_536,
+    };
     let mut signer = unreserved(&authority, &[last]);
     reserve(&mut signer);
-    assert_eq!(sign(&mut signer, start()), Err(SignError::SequencesExhausted));
-    assert_eq!(signer.new_hazard(start()), Err(SignError::SequencesExhausted));
+    assert_eq!(
+        sign(&mut signer, start()),
+        Err(SignError::SequencesExhausted)
+    );
+    assert_eq!(
+        signer.new_hazard(start()),
+        Err(SignError::SequencesExhausted)
+    );
 }
 
 #[test]
@@ -129,12 +177,24 @@ fn telemetry_brings_the_ticket_once_and_hazards_always() {
 #[test]
 fn telemetry_brings_the_ticket_again_where_strangers_listen() {
     let authority = Authority::new();
-    let config = SignerConfig { full_ticket_interval: Some(Duration::from_secs(1)) };
+    let config = SignerConfig {
+        full_ticket_interval: Some(Duration::from_secs(1)),
+    };
     let mut signer = Signer::new(config, authority.wallet(1, start()), &[], start());
     reserve(&mut signer);
-    for (ms, full) in [(0, true), (999, false), (1_000, true), (1_500, false), (2_000, true)] {
+    for (ms, full) in [
+        (0, true),
+        (999, false),
+        (1_000, true),
+        (1_500, false),
+        (2_000, true),
+    ] {
         let now = start().after(Duration::from_millis(ms));
-        assert_eq!(carries_ticket(telemetry(&mut signer, 1, now)), full, "at {ms} ms");
+        assert_eq!(
+            carries_ticket(telemetry(&mut signer, 1, now)),
+            full,
+            "at {ms} ms"
+        );
     }
 }
 
@@ -144,7 +204,10 @@ fn a_change_of_ticket_is_told_once() {
     let next_slot = start().after(Duration::from_secs(200));
     let changed = [start(), start(), next_slot, next_slot].map(|now| {
         let message = Message::Telemetry(cruising());
-        signer.sign(&message, now.timestamp, now).unwrap().ticket_changed
+        signer
+            .sign(&message, now.timestamp, now)
+            .unwrap()
+            .ticket_changed
     });
     assert_eq!(changed, [true, false, true, false]);
 }
@@ -154,8 +217,14 @@ fn a_station_that_doubts_its_clock_signs_nothing() {
     let mut signer = Authority::new().signer(1, start());
     let doubt = Duration::from_millis(501);
     signer.handle_clock_doubt(Some(doubt));
-    assert_eq!(sign(&mut signer, start()), Err(SignError::ClockDoubted(doubt)));
-    assert_eq!(signer.check(MessageType::Hazard, start()), Err(SignError::ClockDoubted(doubt)));
+    assert_eq!(
+        sign(&mut signer, start()),
+        Err(SignError::ClockDoubted(doubt))
+    );
+    assert_eq!(
+        signer.check(MessageType::Hazard, start()),
+        Err(SignError::ClockDoubted(doubt))
+    );
     signer.handle_clock_doubt(None);
     assert_eq!(signer.check(MessageType::Hazard, start()), Ok(()));
     assert_eq!(sign(&mut signer, start()), Ok(0));

@@ -3,7 +3,9 @@ use std::time::Duration;
 use super::{
     super::{
         Class, Issuer, IssuerKey, Permissions, Refusal, Slot, SlotClock, Ticket, TicketError,
-        TicketOrder, TrustDomain, sample::{Authority, key, start}, ticket::BODY_LEN,
+        TicketOrder, TrustDomain,
+        sample::{Authority, key, start},
+        ticket::BODY_LEN,
     },
     Forged, credential, outcome, tireless,
 };
@@ -58,7 +60,11 @@ fn m14_tickets_with_small_order_keys_are_refused() {
     ];
     for point in points {
         let ticket = ticket_with_key(hex(&point));
-        assert_eq!(Authority::new().domain.admit(&ticket), Err(Refusal::WeakKey), "{point}");
+        assert_eq!(
+            Authority::new().domain.admit(&ticket),
+            Err(Refusal::WeakKey),
+            "{point}"
+        );
     }
 }
 
@@ -70,7 +76,10 @@ fn m14_tickets_with_mixed_order_keys_are_refused() {
         "f7badec5b8abeaf699583992219b7b223f1df3fbbea919844e3f7c554a43dd43",
     ] {
         let ticket = ticket_with_key(hex(mixed));
-        assert_eq!(Authority::new().domain.admit(&ticket), Err(Refusal::WeakKey));
+        assert_eq!(
+            Authority::new().domain.admit(&ticket),
+            Err(Refusal::WeakKey)
+        );
     }
     let honest = ticket_with_key(*key(&[b"honest"]).verifying_key().as_bytes());
     assert!(Authority::new().domain.admit(&honest).is_ok());
@@ -93,7 +102,10 @@ fn m1_every_flipped_bit_of_a_ticket_is_refused() {
 #[test]
 fn tickets_of_other_lengths_are_refused() {
     for len in [0, 119, 121] {
-        assert_eq!(Ticket::from_bytes(&vec![1; len]), Err(TicketError::Length(len)));
+        assert_eq!(
+            Ticket::from_bytes(&vec![1; len]),
+            Err(TicketError::Length(len))
+        );
     }
 }
 
@@ -102,7 +114,10 @@ fn m17_misused_tickets_are_refused_by_reason() {
     let authority = Authority::new();
     let domain = &authority.domain;
     let foreign = credential(&Authority::of(8, 300));
-    assert_eq!(domain.admit(foreign.ticket()), Err(Refusal::ForeignDomain(DomainId(8))));
+    assert_eq!(
+        domain.admit(foreign.ticket()),
+        Err(Refusal::ForeignDomain(DomainId(8)))
+    );
     let order = TicketOrder {
         class: Class::Car,
         permissions: Permissions::TELEMETRY,
@@ -135,7 +150,9 @@ fn m17_an_issuer_counts_for_slots_that_begin_in_its_time() {
             linkage: [0; 12],
             key: key(&[b"vehicle"]).verifying_key(),
         };
-        domain.admit(&Issuer::new(issuer_key(), 1, &domain).issue(&order)).map(drop)
+        domain
+            .admit(&Issuer::new(issuer_key(), 1, &domain).issue(&order))
+            .map(drop)
     };
     for (slot, outcome) in [
         (9, Err(Refusal::IssuerOutOfDate(1))),
@@ -153,16 +170,32 @@ fn m17_tickets_count_in_their_slot_with_its_margins_only() {
     let own = credential(&authority);
     let slots = authority.domain.slots();
     let (from, until) = (
-        slots.start(own.ticket().slot()).saturating_sub(Duration::from_secs(30)),
-        slots.end(own.ticket().slot()).saturating_add(Duration::from_secs(60)),
+        slots
+            .start(own.ticket().slot())
+            .saturating_sub(Duration::from_secs(30)),
+        slots
+            .end(own.ticket().slot())
+            .saturating_add(Duration::from_secs(60)),
     );
     let millisecond = Duration::from_millis(1);
     let too_early = from.saturating_sub(millisecond);
     let too_late = until.saturating_add(millisecond);
-    for (generated, allowed) in [(too_early, false), (from, true), (until, true), (too_late, false)] {
-        let now = crate::time::Now { timestamp: generated, ..start() };
+    for (generated, allowed) in [
+        (too_early, false),
+        (from, true),
+        (until, true),
+        (too_late, false),
+    ] {
+        let now = crate::time::Now {
+            timestamp: generated,
+            ..start()
+        };
         let bytes = Forged::telemetry(now, 1).seal(&own, &super::sample::cruising().encode());
-        let expected = if allowed { Ok(()) } else { Err(Refusal::TicketNotValid) };
+        let expected = if allowed {
+            Ok(())
+        } else {
+            Err(Refusal::TicketNotValid)
+        };
         assert_eq!(outcome(&mut tireless(&authority), &bytes, now), expected);
     }
 }
@@ -177,7 +210,10 @@ fn m17_what_a_ticket_does_not_permit_is_refused() {
         (Permissions::default(), MessageType::Telemetry),
     ] {
         let own = authority.credential_with(1, slot, permissions);
-        let forged = Forged { kind, ..Forged::telemetry(start(), 1) };
+        let forged = Forged {
+            kind,
+            ..Forged::telemetry(start(), 1)
+        };
         let bytes = forged.seal(&own, b"");
         assert_eq!(
             outcome(&mut tireless(&authority), &bytes, start()),
@@ -192,9 +228,15 @@ fn m16_no_signed_thing_is_another() {
     let honest = credential(&Authority::new());
     let envelope = Forged::telemetry(start(), 1).seal(&honest, b"x");
     let things: [(Context, Vec<u8>); 3] = [
-        (Context::Ticket, honest.ticket().as_bytes()[..BODY_LEN].to_vec()),
+        (
+            Context::Ticket,
+            honest.ticket().as_bytes()[..BODY_LEN].to_vec(),
+        ),
         (Context::Message, envelope[..envelope.len() - 64].to_vec()),
-        (Context::HazardUpdate, [honest.station().as_bytes().as_slice(), b"body"].concat()),
+        (
+            Context::HazardUpdate,
+            [honest.station().as_bytes().as_slice(), b"body"].concat(),
+        ),
     ];
     for (made_as, (context, bytes)) in things.iter().enumerate() {
         let signature = signer.sign(*context, &[bytes]);

@@ -11,7 +11,7 @@ use super::{
     },
     Forged, credential, outcome, spoken, telemetry, tireless,
 };
-use crate::{message::MessageType};
+use crate::message::MessageType;
 
 #[test]
 fn honest_telemetry_is_verified() {
@@ -28,8 +28,20 @@ fn honest_telemetry_is_verified() {
     let first = telemetry(&mut signer, 1, start());
     let second = telemetry(&mut signer, 2, start());
     assert_eq!(first.len() - second.len(), 112);
-    assert_eq!(spoken(&mut verifier, &first, start()).speed.unwrap().mm_per_s(), 1);
-    assert_eq!(spoken(&mut verifier, &second, start()).speed.unwrap().mm_per_s(), 2);
+    assert_eq!(
+        spoken(&mut verifier, &first, start())
+            .speed
+            .unwrap()
+            .mm_per_s(),
+        1
+    );
+    assert_eq!(
+        spoken(&mut verifier, &second, start())
+            .speed
+            .unwrap()
+            .mm_per_s(),
+        2
+    );
 }
 
 #[test]
@@ -55,14 +67,23 @@ fn m1_every_flipped_bit_is_refused() {
     let mut signer = authority.signer(1, start());
     let with_ticket = telemetry(&mut signer, 1, start());
     let without = telemetry(&mut signer, 2, start());
-    verifier.handle_ticket(credential(&authority).ticket(), start()).unwrap();
+    verifier
+        .handle_ticket(credential(&authority).ticket(), start())
+        .unwrap();
     for honest in [with_ticket, without] {
         for bit in 0..honest.len() * 8 {
             let mut flipped = honest.to_vec();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(outcome(&mut verifier, &flipped.into(), start()).is_err(), "bit {bit}");
+            assert!(
+                outcome(&mut verifier, &flipped.into(), start()).is_err(),
+                "bit {bit}"
+            );
         }
-        assert_eq!(outcome(&mut verifier, &honest, start()), Ok(()), "after all mutants");
+        assert_eq!(
+            outcome(&mut verifier, &honest, start()),
+            Ok(()),
+            "after all mutants"
+        );
     }
     assert_eq!(verifier.poll_equivocation(), None);
 }
@@ -129,7 +150,10 @@ fn m3_another_domains_receiver_refuses() {
 fn m3_a_domain_of_the_same_number_with_other_issuers_refuses() {
     let authority = Authority::new();
     let impostor = Authority::of(8, 300);
-    let text = impostor.domain.to_toml().replace("domain = 8", "domain = 7");
+    let text = impostor
+        .domain
+        .to_toml()
+        .replace("domain = 8", "domain = 7");
     let domain = Arc::new(super::super::TrustDomain::from_toml(&text).unwrap());
     let mut elsewhere = Verifier::new(Config::default(), domain);
     let with_ticket = telemetry(&mut authority.signer(1, start()), 1, start());
@@ -142,7 +166,12 @@ fn m12_a_verified_payload_that_is_no_statement_is_refused() {
     let authority = Authority::new();
     let mut verifier = tireless(&authority);
     let own = credential(&authority);
-    for (sequence, payload) in (0_u32..).zip([b"".as_slice(), b"\xff", b"\x0a\xff\xff\xff\xff\x0f", &[8; 880]]) {
+    for (sequence, payload) in (0_u32..).zip([
+        b"".as_slice(),
+        b"\xff",
+        b"\x0a\xff\xff\xff\xff\x0f",
+        &[8; 880],
+    ]) {
         let bytes = Forged::telemetry(start(), sequence).seal(&own, payload);
         let refused = outcome(&mut verifier, &bytes, start()).unwrap_err();
         assert_eq!(refused.reason(), "malformed_payload");
@@ -158,17 +187,30 @@ fn m19_signed_nonsense_is_refused() {
     let bytes = Forged::telemetry(start(), 1).seal(&own, &payload);
     let refused = outcome(&mut tireless(&authority), &bytes, start()).unwrap_err();
     assert_eq!(refused.reason(), "malformed_payload");
-    assert!(refused.to_string().contains("heading_centideg is out of range"));
+    assert!(
+        refused
+            .to_string()
+            .contains("heading_centideg is out of range")
+    );
 }
 
 #[test]
 fn two_tickets_of_one_id_are_never_mixed_up() {
     let authority = Authority::new();
-    let real = authority.domain.admit(credential(&authority).ticket()).unwrap();
+    let real = authority
+        .domain
+        .admit(credential(&authority).ticket())
+        .unwrap();
     let slot = real.ticket().slot();
-    let other = authority.domain.admit(authority.credential(2, slot).ticket()).unwrap();
+    let other = authority
+        .domain
+        .admit(authority.credential(2, slot).ticket())
+        .unwrap();
     // As if 2^32 tries had found it.
-    let colliding = Arc::new(AdmittedTicket { station: real.station(), ..(*other).clone() });
+    let colliding = Arc::new(AdmittedTicket {
+        station: real.station(),
+        ..(*other).clone()
+    });
     let mut cache = TicketCache::new(NonZeroUsize::new(2).unwrap());
     cache.insert(Arc::clone(&real), start()).unwrap();
     let refused = cache.insert(Arc::clone(&colliding), start()).map(drop);
@@ -182,7 +224,10 @@ fn two_tickets_of_one_id_are_never_mixed_up() {
 fn tickets_are_bounded_and_the_least_heard_goes_first() {
     let authority = Authority::new();
     let slot = authority.domain.slots().slot_at(start().timestamp);
-    let config = Config { tickets_max: NonZeroUsize::new(2).unwrap(), ..Config::default() };
+    let config = Config {
+        tickets_max: NonZeroUsize::new(2).unwrap(),
+        ..Config::default()
+    };
     let mut verifier = Verifier::new(config, Arc::clone(&authority.domain));
     let vehicles = [1, 2, 3].map(|vehicle| authority.credential(vehicle, slot));
     let [one, two, three] = &vehicles;
@@ -203,8 +248,11 @@ fn m23_one_signers_garbage_costs_only_its_own_budget() {
     let own = credential(&authority);
     let mut verified = 0;
     for sequence in 0..20_000 {
-        let garbage = Forged { full_ticket: sequence == 0, ..Forged::telemetry(start(), sequence) }
-            .seal_badly(&own);
+        let garbage = Forged {
+            full_ticket: sequence == 0,
+            ..Forged::telemetry(start(), sequence)
+        }
+        .seal_badly(&own);
         match outcome(&mut verifier, &garbage, start()) {
             Err(Refusal::BadSignature) => verified += 1,
             Err(Refusal::OverBudget) => {}
@@ -212,9 +260,15 @@ fn m23_one_signers_garbage_costs_only_its_own_budget() {
         }
     }
     assert_eq!(verified, Config::default().telemetry_budget.burst.get());
-    assert_eq!(outcome(&mut verifier, &telemetry(&mut honest, 1, start()), start()), Ok(()));
+    assert_eq!(
+        outcome(&mut verifier, &telemetry(&mut honest, 1, start()), start()),
+        Ok(())
+    );
     // Its own hazards are paid for apart.
-    let hazard = Forged { kind: MessageType::Hazard, ..Forged::telemetry(start(), 0) };
+    let hazard = Forged {
+        kind: MessageType::Hazard,
+        ..Forged::telemetry(start(), 0)
+    };
     let refused = outcome(&mut verifier, &hazard.seal(&own, b""), start()).unwrap_err();
     assert_eq!(refused.reason(), "malformed_payload");
 }
@@ -232,12 +286,18 @@ fn m23_made_up_tickets_cost_a_budget_that_hazards_do_not_share() {
         .map(|linkage| {
             made_up[12] = 0xf0 + linkage;
             let ticket = Ticket::from_bytes(&made_up).unwrap();
-            verifier.handle_ticket(&ticket, start()).unwrap_err().reason()
+            verifier
+                .handle_ticket(&ticket, start())
+                .unwrap_err()
+                .reason()
         })
         .collect();
     let bad = "bad_ticket_signature";
     assert_eq!(reasons, [bad, bad, bad, "over_budget", "over_budget"]);
-    let hazard = Forged { kind: MessageType::Hazard, ..Forged::telemetry(start(), 0) };
+    let hazard = Forged {
+        kind: MessageType::Hazard,
+        ..Forged::telemetry(start(), 0)
+    };
     let bytes = hazard.seal(&credential(&authority), b"");
     let refused = outcome(&mut verifier, &bytes, start()).unwrap_err();
     assert_eq!(refused.reason(), "malformed_payload");

@@ -20,9 +20,9 @@ fn at(s: u64) -> Timestamp {
 #[test]
 fn the_slots_own_ticket_is_used_else_one_that_counts() {
     let used = |s| {
-        let wallet = wallet();
-        let slot = wallet.credential_at(at(s)).map(|own| own.ticket().slot().number());
-        slot
+        wallet()
+            .credential_at(at(s))
+            .map(|own| own.ticket().slot().number())
     };
     for (s, slot) in [
         (989, None),
@@ -71,7 +71,10 @@ fn a_slots_first_ticket_stays() {
     let mut wallet = wallet();
     let first = wallet.for_slot(Slot::from_number(10)).unwrap().station();
     wallet.insert(authority.credential(2, Slot::from_number(10)));
-    assert_eq!(wallet.for_slot(Slot::from_number(10)).unwrap().station(), first);
+    assert_eq!(
+        wallet.for_slot(Slot::from_number(10)).unwrap().station(),
+        first
+    );
 }
 
 #[test]
@@ -84,6 +87,9 @@ fn old_tickets_are_forgotten_when_told() {
 
 #[test]
 fn a_ticket_takes_its_own_key_only() {
-    let ticket = Authority::new().credential(1, Slot::from_number(10)).ticket().clone();
+    let ticket = Authority::new()
+        .credential(1, Slot::from_number(10))
+        .ticket()
+        .clone();
     assert!(Credential::new(ticket, key(&[b"another"])).is_err());
 }
