@@ -33,3 +33,6 @@ pub use feed_config::{
 pub use object::{KnownHazard, Level, Object};
 pub use queue::GapReason;
 pub use state::{Counters, Extrapolated, World};
+
+#[cfg(test)]
+mod tests;
