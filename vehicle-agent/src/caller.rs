@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::RoleConfig;
+
 /// What a caller of the gRPC interface may do; which role may call which method is decided in one
 /// table beside the services.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -48,6 +50,24 @@ pub enum CallerIdentity {
     Loopback,
 }
 
+impl Caller {
+    /// A caller with the role that the configuration gives; `own_user` is the agent's own user id.
+    pub fn new(identity: CallerIdentity, roles: &RoleConfig, own_user: u32) -> Self {
+        let role = match &identity {
+            CallerIdentity::LocalUser { user, group } => {
+                let is_owner = *user == own_user || *user == ROOT;
+                let owner = roles.owner.filter(|_| is_owner);
+                let by_user = roles.users.get(&user.to_string()).copied();
+                let by_group = || roles.groups.get(&group.to_string()).copied();
+                by_user.or(owner).or_else(by_group)
+            }
+            CallerIdentity::Certificate { uri } => roles.certificates.get(uri).copied(),
+            CallerIdentity::Loopback => roles.loopback,
+        };
+        Self { identity, role }
+    }
+}
+
 impl fmt::Display for CallerIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -67,3 +87,5 @@ impl fmt::Display for Role {
         })
     }
 }
+
+const ROOT: u32 = 0;

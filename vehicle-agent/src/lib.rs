@@ -4,5 +4,6 @@ mod caller;
 pub mod config;
 pub mod identity;
 pub mod journal;
+pub mod listen;
 
 pub use caller::{Caller, CallerIdentity, Role};

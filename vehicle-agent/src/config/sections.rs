@@ -119,7 +119,7 @@ pub enum Reflection {
 pub struct RoleConfig {
     /// Local processes of the agent's own user, and of root.
     pub owner: Option<Role>,
-    /// Local processes by their user id; comes before `groups`.
+    /// Local processes by their user id; comes before all others.
     pub users: BTreeMap<String, Role>,
     /// Local processes by their group id.
     pub groups: BTreeMap<String, Role>,

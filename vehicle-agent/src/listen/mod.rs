@@ -1,0 +1,161 @@
+//! Lets gRPC clients in, and says who they are.
+//!
+//! A client comes by a unix socket, where the kernel names its user, or by TCP with a certificate
+//! of an authority that the operator chose; only on loopback, and only if asked, without one. What
+//! is found out stands as [`Caller`](crate::Caller) in every request of the connection. What a
+//! caller may do is decided by the services.
+//!
+//! A door that can be slammed is no door: an error while accepting, a client that stops in the
+//! middle of its handshake and a lack of file descriptors each cost that client only, and the
+//! loop goes on. Each door has its own bound on connections, so that strangers at the TCP port
+//! cannot keep the driving stack from its socket.
+
+mod accept;
+mod connection;
+mod tls;
+mod unix;
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use thiserror::Error;
+use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
+use tokio_stream::Stream;
+use wayside::time::Timestamp;
+
+pub use connection::Connection;
+
+use crate::config::GrpcConfig;
+use accept::{Door, TcpDoor, UnixDoor};
+use tls::Tls;
+use unix::Socket;
+
+#[cfg(test)]
+mod tests;
+
+/// The open doors. Dropping it closes them and removes the unix socket; connections live on.
+pub struct Listener {
+    socket: Socket,
+    tcp: Option<SocketAddr>,
+    tls: Option<Arc<Tls>>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Connections that passed a door, in the form that tonic serves.
+pub struct Incoming(mpsc::Receiver<Connection>);
+
+/// Why gRPC clients cannot be let in.
+#[derive(Debug, Error)]
+pub enum ListenError {
+    /// The TCP address is taken, or not one of this machine.
+    #[error("cannot listen for gRPC on {address}: {source}")]
+    Tcp {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Another process answers on the unix socket.
+    #[error("unix socket {} is in use by another process", .0.display())]
+    SocketInUse(PathBuf),
+    /// The unix socket cannot be made.
+    #[error("cannot listen for gRPC on {}: {source}", path.display())]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// A certificate or key cannot be read or used.
+    #[error("cannot use {} for gRPC: {reason}", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Listener {
+    /// Opens the unix socket at `socket`, and the TCP address if the configuration has one.
+    pub async fn open(
+        config: &GrpcConfig,
+        socket: PathBuf,
+    ) -> Result<(Self, Incoming), ListenError> {
+        let tls = config.tcp.as_ref().and_then(|tcp| tcp.tls.clone());
+        let tls = tls.map(Tls::open).transpose()?.map(Arc::new);
+        let (socket, unix) = Socket::bind(socket, config.mode)?;
+        let (passed, incoming) = mpsc::channel(PASSED_MAX);
+        let door = || Door::new(config, passed.clone());
+        let mut tasks = vec![tokio::spawn(UnixDoor::new(unix, door()).run())];
+        let mut address = None;
+        if let Some(tcp) = &config.tcp {
+            let bind_error = |source| ListenError::Tcp {
+                address: tcp.address,
+                source,
+            };
+            let listener = TcpListener::bind(tcp.address).await.map_err(bind_error)?;
+            address = Some(listener.local_addr().map_err(bind_error)?);
+            tasks.push(tokio::spawn(
+                TcpDoor::new(listener, tls.clone(), door()).run(),
+            ));
+        }
+        let listener = Self {
+            socket,
+            tcp: address,
+            tls,
+            tasks,
+        };
+        Ok((listener, Incoming(incoming)))
+    }
+
+    /// The unix socket's path.
+    pub fn socket(&self) -> &Path {
+        self.socket.path()
+    }
+
+    /// Where it listens for TCP; `None` if it does not.
+    pub fn tcp_address(&self) -> Option<SocketAddr> {
+        self.tcp
+    }
+
+    /// When the agent's own certificate ends; `None` without TLS.
+    pub fn certificate_end(&self) -> Option<Timestamp> {
+        self.tls.as_ref().and_then(|tls| tls.end())
+    }
+
+    /// Reads the certificates again; new connections get the new ones.
+    ///
+    /// The old ones stay in use if the new ones cannot be read.
+    pub fn reload(&self) -> Result<(), ListenError> {
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Stream for Incoming {
+    type Item = io::Result<Connection>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Connection>>> {
+        self.0.poll_recv(context).map(|passed| passed.map(Ok))
+    }
+}
+
+/// Connections that wait for the server; at the bound the doors wait.
+const PASSED_MAX: usize = 16;
