@@ -26,11 +26,9 @@ pub enum Purpose {
 impl Digest {
     /// The digest of `parts`, one after the other.
     pub fn of(purpose: Purpose, parts: &[&[u8]]) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key(purpose.context());
-        for part in parts {
-            hasher.update(part);
-        }
-        Self(hasher.finalize().into())
+        let mut builder = DigestBuilder::new(purpose);
+        parts.iter().for_each(|part| builder.update(part));
+        builder.finish()
     }
 
     /// The digest's bytes.
@@ -42,6 +40,27 @@ impl Digest {
     pub fn prefix(&self) -> [u8; 8] {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
         [a, b, c, d, e, f, g, h]
+    }
+}
+
+/// A digest of bytes that come one after the other.
+#[derive(Clone, Debug)]
+pub struct DigestBuilder(blake3::Hasher);
+
+impl DigestBuilder {
+    /// Begins with no bytes.
+    pub fn new(purpose: Purpose) -> Self {
+        Self(blake3::Hasher::new_derive_key(purpose.context()))
+    }
+
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all bytes so far.
+    pub fn finish(&self) -> Digest {
+        Digest(self.0.finalize().into())
     }
 }
 

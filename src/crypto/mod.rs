@@ -25,7 +25,7 @@
 mod digest;
 mod key;
 
-pub use digest::{Digest, Purpose};
+pub use digest::{Digest, DigestBuilder, Purpose};
 pub use key::{Context, KeyError, Signature, SignatureError, SigningKey, VerifyingKey};
 
 #[cfg(test)]

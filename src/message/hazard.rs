@@ -122,6 +122,9 @@ pub struct RelevanceRadius {
 }
 
 impl RelevanceRadius {
+    /// 1 000 m.
+    pub const KILOMETRE: Self = Self { m: 1_000 };
+
     /// Returns the radius, or `None` outside 1 to 100 000 m.
     pub fn from_m(m: u32) -> Option<Self> {
         (1..=RELEVANCE_RADIUS_MAX_M)
@@ -142,6 +145,17 @@ pub struct Validity {
 }
 
 impl Validity {
+    /// 600 s (EN 302 637-3, `defaultValidity`).
+    pub const DEFAULT: Self = Self { ms: 600_000 };
+
+    /// The nearest validity to a duration, in whole milliseconds.
+    pub fn saturating(duration: Duration) -> Self {
+        let ms = u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
+        Self {
+            ms: ms.clamp(1, VALIDITY_MAX_MS),
+        }
+    }
+
     /// Returns the validity, or `None` outside 1 to 86 400 000 ms.
     pub fn from_ms(ms: u32) -> Option<Self> {
         (1..=VALIDITY_MAX_MS).contains(&ms).then_some(Self { ms })

@@ -130,6 +130,40 @@ impl Refusal {
         }
     }
 
+    /// Whether whoever passed the message on could have seen that it is wrong, so that an honest
+    /// peer would not have.
+    pub fn is_offence(&self) -> bool {
+        match self {
+            Self::Length(_)
+            | Self::Version(_)
+            | Self::Type(_)
+            | Self::PayloadTooLong(_)
+            | Self::MalformedTicket(_)
+            | Self::ForeignDomain(_)
+            | Self::WeakKey
+            | Self::BadTicketSignature
+            | Self::NotPermitted
+            | Self::BadSignature
+            | Self::Equivocation(_)
+            | Self::MalformedPayload(_)
+            | Self::DetectedLater
+            | Self::ForeignHazard(_)
+            | Self::UpdateUnsigned
+            | Self::BadUpdateSignature => true,
+            Self::Stale(_)
+            | Self::Future(_)
+            | Self::BehindWindow(_)
+            | Self::Duplicate(_)
+            | Self::UnknownTicket(_)
+            | Self::TicketCollision(_)
+            | Self::UnknownIssuer(_)
+            | Self::IssuerOutOfDate(_)
+            | Self::TicketNotValid
+            | Self::OverBudget
+            | Self::HazardExpired(_) => false,
+        }
+    }
+
     /// All names that [`Self::reason`] gives, in the order of the checks.
     pub const ALL: &[&str] = &[
         "length",

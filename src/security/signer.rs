@@ -10,6 +10,7 @@ use super::{
     envelope::Header,
     reservation::Reservation,
     sequences::Sequences,
+    ticket::Ticket,
     verifier::required,
     wallet::{Credential, Wallet},
 };
@@ -47,6 +48,21 @@ pub struct Signer {
     /// Whose full ticket went out last with telemetry, and when.
     full_ticket: Option<(StationId, Instant)>,
     clock_doubt: Option<Duration>,
+}
+
+impl SignError {
+    /// Its name in metrics and reports.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NoTicket => "no_ticket",
+            Self::ReservationPending => "reservation_pending",
+            Self::ClockDoubted(_) => "clock_doubted",
+            Self::NotPermitted => "not_permitted",
+            Self::TooLong(_) => "too_long",
+            Self::SequencesExhausted => "sequences_exhausted",
+            Self::NotOurs(_) => "not_ours",
+        }
+    }
 }
 
 /// A signed message.
@@ -221,6 +237,16 @@ impl Signer {
     /// How many tickets count now or later.
     pub fn remaining(&self, now: Now) -> usize {
         self.wallet.remaining(now.timestamp)
+    }
+
+    /// When the last of them ends.
+    pub fn valid_until(&self) -> Option<Timestamp> {
+        self.wallet.valid_until()
+    }
+
+    /// Our ticket with this id, if it is still kept.
+    pub fn ticket_of(&self, station: StationId) -> Option<&Ticket> {
+        self.wallet.for_station(station).map(Credential::ticket)
     }
 
     /// Why a message of this kind could not be signed now, if so.

@@ -135,6 +135,12 @@ impl Wallet {
             .count()
     }
 
+    /// When the last credential ends; `None` for an empty wallet.
+    pub fn valid_until(&self) -> Option<Timestamp> {
+        let (slot, _) = self.credentials.last_key_value()?;
+        Some(self.slots.valid_until(*slot))
+    }
+
     /// Drops the credentials of slots that ended before `before`.
     ///
     /// Their hazards can be updated no more: keep them for as long as a hazard may hold, a day.

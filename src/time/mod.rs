@@ -47,7 +47,7 @@ impl std::ops::Add<Duration> for Instant {
 /// seconds (POSIX), below 2^48 (the year 10889).
 ///
 /// ETSI and SAE count milliseconds of TAI since 2004; importers convert.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Timestamp {
     unix_ms: u64,
 }

@@ -1,0 +1,58 @@
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::GenerationRule;
+use crate::{link, security, world};
+
+/// How a station behaves.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// When own states are sent.
+    pub generation: GenerationRule,
+    /// Own states older than this are not sent: receivers would refuse them as stale.
+    #[serde(with = "humantime_serde")]
+    pub state_age_max: Duration,
+    /// After this time without a state the driving stack counts as silent.
+    #[serde(with = "humantime_serde")]
+    pub stack_silent_after: Duration,
+    /// Connections at one time; at the bound further ones are refused.
+    pub peers_max: usize,
+    /// Own hazards open at one time; at the bound further reports are refused.
+    pub own_hazards_max: usize,
+    /// Events kept for the edge; at the bound the oldest is dropped and counted.
+    pub events_max: usize,
+    /// A peer that brought this many messages with wrong signatures or bytes is disconnected.
+    pub offences_max: u32,
+    /// Whether [`Event::Received`](super::Event::Received) is raised for every message, for
+    /// recording.
+    pub report_received: bool,
+    /// What is refused.
+    pub verifier: security::Config,
+    /// How sequences and tickets are used.
+    pub signer: security::SignerConfig,
+    /// How peers are spoken to.
+    pub link: link::Config,
+    /// What is remembered.
+    pub world: world::Config,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            generation: GenerationRule::default(),
+            state_age_max: Duration::from_millis(400),
+            stack_silent_after: Duration::from_secs(1),
+            peers_max: 256,
+            own_hazards_max: 64,
+            events_max: 8_192,
+            offences_max: 100,
+            report_received: false,
+            verifier: security::Config::default(),
+            signer: security::SignerConfig::default(),
+            link: link::Config::default(),
+            world: world::Config::default(),
+        }
+    }
+}

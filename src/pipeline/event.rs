@@ -1,0 +1,114 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::{
+    id::{PeerId, StationId},
+    message::MessageType,
+    security::{Equivocation, Reservation},
+    time::{Now, Timestamp},
+    world::WorldEvent,
+};
+
+/// What a station tells its edge.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A message of another station was taken into the world.
+    Delivered(Delivery),
+    /// The connection to this peer must be closed.
+    Disconnect {
+        /// Which connection.
+        peer: PeerId,
+        /// Why.
+        reason: DisconnectReason,
+    },
+    /// One station signed two different messages with one sequence.
+    Equivocation(Equivocation),
+    /// An own message was signed and queued to every peer.
+    Published {
+        /// The id it was signed under.
+        station: StationId,
+        /// Its kind.
+        kind: MessageType,
+        /// Its generation time.
+        generated: Timestamp,
+        /// The signed bytes.
+        bytes: Bytes,
+    },
+    /// A message arrived, before it was looked at; only if
+    /// [`Config::report_received`](super::Config::report_received).
+    Received {
+        /// The connection it came by.
+        peer: PeerId,
+        /// When.
+        received: Now,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// A message was refused.
+    Refused {
+        /// The connection it came by, or `None` for one from a recording.
+        peer: Option<PeerId>,
+        /// The refusal's name.
+        reason: &'static str,
+    },
+    /// Sequences must be written to durable storage, and
+    /// [`Station::handle_reserved`](super::Station::handle_reserved) called then.
+    Reserve(Reservation),
+    /// The peer asks for a new connection.
+    Rotate {
+        /// Which connection.
+        peer: PeerId,
+    },
+    /// The driving stack publishes again.
+    StackResumed,
+    /// The driving stack has not published for this long.
+    StackSilent(Duration),
+    /// Messages are signed under another ticket from now on.
+    TicketChanged,
+    /// The picture of the road changed.
+    World(WorldEvent),
+}
+
+/// A message on its way into the world.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Who signed it.
+    pub station: StationId,
+    /// Its kind.
+    pub kind: MessageType,
+    /// When it was signed for.
+    pub generated: Timestamp,
+    /// The signed bytes.
+    pub bytes: Bytes,
+    /// The checks that say it is implausible.
+    pub flagged: Vec<&'static str>,
+}
+
+/// Why a connection is closed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DisconnectReason {
+    /// It broke the rules of the connection itself.
+    Protocol,
+    /// It did not say hello, or with a ticket that is refused or not its TLS key's.
+    Hello,
+    /// It brought too many messages with wrong signatures or bytes.
+    Offences,
+    /// As many peers as allowed are connected.
+    PeersFull,
+    /// Its ticket is over; a connection ends with the ticket that opened it.
+    TicketOver,
+}
+
+impl DisconnectReason {
+    /// Its name in metrics and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Protocol => "protocol",
+            Self::Hello => "hello",
+            Self::Offences => "offences",
+            Self::PeersFull => "peers_full",
+            Self::TicketOver => "ticket_over",
+        }
+    }
+}

@@ -1,0 +1,269 @@
+use bytes::Bytes;
+
+use super::{
+    Delivery, DisconnectReason, Event, Station, counters::count, hazards::queue_until, peers::Peer,
+};
+use crate::{
+    crypto::VerifyingKey,
+    id::{PeerId, StationId},
+    link::{ControlFrame, HelloFrame, Link, LinkError, LinkEvent, PROTOCOL_VERSION, TICKET_LEN},
+    message::MessageType,
+    plausibility::{Judged, judge_hazard, judge_telemetry},
+    security::{Refusal, Ticket, VerifiedMessage},
+    time::Now,
+    world::Observed,
+};
+
+impl Station {
+    /// A handshake ended: `key` is the other side's TLS identity.
+    ///
+    /// Our hello and all live own hazards are queued to it.
+    pub fn handle_connected(&mut self, peer: PeerId, key: VerifyingKey, now: Now) {
+        let Some(ticket) = self.own_ticket(now) else {
+            return self.disconnect(peer, DisconnectReason::Hello);
+        };
+        if self.peers.len() >= self.config.peers_max {
+            self.counters.peers_refused += 1;
+            return self.disconnect(peer, DisconnectReason::PeersFull);
+        }
+        let mut link = Link::new(self.config.link.clone(), now);
+        link.queue_control(&ControlFrame::Hello(HelloFrame {
+            version: PROTOCOL_VERSION,
+            ticket,
+        }));
+        for own in self.hazards.live() {
+            link.queue_hazard(own.bytes.clone(), queue_until(own.hazard.expires(), now));
+        }
+        self.peers.insert(
+            peer,
+            Peer {
+                link,
+                key,
+                ticket: None,
+                offences: 0,
+                asked: None,
+            },
+        );
+    }
+
+    /// A connection ended; harmless if it is unknown.
+    pub fn handle_disconnected(&mut self, peer: PeerId, _now: Now) {
+        self.peers.remove(peer);
+    }
+
+    /// Takes a datagram of a peer.
+    pub fn handle_datagram(&mut self, peer: PeerId, datagram: Bytes, now: Now) {
+        self.feed_link(peer, now, |link| link.handle_datagram(datagram, now));
+    }
+
+    /// Takes the whole of a peer's unidirectional stream.
+    pub fn handle_hazard_stream(&mut self, peer: PeerId, envelope: Bytes, now: Now) {
+        self.feed_link(peer, now, |link| link.handle_hazard_stream(envelope, now));
+    }
+
+    /// Takes the whole of a peer's bidirectional stream.
+    pub fn handle_control(&mut self, peer: PeerId, frame: &[u8], now: Now) {
+        self.feed_link(peer, now, |link| link.handle_control(frame, now));
+    }
+
+    /// Takes an envelope that came by no connection, for instance from a recording.
+    pub fn handle_message(&mut self, bytes: Bytes, now: Now) {
+        self.receive(None, bytes, now);
+    }
+
+    /// Takes a ticket that came by no connection.
+    pub fn handle_ticket(&mut self, ticket: &Ticket, now: Now) {
+        if let Err(refusal) = self.verifier.handle_ticket(ticket, now) {
+            self.refuse(None, &refusal);
+        }
+    }
+
+    fn feed_link(
+        &mut self,
+        peer: PeerId,
+        now: Now,
+        feed: impl FnOnce(&mut Link) -> Result<(), LinkError>,
+    ) {
+        let Some(touched) = self.peers.touch(peer) else {
+            return;
+        };
+        let result = feed(&mut touched.link);
+        self.drain_link(peer, now);
+        if result.is_err_and(LinkError::is_violation) {
+            self.disconnect(peer, DisconnectReason::Protocol);
+        }
+    }
+
+    /// Carries out what a link brought.
+    pub(super) fn drain_link(&mut self, peer: PeerId, now: Now) {
+        while let Some(event) = self
+            .peers
+            .touch(peer)
+            .and_then(|touched| touched.link.poll_event())
+        {
+            match event {
+                LinkEvent::Hello(hello) => self.handle_hello(peer, &hello, now),
+                LinkEvent::Message(bytes) => {
+                    if self.config.report_received {
+                        self.raise(Event::Received {
+                            peer,
+                            received: now,
+                            bytes: bytes.clone(),
+                        });
+                    }
+                    self.receive(Some(peer), bytes, now);
+                }
+                LinkEvent::Ticket(ticket) => self.handle_peer_ticket(peer, &ticket, now),
+                LinkEvent::TicketRequest(station) => self.answer(peer, station),
+                LinkEvent::Rotate => self.raise(Event::Rotate { peer }),
+                LinkEvent::HelloMissing => self.disconnect(peer, DisconnectReason::Hello),
+            }
+        }
+    }
+
+    /// A peer is who its ticket says if its TLS identity is the ticket's key.
+    fn handle_hello(&mut self, peer: PeerId, hello: &HelloFrame, now: Now) {
+        let admitted = Ticket::from_bytes(hello.ticket.as_slice())
+            .map_err(Refusal::from)
+            .and_then(|ticket| self.verifier.handle_ticket(&ticket, now));
+        let admitted = match admitted {
+            Ok(admitted) if admitted.is_valid_at(now.timestamp) => admitted,
+            Ok(_) => {
+                self.refuse(Some(peer), &Refusal::TicketNotValid);
+                return self.disconnect(peer, DisconnectReason::Hello);
+            }
+            Err(refusal) => {
+                self.refuse(Some(peer), &refusal);
+                return self.disconnect(peer, DisconnectReason::Hello);
+            }
+        };
+        match self.peers.touch(peer) {
+            Some(touched) if touched.key == *admitted.key() => {
+                touched.ticket = Some(admitted);
+            }
+            Some(_) => self.disconnect(peer, DisconnectReason::Hello),
+            None => {}
+        }
+    }
+
+    fn handle_peer_ticket(&mut self, peer: PeerId, ticket: &[u8; TICKET_LEN], now: Now) {
+        let admitted = Ticket::from_bytes(ticket)
+            .map_err(Refusal::from)
+            .and_then(|ticket| self.verifier.handle_ticket(&ticket, now));
+        if let Err(refusal) = admitted {
+            self.refuse(Some(peer), &refusal);
+        }
+    }
+
+    /// Hands over our own ticket; those of others are for their holders to give.
+    fn answer(&mut self, peer: PeerId, station: StationId) {
+        let own = self
+            .signer
+            .ticket_of(station)
+            .map(|ticket| Box::new(*ticket.as_bytes()));
+        if let (Some(ticket), Some(touched)) = (own, self.peers.touch(peer)) {
+            touched.link.queue_control(&ControlFrame::Ticket(ticket));
+        }
+    }
+
+    fn receive(&mut self, peer: Option<PeerId>, bytes: Bytes, now: Now) {
+        match self.verifier.handle_envelope(bytes, now) {
+            Ok(VerifiedMessage::Telemetry(verified)) => {
+                let track = self.world.track(verified.station());
+                let judged = judge_telemetry(verified, track);
+                let delivery = self.delivery(MessageType::Telemetry, &judged);
+                let observed = self.world.observe(judged, now);
+                self.deliver(delivery, observed);
+            }
+            Ok(VerifiedMessage::Hazard(verified)) => {
+                let track = self.world.track(verified.station());
+                let judged = judge_hazard(verified, track);
+                let delivery = self.delivery(MessageType::Hazard, &judged);
+                let observed = self.world.observe_hazard(judged, now);
+                self.deliver(delivery, observed);
+            }
+            Err(refusal) => {
+                if let (Refusal::UnknownTicket(station), Some(peer)) = (&refusal, peer) {
+                    self.ask_for_ticket(peer, *station, now);
+                }
+                self.refuse(peer, &refusal);
+            }
+        }
+        self.raise_world_events();
+        while let Some(proof) = self.verifier.poll_equivocation() {
+            self.counters.equivocations += 1;
+            self.raise(Event::Equivocation(proof));
+        }
+    }
+
+    fn delivery<M>(&mut self, kind: MessageType, judged: &Judged<M>) -> Delivery {
+        let verified = judged.verified();
+        let flagged: Vec<_> = judged
+            .verdict()
+            .findings()
+            .iter()
+            .map(|finding| finding.check.name())
+            .collect();
+        for check in &flagged {
+            count(&mut self.counters.flagged, *check);
+        }
+        Delivery {
+            station: verified.station(),
+            kind,
+            generated: verified.generated(),
+            bytes: verified.bytes().clone(),
+            flagged,
+        }
+    }
+
+    fn deliver(&mut self, delivery: Delivery, observed: Observed) {
+        if observed.is_taken() {
+            count(&mut self.counters.delivered, delivery.kind);
+            self.raise(Event::Delivered(delivery));
+        } else {
+            count(&mut self.counters.not_taken, observed.name());
+        }
+    }
+
+    /// Asks whoever brought a message for the signer's ticket, once a second at most: a flood of
+    /// made-up digests must not become a flood of requests.
+    fn ask_for_ticket(&mut self, peer: PeerId, station: StationId, now: Now) {
+        let Some(touched) = self.peers.touch(peer) else {
+            return;
+        };
+        let asked_lately = touched
+            .asked
+            .is_some_and(|asked| now.instant.since(asked) < ASK_INTERVAL);
+        if !asked_lately {
+            touched.asked = Some(now.instant);
+            touched
+                .link
+                .queue_control(&ControlFrame::TicketRequest(station));
+        }
+    }
+
+    fn refuse(&mut self, peer: Option<PeerId>, refusal: &Refusal) {
+        count(&mut self.counters.refused, refusal.reason());
+        self.raise(Event::Refused {
+            peer,
+            reason: refusal.reason(),
+        });
+        let Some(id) = peer.filter(|_| refusal.is_offence()) else {
+            return;
+        };
+        let offences = self.peers.touch(id).map_or(0, |touched| {
+            touched.offences += 1;
+            touched.offences
+        });
+        if offences >= self.config.offences_max {
+            self.disconnect(id, DisconnectReason::Offences);
+        }
+    }
+
+    pub(super) fn disconnect(&mut self, peer: PeerId, reason: DisconnectReason) {
+        self.peers.remove(peer);
+        self.raise(Event::Disconnect { peer, reason });
+    }
+}
+
+const ASK_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);

@@ -1,0 +1,129 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use crate::{
+    crypto::VerifyingKey,
+    id::{PeerId, StationId},
+    link::{Link, LinkCounters, Transmit},
+    security::AdmittedTicket,
+    time::{Instant, Now, Timestamp},
+};
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) link: Link,
+    /// The key of its TLS identity, which its hello's ticket must carry.
+    pub(super) key: VerifyingKey,
+    /// The ticket of its hello; `None` before that.
+    pub(super) ticket: Option<Arc<AdmittedTicket>>,
+    /// Messages it brought with wrong signatures or bytes.
+    pub(super) offences: u32,
+    /// When we last asked it for a ticket.
+    pub(super) asked: Option<Instant>,
+}
+
+impl Peer {
+    /// Who it said it is; `None` before its hello.
+    pub(super) fn station(&self) -> Option<StationId> {
+        self.ticket.as_ref().map(|ticket| ticket.station())
+    }
+}
+
+/// All connections, and which of them may have something to send.
+#[derive(Debug, Default)]
+pub(super) struct Peers {
+    peers: BTreeMap<PeerId, Peer>,
+    touched: BTreeSet<PeerId>,
+    closed: LinkCounters,
+}
+
+impl Peers {
+    pub(super) fn len(&self) -> usize {
+        self.peers.len()
+    }
+
+    pub(super) fn insert(&mut self, id: PeerId, peer: Peer) {
+        self.peers.insert(id, peer);
+        self.touched.insert(id);
+    }
+
+    pub(super) fn remove(&mut self, id: PeerId) {
+        self.touched.remove(&id);
+        if let Some(peer) = self.peers.remove(&id) {
+            self.closed += peer.link.counters();
+        }
+    }
+
+    /// The peer, which may have something to send afterwards.
+    pub(super) fn touch(&mut self, id: PeerId) -> Option<&mut Peer> {
+        let peer = self.peers.get_mut(&id)?;
+        self.touched.insert(id);
+        Some(peer)
+    }
+
+    /// Queues something to every peer.
+    pub(super) fn for_each(&mut self, mut queue: impl FnMut(&mut Link)) {
+        for (id, peer) in &mut self.peers {
+            queue(&mut peer.link);
+            self.touched.insert(*id);
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (PeerId, &Peer)> {
+        self.peers.iter().map(|(id, peer)| (*id, peer))
+    }
+
+    /// Peers whose timer has passed.
+    pub(super) fn due(&self, now: Instant) -> Vec<PeerId> {
+        self.peers
+            .iter()
+            .filter(|(_, peer)| peer.link.poll_timeout().is_some_and(|due| due <= now))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// Peers whose ticket is over.
+    pub(super) fn over(&self, now: Timestamp) -> Vec<PeerId> {
+        self.peers
+            .iter()
+            .filter(|(_, peer)| {
+                let ticket = peer.ticket.as_ref();
+                ticket.is_some_and(|ticket| ticket.valid_until() < now)
+            })
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    pub(super) fn poll_transmit(&mut self, now: Now) -> Option<(PeerId, Transmit)> {
+        while let Some(&id) = self.touched.first() {
+            let transmit = self
+                .peers
+                .get_mut(&id)
+                .and_then(|peer| peer.link.poll_transmit(now));
+            match transmit {
+                Some(transmit) => return Some((id, transmit)),
+                None => self.touched.remove(&id),
+            };
+        }
+        None
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.peers
+            .values()
+            .filter_map(|peer| peer.link.poll_timeout())
+            .min()
+    }
+
+    /// What passed on all connections, closed ones among them.
+    pub(super) fn counters(&self) -> LinkCounters {
+        let mut sum = self.closed.clone();
+        for peer in self.peers.values() {
+            sum += peer.link.counters();
+        }
+        sum
+    }
+}

@@ -1,0 +1,50 @@
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// Whether a station can do its work, and if not, why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Readiness {
+    /// Everything that keeps the station from signing; empty if it can.
+    pub not_ready: Vec<NotReady>,
+    /// How long the driving stack has been silent, if longer than allowed.
+    pub stack_silent_for: Option<Duration>,
+    /// Tickets that are valid now or later.
+    pub tickets_left: usize,
+    /// When the last of them ends.
+    pub tickets_until: Option<Timestamp>,
+    /// By how much the driving stack's clock was ahead of the station's at the last state, in
+    /// milliseconds; `None` before the first.
+    pub clock_error_ms: Option<i64>,
+    /// Peers that said hello.
+    pub peers: usize,
+}
+
+/// One thing that keeps a station from signing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NotReady {
+    /// The station's clock is off by this much.
+    ClockDoubted(Duration),
+    /// No ticket is valid now.
+    NoTicket,
+    /// The next sequences are not yet in durable storage.
+    ReservationPending,
+}
+
+impl Readiness {
+    /// Whether the station can sign.
+    pub fn can_sign(&self) -> bool {
+        self.not_ready.is_empty()
+    }
+}
+
+impl NotReady {
+    /// Its name in the API and in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ClockDoubted(_) => "clock_doubted",
+            Self::NoTicket => "no_ticket",
+            Self::ReservationPending => "reservation_pending",
+        }
+    }
+}

@@ -1,0 +1,306 @@
+use std::{collections::VecDeque, sync::Arc};
+
+use zeroize::Zeroizing;
+
+use super::{
+    Config, Counters, DisconnectReason, Event, NotReady, OwnHazard, Readiness, counters::count,
+    generation::Generation, hazards::OwnHazards, outbound::OwnState, peers::Peers,
+};
+use crate::{
+    crypto::VerifyingKey,
+    id::{PeerId, StationId},
+    link::{ControlFrame, LinkCounters, Transmit},
+    message::MessageType,
+    security::{
+        ClockMonitor, Credential, Reservation, SignError, Signer, TICKET_LEN, TrustDomain,
+        Verifier, Wallet,
+    },
+    time::{Instant, Now, Timestamp},
+    world::World,
+};
+
+/// A vehicle's whole part in the exchange, as one machine without clock, socket or disk.
+///
+/// After [`Self::new`] and each call that takes `now`, drain [`Self::poll_event`] and
+/// [`Self::poll_transmit`] until they return `None`, then call [`Self::handle_timeout`] once
+/// [`Self::poll_timeout`] has passed. Own messages wait for [`Event::Reserve`]: write it down
+/// durably, then call [`Self::handle_reserved`].
+pub struct Station {
+    pub(super) config: Config,
+    pub(super) signer: Signer,
+    pub(super) verifier: Verifier,
+    pub(super) clock: ClockMonitor,
+    pub(super) generation: Generation,
+    pub(super) world: World,
+    pub(super) hazards: OwnHazards,
+    pub(super) peers: Peers,
+    pub(super) own: Option<(OwnState, Instant)>,
+    pub(super) clock_error_ms: Option<i64>,
+    pub(super) stack_silent: bool,
+    pub(super) counters: Counters,
+    events: VecDeque<Event>,
+    station: Option<StationId>,
+    next_check: Instant,
+}
+
+/// What the TLS side of a connection needs to know of a station.
+pub struct Identity {
+    /// The id under which messages are signed at present.
+    pub station: StationId,
+    /// The public key of the ticket, and of the TLS identity.
+    pub key: VerifyingKey,
+    /// The private half.
+    pub tls_seed: Zeroizing<[u8; 32]>,
+    /// When the ticket ends, and every connection made with it.
+    pub valid_until: Timestamp,
+}
+
+impl Station {
+    /// A station without peers that goes on after `journal`, everything that was ever written down
+    /// for its tickets.
+    pub fn new(
+        config: Config,
+        domain: Arc<TrustDomain>,
+        wallet: Wallet,
+        journal: &[Reservation],
+        now: Now,
+    ) -> Self {
+        let mut station = Self {
+            signer: Signer::new(config.signer.clone(), wallet, journal, now),
+            verifier: Verifier::new(config.verifier.clone(), domain),
+            clock: ClockMonitor::new(&config.verifier, now),
+            generation: Generation::new(config.generation),
+            world: World::new(config.world.clone()),
+            hazards: OwnHazards::default(),
+            peers: Peers::default(),
+            own: None,
+            clock_error_ms: None,
+            stack_silent: false,
+            counters: Counters::default(),
+            events: VecDeque::new(),
+            station: None,
+            next_check: now.instant + CHECK_INTERVAL,
+            config,
+        };
+        station.station = station.signer.current(now).map(Credential::station);
+        station.raise_reservations();
+        station
+    }
+
+    /// Notes that a reservation is in durable storage.
+    pub fn handle_reserved(&mut self, reservation: Reservation) {
+        self.signer.handle_reserved(reservation);
+    }
+
+    /// Adds tickets for later.
+    pub fn handle_credentials(&mut self, credentials: Vec<Credential>, now: Now) {
+        self.signer.handle_credentials(credentials, now);
+        self.check(now);
+    }
+
+    /// To be called once [`Self::poll_timeout`] has passed.
+    pub fn handle_timeout(&mut self, now: Now) {
+        for peer in self.peers.due(now.instant) {
+            if let Some(touched) = self.peers.touch(peer) {
+                touched.link.handle_timeout(now);
+            }
+            self.drain_link(peer, now);
+        }
+        self.world.handle_timeout(now);
+        self.raise_world_events();
+        if self.next_check <= now.instant {
+            self.check(now);
+        }
+    }
+
+    /// What to put on the wire next, and on which connection.
+    pub fn poll_transmit(&mut self, now: Now) -> Option<(PeerId, Transmit)> {
+        self.peers.poll_transmit(now)
+    }
+
+    /// What the edge should know or do.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`Self::handle_timeout`].
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [
+            Some(self.next_check),
+            self.peers.poll_timeout(),
+            self.world.poll_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The picture of the road.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The trust domain whose tickets count here.
+    pub fn domain(&self) -> &Arc<TrustDomain> {
+        self.verifier.domain()
+    }
+
+    /// How this station behaves.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The latest own state.
+    pub fn own_state(&self) -> Option<&OwnState> {
+        self.own.as_ref().map(|(state, _)| state)
+    }
+
+    /// Own hazards that last, in the order of their names.
+    pub fn own_hazards(&self) -> impl DoubleEndedIterator<Item = &OwnHazard> {
+        self.hazards.open()
+    }
+
+    /// The connections, with the station at the other end once it said hello.
+    pub fn peers(&self) -> impl Iterator<Item = (PeerId, Option<StationId>)> {
+        self.peers.iter().map(|(id, peer)| (id, peer.station()))
+    }
+
+    /// The id under which messages are signed at present; `None` without a valid ticket.
+    pub fn station(&self) -> Option<StationId> {
+        self.station
+    }
+
+    /// Who this station is at present; `None` without a valid ticket.
+    pub fn identity(&self, now: Now) -> Option<Identity> {
+        let credential = self.signer.current(now)?;
+        let slots = self.domain().slots();
+        Some(Identity {
+            station: credential.station(),
+            key: credential.key().verifying_key(),
+            tls_seed: credential.key().to_seed(),
+            valid_until: slots.valid_until(credential.ticket().slot()),
+        })
+    }
+
+    /// Whether the station can do its work, and if not, why.
+    pub fn readiness(&self, now: Now) -> Readiness {
+        let mut not_ready = Vec::new();
+        if let Some(error) = self.clock.doubt(now) {
+            not_ready.push(NotReady::ClockDoubted(error));
+        }
+        match self.signer.check(MessageType::Telemetry, now) {
+            Ok(()) | Err(SignError::ClockDoubted(_)) => {}
+            Err(SignError::ReservationPending) => not_ready.push(NotReady::ReservationPending),
+            Err(
+                SignError::NoTicket
+                | SignError::NotPermitted
+                | SignError::TooLong(_)
+                | SignError::SequencesExhausted
+                | SignError::NotOurs(_),
+            ) => not_ready.push(NotReady::NoTicket),
+        }
+        Readiness {
+            not_ready,
+            stack_silent_for: self
+                .own
+                .as_ref()
+                .map(|(_, heard)| now.instant.since(*heard))
+                .filter(|silent| *silent >= self.config.stack_silent_after),
+            tickets_left: self.signer.remaining(now),
+            tickets_until: self.signer.valid_until(),
+            clock_error_ms: self.clock_error_ms,
+            peers: self
+                .peers()
+                .filter(|(_, station)| station.is_some())
+                .count(),
+        }
+    }
+
+    /// What the station did since it started.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What passed on all its links.
+    pub fn link_counters(&self) -> LinkCounters {
+        self.peers.counters()
+    }
+
+    /// The ticket that a hello carries at present.
+    pub(super) fn own_ticket(&self, now: Now) -> Option<Box<[u8; TICKET_LEN]>> {
+        let credential = self.signer.current(now)?;
+        Some(Box::new(*credential.ticket().as_bytes()))
+    }
+
+    /// Tells the edge, and drops the oldest word if it does not listen.
+    pub(super) fn raise(&mut self, event: Event) {
+        if self.events.len() >= self.config.events_max {
+            self.events.pop_front();
+            self.counters.events_dropped += 1;
+        }
+        self.events.push_back(event);
+    }
+
+    pub(super) fn raise_world_events(&mut self) {
+        while let Some(event) = self.world.poll_event() {
+            self.raise(Event::World(event));
+        }
+    }
+
+    pub(super) fn raise_reservations(&mut self) {
+        while let Some(reservation) = self.signer.poll_reservation() {
+            self.raise(Event::Reserve(reservation));
+        }
+    }
+
+    /// Everything that time alone changes: clock, ticket, driving stack, own hazards.
+    fn check(&mut self, now: Now) {
+        self.next_check = now.instant + CHECK_INTERVAL;
+        self.check_clock(now);
+        self.signer.handle_timeout(now);
+        self.raise_reservations();
+        self.check_ticket(now);
+        self.hazards.forget_expired(now.timestamp);
+        for peer in self.peers.over(now.timestamp) {
+            self.disconnect(peer, DisconnectReason::TicketOver);
+        }
+        let silent_for = self
+            .own
+            .as_ref()
+            .map(|(_, heard)| now.instant.since(*heard))
+            .filter(|silent| *silent >= self.config.stack_silent_after);
+        if let Some(silent_for) = silent_for
+            && !self.stack_silent
+        {
+            self.stack_silent = true;
+            self.raise(Event::StackSilent(silent_for));
+        }
+    }
+
+    pub(super) fn check_clock(&mut self, now: Now) {
+        self.clock.handle_time(now);
+        let doubt = self.clock.doubt(now);
+        self.signer.handle_clock_doubt(doubt);
+        self.verifier.handle_clock_doubt(doubt);
+    }
+
+    /// Tells peers and edge when messages are signed under another ticket from now on.
+    pub(super) fn check_ticket(&mut self, now: Now) {
+        let station = self.signer.current(now).map(Credential::station);
+        if station == self.station {
+            return;
+        }
+        self.station = station;
+        self.generation.reset();
+        self.peers
+            .for_each(|link| link.queue_control(&ControlFrame::Rotate));
+        self.raise(Event::TicketChanged);
+    }
+
+    pub(super) fn count_unpublished(&mut self, reason: &'static str) {
+        count(&mut self.counters.unpublished, reason);
+    }
+}
+
+/// How often time alone is looked at; a change of ticket is noticed this late at most.
+const CHECK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(250);

@@ -1,0 +1,103 @@
+use std::sync::Arc;
+
+use super::Seed;
+use crate::{
+    id::DomainId,
+    message::{StationType, Telemetry},
+    security::{
+        Class, Credential, Issuer, IssuerKey, Permissions, Slot, SlotClock, TicketOrder,
+        TrustDomain, Wallet,
+    },
+    time::Timestamp,
+};
+
+/// A development trust domain for a simulated world, with tickets for everybody in it.
+///
+/// All keys follow from the seed, so that two runs sign the same bytes, and whoever knows the seed
+/// can sign for everybody: never for a real road.
+pub struct Cast {
+    seed: Seed,
+    domain: Arc<TrustDomain>,
+    issuer: Issuer,
+    first: Slot,
+    last: Slot,
+}
+
+impl Cast {
+    /// A domain whose tickets cover `start` to `end`.
+    pub fn new(seed: Seed, slots: SlotClock, start: Timestamp, end: Timestamp) -> Self {
+        let key = seed.signing_key("issuer");
+        // A ticket's slot may begin before the world does and end after it.
+        let margin = slots.length() * 2;
+        let domain = TrustDomain::new(
+            DOMAIN,
+            slots,
+            vec![IssuerKey {
+                id: ISSUER_KEY,
+                key: key.verifying_key(),
+                from: start.saturating_sub(margin),
+                until: end.saturating_add(margin),
+            }],
+            true,
+        )
+        .expect("one issuer whose time does not end before it begins");
+        Self {
+            seed,
+            issuer: Issuer::new(key, ISSUER_KEY, &domain),
+            domain: Arc::new(domain),
+            first: slots.slot_at(start),
+            last: slots.slot_at(end),
+        }
+    }
+
+    /// The trust domain.
+    pub fn domain(&self) -> Arc<TrustDomain> {
+        self.domain.clone()
+    }
+
+    /// Tickets of one vehicle for the whole time; the same for the same name.
+    pub fn wallet(&self, name: &str, class: Class) -> Wallet {
+        let mut credentials = Vec::new();
+        let mut slot = Some(self.first);
+        while let Some(current) = slot.filter(|slot| *slot <= self.last) {
+            credentials.push(self.credential(name, class, current));
+            slot = current.next();
+        }
+        Wallet::new(self.domain.slots(), credentials)
+    }
+
+    fn credential(&self, name: &str, class: Class, slot: Slot) -> Credential {
+        let label = format!("ticket {} of {name}", slot.number());
+        let key = self.seed.signing_key(&label);
+        let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = self.seed.bytes(&format!("linkage {label}"));
+        let ticket = self.issuer.issue(&TicketOrder {
+            class,
+            permissions: Permissions::TELEMETRY
+                | Permissions::HAZARD_SELF
+                | Permissions::HAZARD_ROAD,
+            slot,
+            linkage: [a, b, c, d, e, f, g, h, i, j, k, l],
+            key: key.verifying_key(),
+        });
+        Credential::new(ticket, key).expect("the ticket was issued for this key")
+    }
+}
+
+/// The coarse class for a ticket of a vehicle that says this of itself.
+pub fn class_of(telemetry: &Telemetry) -> Class {
+    match telemetry.station_type {
+        Some(StationType::LIGHT_TRUCK | StationType::HEAVY_TRUCK | StationType::TRAILER) => {
+            Class::Truck
+        }
+        Some(StationType::BUS | StationType::TRAM) => Class::Bus,
+        Some(StationType::CYCLIST | StationType::MOPED | StationType::MOTORCYCLE) => {
+            Class::TwoWheeler
+        }
+        Some(StationType::SPECIAL_VEHICLE) => Class::Special,
+        Some(StationType::ROADSIDE_UNIT) => Class::RoadsideUnit,
+        Some(StationType(_)) | None => Class::Car,
+    }
+}
+
+const DOMAIN: DomainId = DomainId(0xdeb0);
+const ISSUER_KEY: u16 = 1;

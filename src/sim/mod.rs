@@ -1,0 +1,30 @@
+//! The laboratory: many stations on virtual time.
+//!
+//! [`Road`] runs stations whose network loses, delays, reorders and partitions by seed, whose
+//! clocks can be wrong and whose processes can die. [`Replay`] puts a recorded drive on such a road
+//! and counts who heard what ([`Report`]). The stations are the very ones that the daemons run:
+//! nothing here decides for them.
+//!
+//! Time is virtual and every choice follows from a [`Seed`], so that a failure can be had again.
+
+mod cast;
+mod node;
+mod range;
+mod replay;
+mod report;
+mod road;
+mod script;
+mod seed;
+mod tally;
+
+pub use cast::{Cast, class_of};
+pub use range::Range;
+pub use replay::{Outcome, Replay, ReplayError};
+pub use report::{HazardReport, Latency, Mode, Report, ReportOptions};
+pub use road::{Conditions, NodeId, Road};
+pub use script::{Action, Script, Step};
+pub use seed::{Choices, Seed};
+pub use tally::Tally;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,502 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::{
+    Action, Cast, Conditions, Mode, NodeId, Range, Report, ReportOptions, Road, Script, Seed, Step,
+    Tally,
+};
+use crate::{
+    geo::Position,
+    id::ActionId,
+    message::{Cause, MessageType},
+    pipeline::{Config, Event, GenerationRule, HazardReport, OwnState, Published},
+    replay::{Content, Cut, Drive, Provenance, Record},
+    security::{
+        Envelope, EnvelopeSigner, SlotClock, Ticket, TrustDomain, TrustDomainTextError, Wallet,
+    },
+    time::{Instant, Timestamp},
+    world::WorldEvent,
+};
+
+/// A recorded drive through real stations on virtual time.
+///
+/// ```
+/// # use wayside::{replay::Drive, sim::{Replay, ReplayError, Seed}};
+/// # fn check(drive: Drive) -> Result<(), ReplayError> {
+/// let outcome = Replay::of(drive).seed(Seed(7)).loss(0.1).run()?;
+/// assert!(outcome.report.refused.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+pub struct Replay {
+    drive: Drive,
+    cut: Option<Cut>,
+    seed: Seed,
+    range_m: f64,
+    conditions: Conditions,
+    vehicles: Option<usize>,
+    duration: Option<Duration>,
+    config: Config,
+    progress: Box<dyn FnMut(Duration, Duration)>,
+}
+
+/// What a replay gives back.
+pub struct Outcome {
+    /// What happened, in numbers.
+    pub report: Report,
+    /// The drive with every message as it was signed, to write and to replay again.
+    pub recording: Drive,
+    /// The road at the end of the drive, to look into its stations' worlds.
+    pub road: Road,
+}
+
+/// Why a drive cannot be replayed.
+#[derive(Debug, Error)]
+pub enum ReplayError {
+    /// Nothing happens in it.
+    #[error("the drive holds no record to play")]
+    Empty,
+    /// It holds signed messages but not whose they are.
+    #[error("the recording's signed messages have no trust domain beside them")]
+    NoTrustDomain,
+    /// The trust domain beside the signed messages is none.
+    #[error("the recording's trust domain: {0}")]
+    TrustDomain(#[from] TrustDomainTextError),
+}
+
+impl Replay {
+    /// The whole drive, within 300 m, without loss or delay.
+    pub fn of(drive: Drive) -> Self {
+        Self {
+            drive,
+            cut: None,
+            seed: Seed(0),
+            range_m: RANGE_DEFAULT_M,
+            conditions: Conditions::default(),
+            vehicles: None,
+            duration: None,
+            config: Config::default(),
+            progress: Box::new(|_, _| {}),
+        }
+    }
+
+    /// Says that the recording was cut.
+    pub fn cut(self, cut: Option<Cut>) -> Self {
+        Self { cut, ..self }
+    }
+
+    /// Sets what every choice follows from.
+    pub fn seed(self, seed: Seed) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// Sets the distance within which everybody hears everybody, in metres.
+    pub fn range_m(self, range_m: f64) -> Self {
+        Self { range_m, ..self }
+    }
+
+    /// Sets the probability that a telemetry message does not reach one of its receivers.
+    pub fn loss(mut self, loss: f64) -> Self {
+        self.conditions.loss = loss;
+        self
+    }
+
+    /// Sets the time that every message takes.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.conditions.delay = delay;
+        self
+    }
+
+    /// Plays only the first so many vehicles.
+    pub fn vehicles(self, vehicles: Option<usize>) -> Self {
+        Self { vehicles, ..self }
+    }
+
+    /// Plays only the beginning.
+    pub fn duration(self, duration: Option<Duration>) -> Self {
+        Self { duration, ..self }
+    }
+
+    /// Sets when states are sent.
+    pub fn generation(mut self, rule: GenerationRule) -> Self {
+        self.config.generation = rule;
+        self
+    }
+
+    /// Calls back with the time played and the whole time, now and then.
+    pub fn progress(self, progress: impl FnMut(Duration, Duration) + 'static) -> Self {
+        Self {
+            progress: Box::new(progress),
+            ..self
+        }
+    }
+
+    /// Plays the drive.
+    pub fn run(self) -> Result<Outcome, ReplayError> {
+        let script = Script::of(&self.drive, self.vehicles, self.duration);
+        if script.steps.is_empty() {
+            return Err(ReplayError::Empty);
+        }
+        let tickets = Tickets::of(&self.drive, &script, self.seed)?;
+        let mut run = Run::new(&self, &script, &tickets);
+        let mut progress = self.progress;
+        let whole = script.end.since(script.start);
+        for step in &script.steps {
+            run.play(step);
+            progress(step.at.since(script.start).min(whole), whole);
+        }
+        run.finish(self.conditions.delay);
+        let options = ReportOptions {
+            seed: self.seed.0,
+            range_m: self.range_m,
+            loss: self.conditions.loss,
+            delay_ms: u64::try_from(self.conditions.delay.as_millis()).unwrap_or(u64::MAX),
+            vehicles: self.vehicles,
+            duration_s: self.duration.map(|duration| duration.as_secs_f64()),
+            rate: None,
+        };
+        let report = Report::new(
+            (&self.drive, &script),
+            (Mode::Virtual, options),
+            &run.tally,
+            self.cut.as_ref(),
+        );
+        Ok(Outcome {
+            report,
+            recording: recording(self.drive, run.records, tickets.domain.to_toml()),
+            road: run.road,
+        })
+    }
+}
+
+/// Where the vehicles' tickets come from.
+struct Tickets {
+    domain: Arc<TrustDomain>,
+    /// `None` where the recording holds signed messages, and nobody signs anew.
+    cast: Option<Cast>,
+    /// Tickets that recorded messages carry.
+    recorded: Vec<Ticket>,
+}
+
+impl Tickets {
+    fn of(drive: &Drive, script: &Script, seed: Seed) -> Result<Self, ReplayError> {
+        let wire = drive
+            .records
+            .iter()
+            .filter_map(|record| match &record.content {
+                Content::Wire { signed, .. } => Some(signed),
+                Content::State(_) | Content::Hazard(_) => None,
+            });
+        let mut wire = wire.peekable();
+        if wire.peek().is_none() {
+            let cast = Cast::new(seed, SlotClock::default(), script.start, script.end);
+            return Ok(Self {
+                domain: cast.domain(),
+                cast: Some(cast),
+                recorded: Vec::new(),
+            });
+        }
+        let text = drive
+            .trust_domain
+            .as_deref()
+            .ok_or(ReplayError::NoTrustDomain)?;
+        let recorded: BTreeMap<_, _> = wire
+            .filter_map(|signed| Envelope::parse(signed.clone()).ok())
+            .filter_map(|envelope| match envelope.signer() {
+                EnvelopeSigner::Ticket(ticket) => Some((ticket.station(), Ticket::clone(ticket))),
+                EnvelopeSigner::Station(_) => None,
+            })
+            .collect();
+        Ok(Self {
+            domain: Arc::new(TrustDomain::from_toml(text)?),
+            cast: None,
+            recorded: recorded.into_values().collect(),
+        })
+    }
+
+    fn wallet(&self, script: &Script, vehicle: usize) -> Wallet {
+        match (
+            &self.cast,
+            script.vehicles.get(vehicle),
+            script.classes.get(vehicle),
+        ) {
+            (Some(cast), Some(name), Some(class)) => cast.wallet(name, *class),
+            _ => Wallet::new(self.domain.slots(), Vec::new()),
+        }
+    }
+}
+
+struct Run {
+    road: Road,
+    range: Range,
+    tally: Tally,
+    start: Timestamp,
+    names: Vec<String>,
+    /// Own hazards that labels opened.
+    open: BTreeMap<usize, (usize, ActionId)>,
+    records: Vec<Record>,
+    /// Nobody signs: recorded messages are played to listeners.
+    listening: bool,
+}
+
+impl Run {
+    fn new(replay: &Replay, script: &Script, tickets: &Tickets) -> Self {
+        let mut road = Road::new(
+            tickets.domain.clone(),
+            script.start,
+            replay.conditions,
+            replay.seed,
+        );
+        for vehicle in 0..script.vehicles.len() {
+            let node = road.add(replay.config.clone(), tickets.wallet(script, vehicle));
+            for ticket in &tickets.recorded {
+                road.with(node, |station, now| station.handle_ticket(ticket, now));
+            }
+        }
+        Self {
+            range: Range::new(script.vehicles.len(), replay.range_m),
+            tally: Tally::new(script.start),
+            start: script.start,
+            names: script.vehicles.clone(),
+            open: BTreeMap::new(),
+            records: Vec::new(),
+            listening: tickets.cast.is_none(),
+            road,
+        }
+    }
+
+    fn play(&mut self, step: &Step) {
+        let at = Instant::from_origin(step.at.since(self.start));
+        self.road.run_until(at);
+        self.settle();
+        for vehicle in &step.leaving {
+            self.range.set(*vehicle, None);
+            self.rejoin(*vehicle);
+        }
+        // Everybody moves before anybody speaks.
+        for (vehicle, action) in &step.actions {
+            if let Action::State(telemetry) = action {
+                self.range.set(*vehicle, Some(telemetry.position));
+                self.rejoin(*vehicle);
+            }
+        }
+        self.road.run_until(at);
+        self.settle();
+        for (vehicle, action) in &step.actions {
+            self.act(*vehicle, action, step.at);
+        }
+        self.settle();
+    }
+
+    /// Lets what is under way arrive.
+    fn finish(&mut self, delay: Duration) {
+        let until = self.road.now().instant + delay + AFTERMATH;
+        self.road.run_until(until);
+        self.settle();
+    }
+
+    /// Joins the vehicle to those it reaches now, and parts it from those it left behind.
+    fn rejoin(&mut self, vehicle: usize) {
+        if self.listening {
+            return;
+        }
+        for other in (0..self.names.len()).filter(|other| *other != vehicle) {
+            let (a, b) = (NodeId(vehicle), NodeId(other));
+            if self.range.reaches(vehicle, other) {
+                self.road.connect(a, b);
+                self.road.set_muted(a, b, false);
+            } else if self.road.are_connected(a, b) {
+                // Kept for a while, since vehicles at the edge come back.
+                if self.range.distance_m(vehicle, other).is_some() {
+                    self.road.set_muted(a, b, true);
+                } else {
+                    self.road.disconnect(a, b);
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, vehicle: usize, action: &Action, at: Timestamp) {
+        let node = NodeId(vehicle);
+        match action {
+            Action::State(telemetry) => {
+                self.records.push(Record {
+                    time: at,
+                    vehicle,
+                    content: Content::State(telemetry.clone()),
+                });
+                if !self.listening {
+                    self.tally.handle_state();
+                    let state = OwnState {
+                        telemetry: telemetry.clone(),
+                        measured: at,
+                    };
+                    let result = self
+                        .road
+                        .with(node, |station, now| station.handle_state(state, now));
+                    match result {
+                        Ok(Published::Sent | Published::Held) => {}
+                        Err(error) => self.tally.handle_unpublished(error.reason()),
+                    }
+                }
+            }
+            Action::Report {
+                label,
+                cause,
+                position,
+            } => {
+                if let Some(action) = self.report(node, *cause, *position) {
+                    self.open.insert(*label, (vehicle, action));
+                }
+            }
+            Action::Cancel { label } => {
+                if let Some((_, action)) = self.open.remove(label) {
+                    let result = self
+                        .road
+                        .with(node, |station, now| station.cancel_hazard(action, now));
+                    match result {
+                        Ok(()) => self.tally.handle_cancelled(action, at),
+                        Err(error) => self.tally.handle_unpublished(error.reason()),
+                    }
+                }
+            }
+            Action::Hazard(statement) => {
+                let hazard = &statement.hazard;
+                if hazard.termination.is_none() {
+                    self.report(node, hazard.cause, Some(hazard.position));
+                }
+            }
+            Action::Wire(bytes) => self.hear(vehicle, bytes, at),
+        }
+    }
+
+    fn report(
+        &mut self,
+        node: NodeId,
+        cause: Cause,
+        position: Option<Position>,
+    ) -> Option<ActionId> {
+        let report = HazardReport {
+            position,
+            ..HazardReport::of(cause)
+        };
+        let result = self
+            .road
+            .with(node, |station, now| station.report_hazard(report, now));
+        match result {
+            Ok(action) => Some(action),
+            Err(error) => {
+                self.tally.handle_unpublished(error.reason());
+                None
+            }
+        }
+    }
+
+    /// Plays a recorded message to everybody in range, or to everybody where places are unknown.
+    fn hear(&mut self, speaker: usize, bytes: &Bytes, at: Timestamp) {
+        let hearers: Vec<usize> = if self.range.is_present(speaker) {
+            self.range.hearers(speaker)
+        } else {
+            (0..self.names.len())
+                .filter(|one| *one != speaker)
+                .collect()
+        };
+        self.note_published(speaker, bytes, &hearers, at);
+        for hearer in hearers {
+            self.road.with(NodeId(hearer), |station, now| {
+                station.handle_message(bytes.clone(), now);
+            });
+        }
+    }
+
+    fn note_published(&mut self, vehicle: usize, bytes: &Bytes, hearers: &[usize], at: Timestamp) {
+        let now = self.road.now().instant;
+        self.tally.handle_published(bytes, hearers, now);
+        self.records.push(Record {
+            time: at,
+            vehicle,
+            content: Content::Wire {
+                signed: bytes.clone(),
+                received: at,
+            },
+        });
+    }
+
+    /// Counts what the stations told.
+    fn settle(&mut self) {
+        for (at, NodeId(vehicle), event) in self.road.take_events() {
+            let at = self.start.saturating_add(at.since_origin());
+            match event {
+                Event::Published {
+                    kind,
+                    generated,
+                    bytes,
+                    ..
+                } => {
+                    let hearers = self.range.hearers(vehicle);
+                    self.note_published(vehicle, &bytes, &hearers, generated);
+                    if kind == MessageType::Hazard {
+                        self.note_hazard(vehicle, &hearers);
+                    }
+                }
+                Event::Delivered(delivery) => self.tally.handle_delivery(vehicle, &delivery, at),
+                Event::World(WorldEvent::HazardChanged(known)) => {
+                    self.tally.handle_hazard_heard(vehicle, known.hazard(), at);
+                }
+                Event::Refused { reason, .. } => self.tally.handle_refused(reason),
+                Event::Disconnect { .. }
+                | Event::Equivocation(_)
+                | Event::Received { .. }
+                | Event::Reserve(_)
+                | Event::Rotate { .. }
+                | Event::StackResumed
+                | Event::StackSilent(_)
+                | Event::TicketChanged
+                | Event::World(
+                    WorldEvent::ObjectChanged(_)
+                    | WorldEvent::ObjectRemoved { .. }
+                    | WorldEvent::HazardRemoved { .. },
+                ) => {}
+            }
+        }
+    }
+
+    /// Adds the hazard that a vehicle has just reported, unless it is an update.
+    fn note_hazard(&mut self, vehicle: usize, hearers: &[usize]) {
+        let newest = self.road.station(NodeId(vehicle)).own_hazards().last();
+        if let (Some(own), Some(name)) = (newest, self.names.get(vehicle))
+            && own.hazard.update == 0
+        {
+            self.tally.handle_hazard(name, &own.hazard, hearers);
+        }
+    }
+}
+
+fn recording(drive: Drive, mut records: Vec<Record>, trust_domain: String) -> Drive {
+    // States before the messages that were made of them.
+    records.sort_by_key(|record| {
+        let rank = match record.content {
+            Content::State(_) => 0,
+            Content::Hazard(_) => 1,
+            Content::Wire { .. } => 2,
+        };
+        (record.time, record.vehicle, rank)
+    });
+    Drive {
+        records,
+        trust_domain: Some(trust_domain),
+        provenance: Provenance {
+            importer: format!("wayside replay {}", env!("CARGO_PKG_VERSION")),
+            ..drive.provenance
+        },
+        labels: Vec::new(),
+        ..drive
+    }
+}
+
+const RANGE_DEFAULT_M: f64 = 300.0;
+
+/// Long enough for everything that a station still does by itself.
+const AFTERMATH: Duration = Duration::from_millis(500);

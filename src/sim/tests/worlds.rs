@@ -1,0 +1,168 @@
+use std::time::Duration;
+
+use super::{Convoy, deliveries, place, refusals, seconds, start};
+use crate::{
+    message::Cause,
+    pipeline::HazardReport,
+    security::SlotClock,
+    sim::{Conditions, NodeId},
+    time::Instant,
+};
+
+#[test]
+fn everybody_in_a_quiet_convoy_hears_everybody() {
+    let mut convoy = Convoy::new(4, Conditions::default(), 1);
+    convoy.drive(seconds(2));
+    for viewer in 0..4 {
+        for seen in (0..4).filter(|seen| *seen != viewer) {
+            assert!(convoy.sees(NodeId(viewer), NodeId(seen)));
+        }
+    }
+    // 20 states each, three hearers.
+    let events = convoy.road.take_events();
+    for car in 0..4 {
+        assert_eq!(deliveries(&events, NodeId(car)), 60);
+    }
+    assert_eq!(refusals(&convoy.road, &convoy.cars), []);
+}
+
+#[test]
+fn a_car_that_falls_silent_is_forgotten() {
+    let mut convoy = Convoy::new(2, Conditions::default(), 2);
+    convoy.drive(seconds(1));
+    assert!(convoy.sees(NodeId(0), NodeId(1)));
+    convoy.cars.pop();
+    convoy.drive(seconds(10));
+    assert!(!convoy.sees(NodeId(0), NodeId(1)));
+}
+
+#[test]
+fn a_newcomer_learns_of_a_live_hazard_at_once() {
+    let mut convoy = Convoy::new(3, Conditions::default(), 3);
+    convoy.road.disconnect(NodeId(0), NodeId(2));
+    convoy.drive(seconds(1));
+    let action = convoy
+        .road
+        .with(NodeId(0), |station, now| {
+            station.report_hazard(HazardReport::of(Cause::STATIONARY_VEHICLE_BREAKDOWN), now)
+        })
+        .unwrap();
+    convoy.drive(seconds(1));
+    let knows = |convoy: &Convoy, car| {
+        convoy
+            .road
+            .station(NodeId(car))
+            .world()
+            .hazard(action)
+            .is_some()
+    };
+    assert!(knows(&convoy, 1));
+    assert!(!knows(&convoy, 2));
+    convoy.road.connect(NodeId(0), NodeId(2));
+    let at = convoy.road.now().instant;
+    convoy.road.run_until(at);
+    assert!(knows(&convoy, 2));
+}
+
+#[test]
+fn a_cancelled_hazard_is_gone_everywhere() {
+    let mut convoy = Convoy::new(3, Conditions::default(), 4);
+    convoy.drive(seconds(1));
+    let report = HazardReport {
+        position: Some(place(100.0)),
+        ..HazardReport::of(Cause::EMERGENCY_BRAKE_LIGHT)
+    };
+    let action = convoy
+        .road
+        .with(NodeId(0), |station, now| station.report_hazard(report, now))
+        .unwrap();
+    convoy.drive(seconds(1));
+    convoy
+        .road
+        .with(NodeId(0), |station, now| station.cancel_hazard(action, now))
+        .unwrap();
+    convoy.drive(seconds(1));
+    for car in 1..3 {
+        assert!(
+            convoy
+                .road
+                .station(NodeId(car))
+                .world()
+                .hazard(action)
+                .is_none()
+        );
+    }
+    assert_eq!(convoy.road.station(NodeId(0)).own_hazards().count(), 0);
+}
+
+#[test]
+fn a_car_cancels_its_hazard_after_a_change_of_ticket() {
+    let slots = SlotClock::from_length_s(5).unwrap();
+    let mut convoy = Convoy::with_slots(3, Conditions::default(), 5, slots);
+    convoy.drive(seconds(1));
+    let before = convoy
+        .road
+        .station(NodeId(0))
+        .identity(convoy.road.now())
+        .unwrap()
+        .station;
+    let action = convoy
+        .road
+        .with(NodeId(0), |station, now| {
+            station.report_hazard(HazardReport::of(Cause::STATIONARY_VEHICLE_BREAKDOWN), now)
+        })
+        .unwrap();
+    convoy.drive(seconds(12));
+    let after = convoy
+        .road
+        .station(NodeId(0))
+        .identity(convoy.road.now())
+        .unwrap()
+        .station;
+    assert_ne!(before, after);
+    assert!(
+        convoy
+            .road
+            .station(NodeId(1))
+            .world()
+            .hazard(action)
+            .is_some()
+    );
+    convoy
+        .road
+        .with(NodeId(0), |station, now| station.cancel_hazard(action, now))
+        .unwrap();
+    convoy.drive(seconds(1));
+    assert!(
+        convoy
+            .road
+            .station(NodeId(1))
+            .world()
+            .hazard(action)
+            .is_none()
+    );
+}
+
+#[test]
+fn nothing_is_lost_where_tickets_change() {
+    let slots = SlotClock::from_length_s(5).unwrap();
+    let mut convoy = Convoy::with_slots(3, Conditions::default(), 6, slots);
+    convoy.drive(seconds(20));
+    let events = convoy.road.take_events();
+    for car in 0..3 {
+        assert_eq!(deliveries(&events, NodeId(car)), 400);
+    }
+    assert_eq!(refusals(&convoy.road, &convoy.cars), []);
+}
+
+#[test]
+fn virtual_time_has_its_start() {
+    let mut convoy = Convoy::new(1, Conditions::default(), 7);
+    convoy
+        .road
+        .run_until(Instant::from_origin(Duration::from_millis(1_500)));
+    assert_eq!(
+        convoy.road.now().timestamp.since(start()),
+        Duration::from_millis(1_500)
+    );
+}
