@@ -1,8 +1,7 @@
 use std::time::Duration;
 
-use crate::time::{Now, Timestamp};
-
 use super::config::Config;
+use crate::time::{Now, Timestamp};
 
 /// Compares the wall clock with the monotonic one and with references, and says when to doubt it.
 ///

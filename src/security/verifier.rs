@@ -70,6 +70,9 @@ impl Verifier {
     }
 
     /// Takes in a ticket that came by itself, in a hello or on a control stream.
+    ///
+    /// One of another slot is taken in too; whether its holder may speak now is for
+    /// [`AdmittedTicket::is_valid_at`].
     pub fn handle_ticket(
         &mut self,
         ticket: &Ticket,
