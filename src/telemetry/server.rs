@@ -17,7 +17,7 @@ pub struct MetricsServer {
 #[derive(Debug, Error)]
 pub enum MetricsError {
     /// The address is taken, or not one of this machine.
-    #[error("cannot serve metrics on {address}: {source}")]
+    #[error("cannot serve metrics on {address}")]
     Bind {
         /// The address asked for.
         address: SocketAddr,

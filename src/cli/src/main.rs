@@ -1,6 +1,7 @@
 //! The command line of Wayside.
 
 mod drive;
+mod pki;
 
 use std::process::ExitCode;
 
@@ -18,10 +19,21 @@ struct Arguments {
 enum Command {
     /// Imports recorded drives, and says what they hold.
     Drive(drive::Arguments),
+    /// Makes and reads trust domains and tickets, for development.
+    Pki(pki::Arguments),
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    run(Arguments::parse().command).unwrap_or_else(|error| {
+        // One line, whatever the environment says of backtraces.
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Drive(arguments) => drive::run(arguments),
+        Command::Pki(arguments) => pki::run(arguments),
     }
 }

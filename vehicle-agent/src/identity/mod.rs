@@ -26,7 +26,7 @@ mod tests;
 #[derive(Debug, Error)]
 pub enum IdentityError {
     /// A file or folder cannot be read or written.
-    #[error("cannot use {}: {source}", path.display())]
+    #[error("cannot use {}", path.display())]
     Unusable {
         /// The file or folder.
         path: PathBuf,

@@ -44,7 +44,7 @@ pub enum JournalError {
     #[error("state folder {} is in use by another agent", .0.display())]
     Locked(PathBuf),
     /// The folder or a file in it cannot be made, read or written.
-    #[error("cannot use {}: {source}", path.display())]
+    #[error("cannot use {}", path.display())]
     Unusable {
         /// The folder or file.
         path: PathBuf,

@@ -54,7 +54,7 @@ pub struct Incoming(mpsc::Receiver<Connection>);
 #[derive(Debug, Error)]
 pub enum ListenError {
     /// The TCP address is taken, or not one of this machine.
-    #[error("cannot listen for gRPC on {address}: {source}")]
+    #[error("cannot listen for gRPC on {address}")]
     Tcp {
         /// The address asked for.
         address: SocketAddr,
@@ -65,7 +65,7 @@ pub enum ListenError {
     #[error("unix socket {} is in use by another process", .0.display())]
     SocketInUse(PathBuf),
     /// The unix socket cannot be made.
-    #[error("cannot listen for gRPC on {}: {source}", path.display())]
+    #[error("cannot listen for gRPC on {}", path.display())]
     Socket {
         /// The socket.
         path: PathBuf,

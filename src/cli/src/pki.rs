@@ -1,0 +1,141 @@
+//! `wayside pki`: trust domains for development and tests.
+//!
+//! One issuer holds every role here and its key lies in a file, so that none of the promises about
+//! tickets hold; everything made says DEVELOPMENT. The formats are the ones of the road.
+
+mod files;
+mod inspect;
+mod issue;
+mod tls;
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::{Args, Subcommand};
+use wayside::time::Timestamp;
+
+/// Arguments of `wayside pki`.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Makes a trust domain with vehicles, their tickets, their agents' configurations, and
+    /// certificates for gRPC. DEVELOPMENT only.
+    Init(Init),
+    /// Makes the folder and the enrolment key of one more vehicle. DEVELOPMENT only.
+    Enrol(Enrol),
+    /// Issues more tickets to a vehicle. DEVELOPMENT only.
+    Issue(Issue),
+    /// Says what is in a ticket, a trust domain or a signed message.
+    Inspect(Inspect),
+}
+
+#[derive(Args, Debug)]
+struct Init {
+    /// The folder to make; it must be empty or not exist.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// How many vehicles to enrol.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    vehicles: u16,
+    /// How long one ticket lasts.
+    #[arg(long, value_name = "TIME", default_value = "300s", value_parser = humantime::parse_duration)]
+    slot_length: Duration,
+    #[command(flatten)]
+    period: Period,
+    /// The QUIC port of the first vehicle; each further one takes the next.
+    #[arg(long, value_name = "PORT", default_value_t = 7_441)]
+    quic_port: u16,
+    /// The metrics port of the first vehicle; each further one takes the next.
+    #[arg(long, value_name = "PORT", default_value_t = 9_464)]
+    metrics_port: u16,
+}
+
+#[derive(Args, Debug)]
+struct Enrol {
+    /// The trust domain's folder, as `wayside pki init` made it.
+    #[arg(long, value_name = "DIR")]
+    domain: PathBuf,
+    /// The vehicle's name, which becomes its folder's.
+    name: String,
+}
+
+#[derive(Args, Debug)]
+struct Issue {
+    /// The trust domain's folder, as `wayside pki init` made it.
+    #[arg(long, value_name = "DIR")]
+    domain: PathBuf,
+    /// The vehicle's name.
+    name: String,
+    #[command(flatten)]
+    period: Period,
+}
+
+#[derive(Args, Debug)]
+struct Inspect {
+    /// A `.ticket` file, a trust domain, or a ticket or signed message in bytes or hexadecimal
+    /// digits.
+    file: PathBuf,
+    /// Prints one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which slots to issue tickets for.
+#[derive(Args, Clone, Copy, Debug)]
+struct Period {
+    /// How many slots, one ticket each; 48 are four hours of five-minute slots.
+    #[arg(long, value_name = "N", default_value_t = 48, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    slots: u32,
+    /// A moment in the first slot, as 2026-01-31T12:00:00Z or seconds since 1970; now, if not
+    /// given.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    start: Option<Timestamp>,
+}
+
+/// Runs `wayside pki`.
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    match arguments.command {
+        Command::Init(arguments) => arguments.run()?,
+        Command::Enrol(arguments) => arguments.run()?,
+        Command::Issue(arguments) => arguments.run()?,
+        Command::Inspect(arguments) => arguments.run()?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Period {
+    fn start(self) -> Timestamp {
+        self.start.unwrap_or_else(now)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where time comes in"
+)]
+fn now() -> Timestamp {
+    let since_epoch = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::EPOCH.saturating_add(since_epoch)
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    let since_epoch = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => humantime::parse_rfc3339_weak(text)
+            .map_err(|error| error.to_string())?
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_err(|_| "before 1970".to_owned())?,
+    };
+    since_epoch
+        .as_millis()
+        .try_into()
+        .ok()
+        .and_then(Timestamp::from_unix_ms)
+        .ok_or_else(|| "out of range".to_owned())
+}
