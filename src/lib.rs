@@ -14,5 +14,6 @@ pub mod sim;
 pub mod telemetry;
 pub mod time;
 pub mod track;
+pub mod transport;
 pub mod units;
 pub mod world;

@@ -1,0 +1,241 @@
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use thiserror::Error;
+use tokio::{task::JoinHandle, time::timeout};
+use tracing::{info, warn};
+
+use super::{
+    Clock, CloseCode, Config, Counters,
+    core::Core,
+    discovery,
+    quic::open_endpoint,
+    shared::{Phase, Shared},
+};
+use crate::{
+    id::DomainId,
+    pipeline::{Event, Station},
+    time::{Instant, Now},
+};
+
+/// Runs one station on one endpoint.
+pub struct Driver;
+
+/// What a driver needs beside its station.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Addresses and limits.
+    pub config: Config,
+    /// The station's clocks.
+    pub clock: Clock,
+    /// Whose announcements count.
+    pub domain: DomainId,
+    /// For pauses and announcements, which must differ between stations; no secret.
+    pub seed: u64,
+}
+
+/// Takes what a station reports.
+///
+/// It is called with the station's mutex held: it must return at once, and never call
+/// [`Handle::call`]. The vehicle agent and the live replay implement it, and so do closures.
+pub trait EventSink: Send + 'static {
+    /// Takes one event.
+    fn handle_event(&mut self, station: &Station, event: Event, now: Now);
+}
+
+/// A running driver, for everyone who has something to ask of its station.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+/// Why a driver could not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The endpoint's address cannot be had.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The multicast group cannot be joined.
+    #[error("cannot join the multicast group {group}")]
+    Discovery {
+        /// The group.
+        group: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl<F: FnMut(&Station, Event, Now) + Send + 'static> EventSink for F {
+    fn handle_event(&mut self, station: &Station, event: Event, now: Now) {
+        self(station, event, now);
+    }
+}
+
+impl Driver {
+    /// Opens the endpoint and runs the station until [`Handle::shutdown`]; the task ends then.
+    ///
+    /// Must be called within a tokio runtime.
+    pub fn start(
+        setup: Setup,
+        station: Station,
+        sink: impl EventSink,
+    ) -> Result<(Handle, JoinHandle<()>), StartError> {
+        let config = setup.config;
+        let listen = |source| StartError::Listen {
+            address: config.listen,
+            source,
+        };
+        let endpoint = open_endpoint(config.listen).map_err(listen)?;
+        let local = endpoint.local_addr().map_err(listen)?;
+        let announcer = match &config.discovery {
+            Some(found_by) => {
+                let announcer =
+                    discovery::Announcer::open(found_by, (setup.domain, local.port()), setup.seed);
+                Some(announcer.map_err(|source| StartError::Discovery {
+                    group: found_by.group,
+                    source,
+                })?)
+            }
+            None => None,
+        };
+        info!(address = %local, "listening");
+        let shared = Arc::new(Shared::new(
+            (config, setup.clock, setup.seed),
+            endpoint,
+            Core::new(station, Box::new(sink)),
+        ));
+        shared.refresh_identity();
+        for address in &shared.config.peers {
+            shared.add_target(*address);
+        }
+        if let Some(announcer) = announcer {
+            tokio::spawn(announcer.run(shared.clone()));
+        }
+        let task = tokio::spawn(run(shared.clone()));
+        Ok((Handle { shared }, task))
+    }
+}
+
+impl Handle {
+    /// Runs `work` on the station, in the caller's task, and then all that the station wants done.
+    ///
+    /// Keep `work` short: messages wait meanwhile. Never call it from an [`EventSink`].
+    pub fn call<R>(&self, work: impl FnOnce(&mut Station, Now) -> R) -> R {
+        self.shared
+            .with_core(|core, now| work(&mut core.station, now))
+    }
+
+    /// Keeps up a connection to this address from now on.
+    pub fn connect(&self, address: SocketAddr) {
+        self.shared.add_target(address);
+    }
+
+    /// Gives up the connection to this address.
+    pub fn disconnect(&self, address: SocketAddr) {
+        self.shared.remove_target(address);
+    }
+
+    /// The endpoint's address.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system no longer knows the socket's address.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared
+            .endpoint
+            .local_addr()
+            .expect("an open socket has an address")
+    }
+
+    /// What the edge did and shed so far.
+    pub fn counters(&self) -> Counters {
+        self.shared.with_core(|core, _| core.counters)
+    }
+
+    /// The station's clocks.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// Lets nobody in any more, waits until the peers have the hazards that are on their way, but
+    /// no longer than `grace`, and closes all connections.
+    pub async fn shutdown(&self, grace: Duration) {
+        let shared = &self.shared;
+        shared.phase.send_replace(Phase::Draining);
+        shared.endpoint.set_server_config(None);
+        shared.with_core(|core, _| core.targets.clear());
+        if timeout(grace, drain(shared)).await.is_err() {
+            warn!("hazards were still on their way when the grace period ended");
+        }
+        shared
+            .endpoint
+            .close(CloseCode::Shutdown.code().into(), b"");
+        // The peers' acknowledgement is a courtesy.
+        let _ = timeout(CLOSE_TIMEOUT, shared.endpoint.wait_idle()).await;
+    }
+}
+
+/// The timer and the door.
+async fn run(shared: Arc<Shared>) {
+    loop {
+        let deadline = shared.with_core(|core, _| {
+            core.armed = core.station.poll_timeout();
+            core.armed
+        });
+        let identity_until = shared.identity_until();
+        tokio::select! {
+            () = sleep_until(&shared.clock, deadline) => {
+                shared.with_core(|core, now| {
+                    core.armed = None;
+                    core.station.handle_timeout(now);
+                });
+            }
+            () = sleep_until(&shared.clock, identity_until) => shared.end_identity(),
+            () = shared.timer_moved.notified() => {}
+            () = shared.ticket_changed.notified() => shared.refresh_identity(),
+            incoming = shared.endpoint.accept() => match incoming {
+                Some(incoming) => shared.handle_incoming(incoming),
+                // The endpoint is closed, or its socket lost.
+                None => return,
+            },
+        }
+    }
+}
+
+async fn sleep_until(clock: &Clock, deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => clock.sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until every hazard is acknowledged or its connection is gone.
+async fn drain(shared: &Shared) {
+    loop {
+        let (streams, waiting) = shared.with_core(|core, _| {
+            let mut streams = Vec::new();
+            let mut waiting = 0;
+            for peer in core.peers.values_mut() {
+                streams.append(&mut peer.outbox.take_unacknowledged());
+                waiting += peer.outbox.waiting();
+            }
+            (streams, waiting)
+        });
+        if streams.is_empty() && waiting == 0 {
+            return;
+        }
+        for stream in &streams {
+            let _ = stream.stopped().await;
+        }
+        if waiting > 0 {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+    }
+}
+
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+const DRAIN_POLL: Duration = Duration::from_millis(10);

@@ -1,0 +1,319 @@
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use quinn::{Connection, Endpoint, Incoming};
+use tokio::sync::{Notify, watch};
+use tracing::{debug, warn};
+
+use super::{
+    Clock, CloseCode, Config,
+    core::{Core, Peer},
+    peer::{self, Outbox},
+    quic::{self, TlsIdentity},
+    target,
+};
+use crate::{
+    crypto::VerifyingKey,
+    id::PeerId,
+    time::{Instant, Now},
+};
+
+/// What the tasks of one driver share.
+pub(super) struct Shared {
+    pub(super) config: Config,
+    pub(super) clock: Clock,
+    pub(super) endpoint: Endpoint,
+    pub(super) phase: watch::Sender<Phase>,
+    pub(super) timer_moved: Notify,
+    pub(super) ticket_changed: Notify,
+    pub(super) seed: u64,
+    handshakes: AtomicUsize,
+    core: Mutex<Core>,
+}
+
+/// How far a driver is on its way to the end.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Phase {
+    Running,
+    /// Nobody new is let in or dialled; what is queued is sent.
+    Draining,
+}
+
+/// What became of a connection whose handshake is over.
+pub(super) enum Attached {
+    /// The station has it.
+    Yes,
+    /// The peer had dialled us too, and its connection stays.
+    Duplicate(Connection),
+    /// It is closed.
+    No,
+}
+
+impl Shared {
+    pub(super) fn new(
+        (config, clock, seed): (Config, Clock, u64),
+        endpoint: Endpoint,
+        core: Core,
+    ) -> Self {
+        Self {
+            config,
+            clock,
+            endpoint,
+            phase: watch::Sender::new(Phase::Running),
+            timer_moved: Notify::new(),
+            ticket_changed: Notify::new(),
+            seed,
+            handshakes: AtomicUsize::new(0),
+            core: Mutex::new(core),
+        }
+    }
+
+    /// Runs `work` on the core and then everything that the station wants done.
+    pub(super) fn with_core<R>(&self, work: impl FnOnce(&mut Core, Now) -> R) -> R {
+        let (result, aftermath) = {
+            let mut core = self
+                .core
+                .lock()
+                .expect("a panic under the mutex ends the driver");
+            let now = self.clock.now();
+            let result = work(&mut core, now);
+            (result, core.flush(now))
+        };
+        if aftermath.timer_moved {
+            self.timer_moved.notify_one();
+        }
+        if aftermath.ticket_changed {
+            self.ticket_changed.notify_one();
+        }
+        result
+    }
+
+    /// Takes the station's present ticket as the identity of new connections.
+    ///
+    /// If it is another than before, the connections that we dialled are made anew, and what is
+    /// left under the old ticket is closed after a while, at the latest when that ticket ends.
+    pub(super) fn refresh_identity(self: &Arc<Self>) {
+        let (wanted, known, now) = self.with_core(|core, now| {
+            let known = core.identity.as_ref();
+            let known = known.map(|known| (known.key, known.valid_until));
+            (core.station.identity(now), known, now)
+        });
+        let identity = wanted.and_then(|wanted| {
+            TlsIdentity::new(&wanted.tls_seed, wanted.valid_until, &self.config)
+                .inspect_err(|error| warn!(%error, "cannot use the ticket's key for TLS"))
+                .ok()
+        });
+        let key = identity.as_ref().map(|identity| identity.key);
+        if key == known.map(|(key, _)| key) {
+            return;
+        }
+        let is_running = *self.phase.borrow() == Phase::Running;
+        let server = identity.as_ref().filter(|_| is_running);
+        self.endpoint
+            .set_server_config(server.map(|identity| identity.server.clone()));
+        self.with_core(|core, _| {
+            core.identity = identity;
+            core.rotate_all();
+        });
+        if let Some((_, valid_until)) = known {
+            let grace = valid_until
+                .since(now.timestamp)
+                .min(self.config.rotation_grace);
+            let shared = self.clone();
+            tokio::spawn(async move {
+                shared.clock.sleep_until(now.instant + grace).await;
+                shared.close_outdated();
+            });
+        }
+    }
+
+    /// When the present identity ends; `None` without one.
+    pub(super) fn identity_until(&self) -> Option<Instant> {
+        self.with_core(|core, now| {
+            let identity = core.identity.as_ref()?;
+            Some(now.instant + identity.valid_until.since(now.timestamp))
+        })
+    }
+
+    /// Gives up an identity whose ticket has ended, and its connections.
+    pub(super) fn end_identity(self: &Arc<Self>) {
+        self.refresh_identity();
+        let has_ended = self.with_core(|core, now| {
+            let has_ended = core
+                .identity
+                .as_ref()
+                .is_some_and(|identity| identity.valid_until <= now.timestamp);
+            if has_ended {
+                core.identity = None;
+            }
+            has_ended
+        });
+        if has_ended {
+            warn!("no ticket is valid any more, connections are closed");
+            self.endpoint.set_server_config(None);
+        }
+        self.close_outdated();
+    }
+
+    /// Decides what a stranger may have, before it costs a handshake.
+    pub(super) fn handle_incoming(self: &Arc<Self>, incoming: Incoming) {
+        let handshakes = self.handshakes.load(Ordering::Relaxed);
+        let (connections, identity) = self.with_core(|core, _| {
+            let identity = core.identity.as_ref().map(|identity| identity.key);
+            (core.peers.len(), identity)
+        });
+        let is_running = *self.phase.borrow() == Phase::Running;
+        let identity = identity.filter(|_| is_running && connections < self.config.connections_max);
+        let Some(identity) = identity else {
+            incoming.refuse();
+            return self.with_core(|core, _| core.counters.handshakes_shed += 1);
+        };
+        if handshakes >= self.config.handshakes_max {
+            incoming.ignore();
+            self.with_core(|core, _| core.counters.handshakes_shed += 1);
+        } else if handshakes >= self.config.retry_from && !incoming.remote_address_validated() {
+            if incoming.retry().is_ok() {
+                self.with_core(|core, _| core.counters.retries += 1);
+            }
+        } else {
+            self.handshakes.fetch_add(1, Ordering::Relaxed);
+            let shared = self.clone();
+            tokio::spawn(async move {
+                shared.finish_handshake(incoming, identity).await;
+                shared.handshakes.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+    }
+
+    /// Enters a connection that was made under our key `identity`, unless that is no longer ours, it
+    /// is one too many, or the same pair has a better one.
+    pub(super) fn attach(
+        self: &Arc<Self>,
+        connection: Connection,
+        identity: VerifyingKey,
+        target: Option<SocketAddr>,
+    ) -> Attached {
+        let Some(key) = quic::peer_key(&connection) else {
+            CloseCode::Refused.close(&connection);
+            return Attached::No;
+        };
+        let attached = self.with_core(|core, now| {
+            let refused = if key == identity {
+                Some(CloseCode::Oneself)
+            } else if core.identity.as_ref().map(|present| present.key) != Some(identity) {
+                Some(CloseCode::Rotated)
+            } else if core.peers.len() >= self.config.connections_max {
+                Some(CloseCode::Full)
+            } else {
+                None
+            };
+            if let Some(code) = refused {
+                code.close(&connection);
+                return Err(Attached::No);
+            }
+            let peer = Peer {
+                connection: connection.clone(),
+                key,
+                own_key: identity,
+                target,
+                outbox: Outbox::default(),
+            };
+            if let Some(better) = end_duplicate(core, &peer) {
+                return Err(Attached::Duplicate(better));
+            }
+            match target {
+                Some(_) => core.counters.dialled += 1,
+                None => core.counters.accepted += 1,
+            }
+            Ok(core.insert(peer, now))
+        });
+        match attached {
+            Ok(id) => {
+                self.spawn_readers(id, connection);
+                Attached::Yes
+            }
+            Err(attached) => attached,
+        }
+    }
+
+    /// Closes the connections that were made under another key than the present one.
+    pub(super) fn close_outdated(&self) {
+        self.with_core(|core, _| {
+            let present = core.identity.as_ref().map(|identity| identity.key);
+            for peer in core.peers.values() {
+                if present != Some(peer.own_key) {
+                    CloseCode::Rotated.close(&peer.connection);
+                }
+            }
+        });
+    }
+
+    /// Begins to keep up a connection to this address, if there is none yet.
+    pub(super) fn add_target(self: &Arc<Self>, address: SocketAddr) {
+        if *self.phase.borrow() != Phase::Running {
+            return;
+        }
+        let signal = self.with_core(|core, _| {
+            if core.targets.contains_key(&address) {
+                return None;
+            }
+            let (sender, receiver) = watch::channel(0);
+            core.targets.insert(address, sender);
+            Some(receiver)
+        });
+        if let Some(signal) = signal {
+            tokio::spawn(target::keep_connected(self.clone(), address, signal));
+        }
+    }
+
+    /// Gives up a connection that was kept up.
+    pub(super) fn remove_target(&self, address: SocketAddr) {
+        // Dropping the sender ends the target's task, which closes its connection.
+        self.with_core(|core, _| core.targets.remove(&address));
+    }
+
+    async fn finish_handshake(self: &Arc<Self>, incoming: Incoming, identity: VerifyingKey) {
+        let handshake = tokio::time::timeout(self.config.handshake_timeout, incoming);
+        match handshake.await {
+            Ok(Ok(connection)) => {
+                self.attach(connection, identity, None);
+            }
+            Ok(Err(error)) => {
+                debug!(%error, "inbound handshake failed");
+                self.with_core(|core, _| core.counters.handshakes_failed += 1);
+            }
+            Err(_) => self.with_core(|core, _| core.counters.handshakes_failed += 1),
+        }
+    }
+
+    fn spawn_readers(self: &Arc<Self>, id: PeerId, connection: Connection) {
+        tokio::spawn(peer::read_streams(self.clone(), id, connection.clone()));
+        tokio::spawn(peer::read_datagrams(self.clone(), id, connection));
+    }
+}
+
+/// If the two sides dialled each other, ends one of the two connections: the one that the side with
+/// the lower key dialled stays, so that both sides end the same one. Returns the other if `peer` is
+/// the one that ends.
+fn end_duplicate(core: &mut Core, peer: &Peer) -> Option<Connection> {
+    let other = core.peers.values().find(|other| {
+        other.key == peer.key
+            && other.own_key == peer.own_key
+            && other.target.is_some() != peer.target.is_some()
+            && other.connection.close_reason().is_none()
+    })?;
+    core.counters.duplicates += 1;
+    let keeps_dialled = peer.own_key.as_bytes() < peer.key.as_bytes();
+    if peer.target.is_some() == keeps_dialled {
+        CloseCode::Duplicate.close(&other.connection);
+        None
+    } else {
+        CloseCode::Duplicate.close(&peer.connection);
+        Some(other.connection.clone())
+    }
+}
