@@ -34,7 +34,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ("plausibility", &["*"]),
     ("world", &["*"]),
     ("pipeline", &["*"]),
-    ("replay", VALUES_AND_MESSAGE),
+    (
+        "replay",
+        &["units", "time", "id", "geo", "message", "crypto"],
+    ),
     ("sim", &["*"]),
     ("rpc", &["*"]),
     (
@@ -232,6 +235,8 @@ fn files_fit_in_the_head() {
 struct Names {
     /// Every path of at least two names, such as `crate::time::Now`.
     paths: BTreeSet<String>,
+    /// What it imports by longer paths: `mcap` after `use wayside::replay::mcap` is no crate.
+    imported: BTreeSet<String>,
     /// Whether it has an `async` function, an `async` block or an `.await`.
     is_asynchronous: bool,
     /// Whether one of its `super::` goes above its module of the library.
@@ -244,6 +249,7 @@ impl Names {
     fn of(file: &Path) -> Self {
         let mut names = Self {
             paths: BTreeSet::new(),
+            imported: BTreeSet::new(),
             is_asynchronous: false,
             leaves_module: false,
             depth: depth_of(file),
@@ -254,10 +260,11 @@ impl Names {
 
     /// Whether a path is this one, or goes through it.
     fn has(&self, name: &str) -> bool {
-        self.paths.iter().any(|path| {
-            path.strip_prefix(name)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-        })
+        !self.imported.contains(name)
+            && self.paths.iter().any(|path| {
+                path.strip_prefix(name)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+            })
     }
 
     /// The names that follow `crate::`.
@@ -280,7 +287,12 @@ impl Names {
         let with = |name: &syn::Ident| [before, &[name.to_string()]].concat();
         match tree {
             UseTree::Path(path) => self.add_tree(&path.tree, &with(&path.ident)),
-            UseTree::Name(name) => self.add_path(&with(&name.ident)),
+            UseTree::Name(name) => {
+                if !before.is_empty() {
+                    self.imported.insert(name.ident.to_string());
+                }
+                self.add_path(&with(&name.ident));
+            }
             UseTree::Rename(rename) => self.add_path(&with(&rename.ident)),
             UseTree::Glob(_) => self.add_path(before),
             UseTree::Group(group) => {

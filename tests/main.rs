@@ -6,4 +6,5 @@
 )]
 
 mod architecture;
+mod bundled_drive;
 mod conformance;

@@ -123,7 +123,7 @@ def candidate(plan, taken):
     """The first car, by name, that can play the part, with its follower and the gap between them."""
     kind = KINDS[plan.kind]
     for vehicle in sorted(traci.vehicle.getIDList()):
-        is_free_car = vehicle not in taken and traci.vehicle.getTypeID(vehicle) == "car"
+        is_free_car = vehicle not in taken and traci.vehicle.getTypeID(vehicle) == "passenger"
         if not is_free_car or traci.vehicle.getRoadID(vehicle) not in plan.edges:
             continue
         speed = traci.vehicle.getSpeed(vehicle)
