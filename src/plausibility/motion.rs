@@ -78,13 +78,13 @@ fn speed_displacement(now: &Sample, track: &Track) -> Option<Result<(), Finding>
             .zip(turned_centideg(&step))
             .map(|(so_far, more)| so_far + more);
         path.span_ms = step.span_ms;
-        path.start = Some(*step.older);
+        path.start = Some(step.older);
     }
     let start = path.start.filter(|_| path.span_ms >= SPAN_MIN_MS)?;
     let moved_mm = distance_mm(start.position, now.position);
     let claimed_mm = path.length_um / 1_000;
-    let speed_noise = speed_noise_mm_per_s(now).max(speed_noise_mm_per_s(&start));
-    let tolerance_mm = position_noise_mm(now, &start)
+    let speed_noise = speed_noise_mm_per_s(now).max(speed_noise_mm_per_s(start));
+    let tolerance_mm = position_noise_mm(now, start)
         + POSITION_SLACK_MM
         + claimed_mm / 10
         + speed_noise * path.span_ms / 1_000
@@ -104,8 +104,8 @@ fn speed_displacement(now: &Sample, track: &Track) -> Option<Result<(), Finding>
     }))
 }
 
-struct Path {
-    start: Option<Sample>,
+struct Path<'a> {
+    start: Option<&'a Sample>,
     span_ms: i64,
     length_um: i64,
     sampling_um: i64,
@@ -113,7 +113,7 @@ struct Path {
     turned_centideg: Option<i64>,
 }
 
-impl Default for Path {
+impl Default for Path<'_> {
     fn default() -> Self {
         Self {
             start: None,

@@ -1,6 +1,7 @@
 mod feed;
 mod hazards;
 mod objects;
+mod queue;
 
 use std::{sync::Arc, time::Duration};
 
