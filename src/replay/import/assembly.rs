@@ -18,7 +18,10 @@ pub(super) struct Assembly {
     notes: Vec<String>,
     left_out: BTreeMap<&'static str, u64>,
     out_of_range: BTreeMap<&'static str, u64>,
+    /// The time of each vehicle's latest state in the order of the recording.
+    last: Vec<Timestamp>,
     backward: u64,
+    at_centre: u64,
 }
 
 /// What an importer hands back: all that it could read, and where it had to stop.
@@ -42,6 +45,11 @@ impl Assembly {
     /// Counts something that is left out as a whole.
     pub(super) fn leave_out(&mut self, what: &'static str) {
         *self.left_out.entry(what).or_default() += 1;
+    }
+
+    /// Counts a state whose position could not be moved from the vehicle's centre to its front.
+    pub(super) fn stays_at_centre(&mut self) {
+        self.at_centre += 1;
     }
 
     /// Says something about the whole drive.
@@ -84,16 +92,24 @@ impl Assembly {
         if !self.by_name.contains_key(name) && self.vehicles.len() >= VEHICLES_MAX {
             return Err(format!("a drive holds at most {VEHICLES_MAX} vehicles"));
         }
-        if self.records.last().is_some_and(|last| last.time > time) {
-            self.backward += 1;
-        }
         let vehicle = self.vehicle(name);
+        self.watch_order(vehicle, time);
         self.records.push(Record {
             time,
             vehicle,
             content: Content::State(telemetry),
         });
         Ok(())
+    }
+
+    fn watch_order(&mut self, vehicle: usize, time: Timestamp) {
+        if self.last.len() <= vehicle {
+            self.last.resize(vehicle + 1, time);
+        }
+        if let Some(last) = self.last.get_mut(vehicle) {
+            self.backward += u64::from(*last > time);
+            *last = time;
+        }
     }
 
     /// Adds a label.
@@ -116,7 +132,7 @@ impl Assembly {
         cut: Option<&Cut>,
         source: Source<'_>,
     ) -> Result<Drive, ImportError> {
-        self.summarise();
+        let left_out = self.left_out();
         if self.records.is_empty() {
             return Err(match cut {
                 Some(cut) => ImportError::Damaged {
@@ -125,7 +141,7 @@ impl Assembly {
                 },
                 None => ImportError::NoVehicles {
                     format,
-                    notes: self.notes,
+                    notes: left_out,
                 },
             });
         }
@@ -135,6 +151,7 @@ impl Assembly {
         self.records.dedup_by(|later, earlier| {
             (later.time, later.vehicle) == (earlier.time, earlier.vehicle)
         });
+        self.notes.extend(left_out);
         let repeated = before - self.records.len();
         if repeated > 0 {
             self.notes.push(format!(
@@ -163,21 +180,29 @@ impl Assembly {
         Ok(drive)
     }
 
-    fn summarise(&mut self) {
-        for (field, count) in &self.out_of_range {
-            self.notes.push(format!(
-                "{field}: {count} values unreadable or out of range: left out"
+    fn left_out(&self) -> Vec<String> {
+        let fields = self
+            .out_of_range
+            .iter()
+            .map(|(field, count)| format!("{field}: {count} unreadable or out of range: left out"));
+        let wholes = self
+            .left_out
+            .iter()
+            .map(|(what, count)| format!("{count} {what}: left out"));
+        let mut notes: Vec<_> = fields.chain(wholes).collect();
+        if self.at_centre > 0 {
+            notes.push(format!(
+                "{} states lack heading or length: their position stays the centre's",
+                self.at_centre
             ));
         }
-        for (what, count) in &self.left_out {
-            self.notes.push(format!("{count} {what}: left out"));
-        }
         if self.backward > 0 {
-            self.notes.push(format!(
-                "{} states stood after later ones: put in order",
+            notes.push(format!(
+                "{} states stood after later ones of their vehicle: put in order",
                 self.backward
             ));
         }
+        notes
     }
 }
 

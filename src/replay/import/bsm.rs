@@ -50,7 +50,7 @@ pub(super) fn telemetry(
     let position = match (facing, length) {
         (Some(facing), Some(length)) => front_of(centre, facing, length).unwrap_or(centre),
         _ => {
-            assembly.leave_out("moves from the centre to the front (no heading or length)");
+            assembly.stays_at_centre();
             centre
         }
     };

@@ -1,6 +1,6 @@
 use super::{
     assembly::{Assembly, Read},
-    place::{after_epoch, front_of, in_plane, origin},
+    place::{after_epoch, front_of, in_plane, origin, turned},
     xml::{Element, top_elements},
 };
 use crate::{
@@ -20,7 +20,6 @@ pub(super) fn read(text: &str) -> Read {
         frame: LocalFrame::at(origin()),
         placed: false,
         step_s: None,
-        lengthless: false,
     };
     import.assembly.note_epoch();
     let wanted = |name: &str| {
@@ -39,7 +38,6 @@ struct Import {
     frame: LocalFrame,
     placed: bool,
     step_s: Option<f64>,
-    lengthless: bool,
 }
 
 /// What holds for all states of one obstacle.
@@ -133,13 +131,15 @@ impl Import {
             return Ok(());
         };
         let facing = assembly.take("orientation", value(state, "orientation"), |radians| {
-            Heading::from_deg_wrapped(90.0 - radians.to_degrees())
+            turned(90.0 - radians.to_degrees())
         });
         let velocity = value(state, "velocity");
         let front = facing
             .zip(obstacle.length)
             .and_then(|(facing, length)| front_of(centre, facing, length));
-        self.lengthless |= front.is_none();
+        if front.is_none() {
+            assembly.stays_at_centre();
+        }
         let mut telemetry = Telemetry::at(front.unwrap_or(centre));
         telemetry.speed = assembly.take("velocity", velocity, |velocity| {
             Speed::from_m_per_s(velocity.abs())
@@ -176,10 +176,6 @@ impl Import {
         }
         self.assembly
             .note("positions are of the obstacle's centre: moved to the front by half the length");
-        if self.lengthless {
-            self.assembly
-                .note("some obstacles have no length or orientation: theirs stay at the centre");
-        }
     }
 }
 

@@ -1,13 +1,12 @@
 use quick_xml::{Reader, events::Event};
 
 use super::{ImportError, Options, nyc, table, unpack};
-use crate::replay::{Cut, mcap};
+use crate::replay::Cut;
 
 /// A supported format, as its content shows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Format {
     CommonRoad,
-    Mcap,
     /// With the byte at which the list of messages begins.
     Nyc(usize),
     Ode,
@@ -19,7 +18,6 @@ impl Format {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::CommonRoad => "CommonRoad XML",
-            Self::Mcap => "MCAP",
             Self::Nyc(_) => "NYC pilot event JSON",
             Self::Ode => "ODE BSM JSON",
             Self::Sumo => "SUMO FCD XML",
@@ -35,9 +33,6 @@ pub(super) fn detect(
     packing: Option<&Cut>,
     options: &Options,
 ) -> Result<Format, ImportError> {
-    if content.starts_with(mcap::MAGIC) {
-        return Ok(Format::Mcap);
-    }
     let unknown = |seen: String| {
         Err(ImportError::UnknownFormat {
             name: name.to_owned(),

@@ -24,6 +24,9 @@ mod xml;
 
 pub use error::ImportError;
 
+#[cfg(test)]
+mod tests;
+
 use super::{Cut, Drive, mcap};
 use assembly::Source;
 use detect::Format;
@@ -62,29 +65,16 @@ pub struct Imported {
 ///
 /// `name` is where it comes from, for messages and for the drive's provenance.
 pub fn import(name: &str, bytes: &[u8], options: &Options) -> Result<Imported, ImportError> {
-    let (content, packing) = unpack::unpack(name, bytes)?;
+    let (content, packing) = unpack::unpack(name, bytes, unpack::UNPACKED_LEN_MAX)?;
     if content.is_empty() && packing.is_none() {
         return Err(ImportError::Empty {
             name: name.to_owned(),
         });
     }
-    let format = detect::detect(name, &content, packing.as_ref(), options)?;
-    if format == Format::Mcap {
-        if options.columns.is_some() || options.labels.is_some() {
-            return Err(ImportError::Columns(
-                "an MCAP recording takes neither a column map nor labels".to_owned(),
-            ));
-        }
-        let mut imported = mcap::read(&content)?;
-        if options.licence.is_some() {
-            imported
-                .drive
-                .provenance
-                .licence
-                .clone_from(&options.licence);
-        }
-        return Ok(imported);
+    if content.starts_with(mcap::MAGIC) {
+        return read_mcap(&content, options);
     }
+    let format = detect::detect(name, &content, packing.as_ref(), options)?;
     let (text, skipped, encoding) = unpack::text(&content);
     let (mut assembly, cut) = match format {
         Format::Sumo => sumo::read(text),
@@ -92,7 +82,6 @@ pub fn import(name: &str, bytes: &[u8], options: &Options) -> Result<Imported, I
         Format::Nyc(list_start) => nyc::read(text, list_start),
         Format::Ode => ode::read(text),
         Format::Table => table::read(text, options.columns.as_deref())?,
-        Format::Mcap => unreachable!("returned above"),
     };
     let cut = cut.map(|cut| Cut {
         at: cut.at + unpack::offset(skipped),
@@ -109,6 +98,21 @@ pub fn import(name: &str, bytes: &[u8], options: &Options) -> Result<Imported, I
     };
     let drive = assembly.finish(format.name(), cut.as_ref(), source)?;
     Ok(Imported { drive, cut })
+}
+
+/// A drive of ours has its columns and labels already.
+fn read_mcap(content: &[u8], options: &Options) -> Result<Imported, ImportError> {
+    if options.columns.is_some() || options.labels.is_some() {
+        return Err(ImportError::Columns(
+            "an MCAP recording takes neither a column map nor labels".to_owned(),
+        ));
+    }
+    let mut imported = mcap::read(content)?;
+    if options.licence.is_some() {
+        let provenance = &mut imported.drive.provenance;
+        provenance.licence.clone_from(&options.licence);
+    }
+    Ok(imported)
 }
 
 /// Joins where reading ended to the deeper reason for it.

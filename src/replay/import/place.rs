@@ -34,6 +34,14 @@ pub(super) fn in_plane(frame: &LocalFrame, east_m: f64, north_m: f64) -> Option<
         .flatten()
 }
 
+/// An angle in degrees clockwise from north as a heading; `None` for more than ten turns, which no
+/// recorder means.
+pub(super) fn turned(deg: f64) -> Option<Heading> {
+    (deg.abs() <= ANGLE_MAX_DEG)
+        .then(|| Heading::from_deg_wrapped(deg))
+        .flatten()
+}
+
 /// The middle of the front side of a box whose centre is `centre`.
 pub(super) fn front_of(centre: Position, facing: Heading, length: Length) -> Option<Position> {
     LocalFrame::at(centre).position(Offset::along(facing, length.m() / 2.0))
@@ -45,4 +53,5 @@ const ORIGIN_LATITUDE_E7: i32 = 480_000_000;
 const ORIGIN_LONGITUDE_E7: i32 = 110_000_000;
 /// Ten years; longer recordings are a mistake in the unit.
 const OFFSET_MAX_MS: f64 = 3.156e11;
+const ANGLE_MAX_DEG: f64 = 3_600.0;
 const PLANE_RADIUS_M: f64 = 100_000.0;

@@ -5,7 +5,7 @@ use quick_xml::{
 
 use super::{
     assembly::{Assembly, Read},
-    place::{after_epoch, in_plane, origin},
+    place::{after_epoch, in_plane, origin, turned},
     unpack::offset,
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     message::{AccelerationControl, DriveDirection, ExteriorLights, StationType, Telemetry},
     replay::Cut,
     time::Timestamp,
-    units::{Acceleration, Heading, Speed},
+    units::{Acceleration, Speed},
 };
 
 /// Reads floating car data of SUMO (`fcd-export`).
@@ -180,7 +180,7 @@ impl Import {
         };
         let assembly = &mut self.assembly;
         let mut telemetry = Telemetry::at(position);
-        telemetry.heading = assembly.take("angle", raw.angle, Heading::from_deg_wrapped);
+        telemetry.heading = assembly.take("angle", raw.angle, turned);
         telemetry.speed =
             assembly.take("speed", raw.speed, |speed| Speed::from_m_per_s(speed.abs()));
         telemetry.drive_direction = raw.speed.and_then(direction);

@@ -6,7 +6,7 @@ use super::{
     ImportError,
     assembly::{Assembly, Read},
     columns::{Columns, Quantity},
-    place::{after_epoch, front_of, in_plane, origin},
+    place::{after_epoch, front_of, in_plane, origin, turned},
     unpack::offset,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     message::{AccelerationControl, ExteriorLights, StationType, Telemetry},
     replay::{Cut, Label},
     time::Timestamp,
-    units::{Acceleration, Altitude, Heading, Length, Speed, YawRate},
+    units::{Acceleration, Altitude, Length, Speed, YawRate},
 };
 
 /// The columns of a table that starts with a line of names.
@@ -32,10 +32,10 @@ pub(super) fn read(text: &str, map: Option<&str>) -> Result<Read, ImportError> {
     let columns = match map {
         Some(map) => Columns::from_map(map, &header)?,
         None => Columns::for_header(&header).ok_or_else(|| {
+            let named: String = header.join(", ").chars().take(HEADER_SHOWN_MAX).collect();
             ImportError::Columns(format!(
-                "the table's columns are {}: say which holds what with a column map, for \
-                 instance time=t_s,vehicle=id,latitude=lat,longitude=lon",
-                header.join(", ")
+                "the table's columns are {named}: say which holds what with a column map, for \
+                 instance time=t_s,vehicle=id,latitude=lat,longitude=lon"
             ))
         })?,
     };
@@ -209,7 +209,7 @@ impl Import {
             .take(
                 "heading",
                 row.number(Quantity::Heading).or(of_orientation),
-                Heading::from_deg_wrapped,
+                turned,
             )
             .or_else(|| velocity.and_then(Offset::heading));
         telemetry.speed = assembly.take(
@@ -244,10 +244,15 @@ impl Import {
             .flag(Quantity::Hazard)
             .map(|on| ExteriorLights(if on { hazard_lights } else { 0 }));
         telemetry.station_type = row.text(Quantity::Kind).and_then(station_type);
-        if self.columns.centre
-            && let (Some(heading), Some(length)) = (telemetry.heading, telemetry.length)
-        {
-            telemetry.position = front_of(position, heading, length).unwrap_or(position);
+        if self.columns.centre {
+            let front = telemetry
+                .heading
+                .zip(telemetry.length)
+                .and_then(|(heading, length)| front_of(position, heading, length));
+            match front {
+                Some(front) => telemetry.position = front,
+                None => assembly.stays_at_centre(),
+            }
         }
         telemetry
     }
@@ -317,3 +322,5 @@ fn station_type(name: &str) -> Option<StationType> {
 
 /// The label of rows that nothing is to be said about.
 const GENUINE: &str = "genuine";
+
+const HEADER_SHOWN_MAX: usize = 200;

@@ -6,9 +6,12 @@ use super::ImportError;
 use crate::replay::Cut;
 
 /// The content of a recording, unpacked if it was packed with gzip, and where unpacking failed.
+///
+/// Refuses what unpacks to more than `limit` bytes.
 pub(super) fn unpack<'a>(
     name: &str,
     bytes: &'a [u8],
+    limit: u64,
 ) -> Result<(Cow<'a, [u8]>, Option<Cut>), ImportError> {
     if !bytes.starts_with(&GZIP_MAGIC) {
         return Ok((Cow::Borrowed(bytes), None));
@@ -16,13 +19,13 @@ pub(super) fn unpack<'a>(
     let mut content = Vec::new();
     // SUMO writes several gzip members one after the other.
     let outcome = MultiGzDecoder::new(bytes)
-        .take(UNPACKED_LEN_MAX + 1)
+        .take(limit + 1)
         .read_to_end(&mut content);
     let len = u64::try_from(content.len()).unwrap_or(u64::MAX);
-    if len > UNPACKED_LEN_MAX {
+    if len > limit {
         return Err(ImportError::TooLarge {
             name: name.to_owned(),
-            limit: UNPACKED_LEN_MAX,
+            limit,
         });
     }
     let cut = outcome.err().map(|error| Cut {
@@ -63,8 +66,8 @@ pub(super) fn offset(position: usize) -> u64 {
     u64::try_from(position).unwrap_or(u64::MAX)
 }
 
-/// Most bytes that a packed recording may have when unpacked, against bombs: ten hours of one
-/// vehicle, or ten minutes of five hundred, at 10 Hz in the wordiest of the formats.
-pub(super) const UNPACKED_LEN_MAX: u64 = 1 << 30;
+/// Most bytes that a packed recording may have when unpacked, against bombs: about two million
+/// states in the wordier of the formats.
+pub(super) const UNPACKED_LEN_MAX: u64 = 512 << 20;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -12,7 +12,7 @@ pub(super) struct Element {
     pub(super) name: String,
     pub(super) attributes: Vec<(String, String)>,
     pub(super) text: String,
-    pub(super) children: Vec<Element>,
+    pub(super) children: Vec<Self>,
     /// Whether its end was there; false along the branch where the document is cut.
     pub(super) complete: bool,
 }

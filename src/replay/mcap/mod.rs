@@ -13,6 +13,9 @@ pub use writer::{About, WriteError, Writer, write};
 
 pub(super) use ::mcap::MAGIC;
 
+#[cfg(test)]
+mod tests;
+
 const PROFILE: &str = "wayside";
 const VERSION: &str = "1";
 const METADATA_WAYSIDE: &str = "wayside";

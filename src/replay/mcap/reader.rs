@@ -362,11 +362,10 @@ fn attachment_is_whole(data: &[u8]) -> bool {
 }
 
 fn describe(error: &McapError) -> String {
-    match error {
-        McapError::UnexpectedEof | McapError::UnexpectedEoc => {
-            "the recording ends in the middle of a record".to_owned()
-        }
-        error => format!("damaged MCAP: {error}"),
+    if matches!(error, McapError::UnexpectedEof | McapError::UnexpectedEoc) {
+        "the recording ends in the middle of a record".to_owned()
+    } else {
+        format!("damaged MCAP: {error}")
     }
 }
 

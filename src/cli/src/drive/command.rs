@@ -1,7 +1,3 @@
-//! `wayside drive`: recordings in and out.
-
-mod info;
-
 use std::{
     fs,
     io::Cursor,
@@ -12,6 +8,8 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use wayside::replay::{Drive, Imported, Options, import, mcap};
+
+use super::info;
 
 /// Arguments of `wayside drive`.
 #[derive(Args, Debug)]

@@ -1,0 +1,6 @@
+//! `wayside drive`: recordings in and out.
+
+mod command;
+mod info;
+
+pub(crate) use command::{Arguments, run};
