@@ -44,7 +44,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "transport",
         &["time", "id", "crypto", "security", "link", "pipeline"],
     ),
-    ("telemetry", &["id"]),
+    ("telemetry", &["crypto", "id"]),
 ];
 
 const VALUES_AND_MESSAGE: &[&str] = &["units", "time", "id", "geo", "message"];

@@ -15,6 +15,8 @@ pub enum Purpose {
     HazardUpdateKey,
     /// The check value of a reservation of sequences.
     Reservation,
+    /// What a scraper of metrics must know.
+    MetricsToken,
     /// Keys and choices of a simulated world.
     SimulationSeed,
     /// A ticket.
@@ -71,6 +73,7 @@ impl Purpose {
             Self::Recording => "wayside 2026-11-22 recording digest v1",
             Self::HazardUpdateKey => "wayside 2026-11-22 hazard update key v1",
             Self::Reservation => "wayside 2026-11-22 sequence reservation checksum v1",
+            Self::MetricsToken => "wayside 2026-11-22 metrics token v1",
             Self::SimulationSeed => "wayside 2026-11-22 simulation seed v1",
             Self::Ticket => "wayside 2026-11-22 ticket digest v1",
             Self::TrustDomain => "wayside 2026-11-22 trust domain digest v1",

@@ -17,6 +17,7 @@
 //! | signature of an update by a hazard's one-time key | `wayside/hazard-update/v1` |
 //! | digest of a ticket, whose first 8 bytes are the station's id | `wayside 2026-11-22 ticket digest v1` |
 //! | digest of a trust domain's description | `wayside 2026-11-22 trust domain digest v1` |
+//! | what a scraper of metrics must know | `wayside 2026-11-22 metrics token v1` |
 //! | digest over all deliveries of a replay | `wayside 2026-11-22 delivery digest v1` |
 //! | check value of a reservation of sequences | `wayside 2026-11-22 sequence reservation checksum v1` |
 //! | a hazard's one-time update key from its ticket's private key | `wayside 2026-11-22 hazard update key v1` |

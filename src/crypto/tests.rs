@@ -50,6 +50,7 @@ fn digests_differ_by_purpose() {
         Purpose::Deliveries,
         Purpose::HazardUpdateKey,
         Purpose::Reservation,
+        Purpose::MetricsToken,
         Purpose::SimulationSeed,
         Purpose::Ticket,
         Purpose::TrustDomain,

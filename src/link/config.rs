@@ -1,9 +1,9 @@
 use std::{num::NonZeroU32, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How one peer is spoken to, and how much it may say.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Telemetry leaves at multiples of this time, so that one wake-up and one datagram carry
@@ -32,7 +32,7 @@ pub struct Config {
 }
 
 /// How often something may happen.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     /// For ever.

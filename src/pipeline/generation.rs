@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{message::Telemetry, time::Instant};
 
 /// When a station's own state is worth sending.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "rule", deny_unknown_fields)]
 pub enum GenerationRule {
     /// When the vehicle has moved, turned or changed speed enough, at most every 100 ms and at

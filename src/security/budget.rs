@@ -1,11 +1,11 @@
 use std::{num::NonZeroU32, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::time::Instant;
 
 /// How many verifications are paid for.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// Verifications per second that go on for ever.

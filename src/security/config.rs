@@ -1,11 +1,11 @@
 use std::{num::NonZeroUsize, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::budget::Budget;
 
 /// What counts as fresh, and how much memory and work strangers may cost.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Telemetry older than this on arrival is refused.

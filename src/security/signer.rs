@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// When a signer sends its full ticket.
-#[derive(Clone, Debug, Default, serde::Deserialize, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, serde::Deserialize, Eq, PartialEq, serde::Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SignerConfig {
     /// Telemetry carries the full ticket again after this long; absent, only after a change of

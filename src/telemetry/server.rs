@@ -1,10 +1,19 @@
 use std::{io, net::SocketAddr, sync::Arc};
 
-use axum::{Router, http::header::CONTENT_TYPE, response::IntoResponse as _, routing::get};
+use axum::{
+    Router,
+    http::{
+        HeaderMap, StatusCode,
+        header::{AUTHORIZATION, CONTENT_TYPE},
+    },
+    response::IntoResponse,
+    routing::get,
+};
 use thiserror::Error;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use super::Metrics;
+use crate::crypto::{Digest, Purpose};
 
 /// Serves `GET /metrics` until it is shut down or dropped.
 pub struct MetricsServer {
@@ -28,12 +37,20 @@ pub enum MetricsError {
 
 impl MetricsServer {
     /// Starts serving; port 0 takes any free one.
-    pub async fn start(address: SocketAddr, metrics: Arc<Metrics>) -> Result<Self, MetricsError> {
+    ///
+    /// With a `token`, only scrapers that show it as their bearer token are answered.
+    pub async fn start(
+        address: SocketAddr,
+        token: Option<String>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, MetricsError> {
         let bind_error = |source| MetricsError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind_error)?;
         let bound = listener.local_addr().map_err(bind_error)?;
         let (stop, mut stopped) = watch::channel(false);
-        let routes = Router::new().route("/metrics", get(move || scrape(Arc::clone(&metrics))));
+        let expected = token.map(|token| Digest::of(Purpose::MetricsToken, &[token.as_bytes()]));
+        let scraped = move |headers| scrape(Arc::clone(&metrics), expected, headers);
+        let routes = Router::new().route("/metrics", get(scraped));
         let task = tokio::spawn(async move {
             let served = axum::serve(listener, routes)
                 .with_graceful_shutdown(async move {
@@ -65,7 +82,19 @@ impl MetricsServer {
 }
 
 #[expect(clippy::unused_async, reason = "axum's handlers are asynchronous")]
-async fn scrape(metrics: Arc<Metrics>) -> impl axum::response::IntoResponse {
+async fn scrape(
+    metrics: Arc<Metrics>,
+    expected: Option<Digest>,
+    headers: HeaderMap,
+) -> impl IntoResponse {
+    // Digests are compared, so that the time taken says nothing about the token.
+    let shown = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+        .map(|token| Digest::of(Purpose::MetricsToken, &[token]));
+    if expected.is_some() && shown != expected {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
     ([(CONTENT_TYPE, CONTENT_TYPE_OPENMETRICS)], metrics.encode()).into_response()
 }
 

@@ -30,11 +30,11 @@ const NAMES: [&str; 16] = [
 async fn a_scrape_shows_every_metric_by_its_name() {
     let metrics = Arc::new(Metrics::new("1.2.3"));
     count_one_of_each(&metrics);
-    let server = MetricsServer::start(([127, 0, 0, 1], 0).into(), Arc::clone(&metrics))
+    let server = MetricsServer::start(([127, 0, 0, 1], 0).into(), None, Arc::clone(&metrics))
         .await
         .unwrap();
 
-    let scraped = scrape(&server).await;
+    let scraped = scrape(&server, "").await;
 
     for name in NAMES {
         assert!(scraped.contains(name), "{name} is missing from\n{scraped}");
@@ -43,13 +43,34 @@ async fn a_scrape_shows_every_metric_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_taken_address_is_named() {
+async fn g8_without_the_token_nothing_is_shown() {
     let metrics = Arc::new(Metrics::new("1.2.3"));
-    let server = MetricsServer::start(([127, 0, 0, 1], 0).into(), Arc::clone(&metrics))
+    let token = Some("secret".to_owned());
+    let server = MetricsServer::start(([127, 0, 0, 1], 0).into(), token, metrics)
         .await
         .unwrap();
 
-    let second = MetricsServer::start(server.address(), metrics).await;
+    for wrong in [
+        "",
+        "Authorization: Bearer guess\r\n",
+        "Authorization: secret\r\n",
+    ] {
+        let answer = scrape(&server, wrong).await;
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+        assert!(!answer.contains("wayside_"), "{answer}");
+    }
+    let answer = scrape(&server, "Authorization: Bearer secret\r\n").await;
+    assert!(answer.contains("wayside_build_info"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_taken_address_is_named() {
+    let metrics = Arc::new(Metrics::new("1.2.3"));
+    let server = MetricsServer::start(([127, 0, 0, 1], 0).into(), None, Arc::clone(&metrics))
+        .await
+        .unwrap();
+
+    let second = MetricsServer::start(server.address(), None, metrics).await;
 
     let error = second.err().unwrap().to_string();
     assert!(error.contains(&server.address().to_string()), "{error}");
@@ -75,12 +96,11 @@ fn count_one_of_each(metrics: &Metrics) {
     metrics.set_subscriber_lag(7);
 }
 
-async fn scrape(server: &MetricsServer) -> String {
+async fn scrape(server: &MetricsServer, header: &str) -> String {
+    let request =
+        format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}\r\n");
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer

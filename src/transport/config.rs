@@ -3,10 +3,10 @@ use std::{
     time::Duration,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Where a station listens, whom it dials, and what strangers may cost.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The endpoint's address; port 0 takes any free one.
@@ -50,7 +50,7 @@ pub struct Config {
 }
 
 /// How stations on the same link find each other by multicast.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DiscoveryConfig {
     /// The group and its port. An IPv6 group needs the interface as its scope:

@@ -5,5 +5,6 @@ pub mod config;
 pub mod identity;
 pub mod journal;
 pub mod listen;
+pub mod record;
 
 pub use caller::{Caller, CallerIdentity, Role};

@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use wayside::telemetry::LogConfig;
+use wayside::{pipeline, telemetry::LogConfig, transport};
 
 use super::ConfigError;
 use crate::Role;
@@ -21,6 +21,10 @@ pub struct Config {
     pub version: Version,
     /// Who the vehicle is.
     pub identity: IdentityConfig,
+    /// How the vehicle speaks and listens.
+    pub station: pipeline::Config,
+    /// Where it listens on the network, and whom it dials.
+    pub transport: transport::Config,
     /// How the driving stack reaches the agent.
     pub grpc: GrpcConfig,
     /// Where metrics are served.

@@ -47,8 +47,16 @@ pub struct Listener {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Connections that passed a door, in the form that tonic serves.
+/// Connections that passed one door, in the form that tonic serves.
 pub struct Incoming(mpsc::Receiver<Connection>);
+
+/// Both doors' connections.
+pub struct Doors {
+    /// Local processes.
+    pub unix: Incoming,
+    /// Clients by TCP; `None` without an address for them.
+    pub tcp: Option<Incoming>,
+}
 
 /// Why gRPC clients cannot be let in.
 #[derive(Debug, Error)]
@@ -84,17 +92,17 @@ pub enum ListenError {
 
 impl Listener {
     /// Opens the unix socket at `socket`, and the TCP address if the configuration has one.
-    pub async fn open(
-        config: &GrpcConfig,
-        socket: PathBuf,
-    ) -> Result<(Self, Incoming), ListenError> {
+    pub async fn open(config: &GrpcConfig, socket: PathBuf) -> Result<(Self, Doors), ListenError> {
         let tls = config.tcp.as_ref().and_then(|tcp| tcp.tls.clone());
         let tls = tls.map(Tls::open).transpose()?.map(Arc::new);
         let (socket, unix) = Socket::bind(socket, config.mode)?;
-        let (passed, incoming) = mpsc::channel(PASSED_MAX);
-        let door = || Door::new(config, passed.clone());
-        let mut tasks = vec![tokio::spawn(UnixDoor::new(unix, door()).run())];
-        let mut address = None;
+        let door = || {
+            let (passed, incoming) = mpsc::channel(PASSED_MAX);
+            (Door::new(config, passed), Incoming(incoming))
+        };
+        let (unix_door, unix_incoming) = door();
+        let mut tasks = vec![tokio::spawn(UnixDoor::new(unix, unix_door).run())];
+        let (mut address, mut tcp_incoming) = (None, None);
         if let Some(tcp) = &config.tcp {
             let bind_error = |source| ListenError::Tcp {
                 address: tcp.address,
@@ -102,9 +110,10 @@ impl Listener {
             };
             let listener = TcpListener::bind(tcp.address).await.map_err(bind_error)?;
             address = Some(listener.local_addr().map_err(bind_error)?);
-            tasks.push(tokio::spawn(
-                TcpDoor::new(listener, tls.clone(), door()).run(),
-            ));
+            let (tcp_door, incoming) = door();
+            let tcp_door = TcpDoor::new(listener, tls.clone(), tcp_door);
+            tasks.push(tokio::spawn(tcp_door.run()));
+            tcp_incoming = Some(incoming);
         }
         let listener = Self {
             socket,
@@ -112,7 +121,11 @@ impl Listener {
             tls,
             tasks,
         };
-        Ok((listener, Incoming(incoming)))
+        let doors = Doors {
+            unix: unix_incoming,
+            tcp: tcp_incoming,
+        };
+        Ok((listener, doors))
     }
 
     /// The unix socket's path.

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_stream::StreamExt as _;
 
-use super::{Incoming, ListenError, Listener, accept::accept};
+use super::{Doors, Incoming, ListenError, Listener, accept::accept};
 use crate::{
     CallerIdentity, Role,
     config::{GrpcConfig, TcpConfig, TlsFiles},
@@ -27,10 +27,11 @@ use crate::{
 async fn a_local_process_is_known_by_its_user() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("deep/agent.sock");
-    let (listener, mut incoming) = open(&GrpcConfig::default(), path.clone()).await.unwrap();
+    let opened = open(&GrpcConfig::default(), path.clone()).await;
+    let (listener, Doors { mut unix, .. }) = opened.unwrap();
 
     let _client = UnixStream::connect(listener.socket()).await.unwrap();
-    let caller = incoming.next().await.unwrap().unwrap().caller().clone();
+    let caller = unix.next().await.unwrap().unwrap().caller().clone();
 
     let own = rustix::process::geteuid().as_raw();
     assert!(matches!(caller.identity, CallerIdentity::LocalUser { user, .. } if user == own));
@@ -46,7 +47,7 @@ async fn a_socket_left_behind_is_replaced_and_a_living_one_is_not() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("agent.sock");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-    let (listener, _incoming) = open(&GrpcConfig::default(), path.clone()).await.unwrap();
+    let (listener, _doors) = open(&GrpcConfig::default(), path.clone()).await.unwrap();
 
     let second = open(&GrpcConfig::default(), path.clone()).await;
 
@@ -186,7 +187,7 @@ async fn files_of_certificates_are_named_when_they_are_bad() {
     }
 }
 
-async fn open(config: &GrpcConfig, socket: PathBuf) -> Result<(Listener, Incoming), ListenError> {
+async fn open(config: &GrpcConfig, socket: PathBuf) -> Result<(Listener, Doors), ListenError> {
     Listener::open(config, socket).await
 }
 
@@ -239,7 +240,9 @@ impl Pki {
     }
 
     async fn open(&self) -> (Listener, Incoming) {
-        open(&self.config(), self.file("agent.sock")).await.unwrap()
+        let opened = open(&self.config(), self.file("agent.sock")).await;
+        let (listener, doors) = opened.unwrap();
+        (listener, doors.tcp.unwrap())
     }
 
     fn client(&self, issuer: &Authority, until_year: i32) -> Credentials {
