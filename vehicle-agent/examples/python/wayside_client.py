@@ -36,7 +36,7 @@ _make_classes()
 
 from wayside.agent.v1 import agent_pb2_grpc  # noqa: E402 (made by the line above)
 from wayside.hazard.v1 import hazard_pb2, hazard_pb2_grpc  # noqa: E402
-from wayside.replay.v1 import replay_pb2_grpc  # noqa: E402
+from wayside.replay.v1 import replay_pb2, replay_pb2_grpc  # noqa: E402
 from wayside.telemetry.v1 import telemetry_pb2, telemetry_pb2_grpc  # noqa: E402
 from wayside.types.v1 import types_pb2  # noqa: E402
 from wayside.world.v1 import world_pb2, world_pb2_grpc  # noqa: E402
@@ -70,12 +70,20 @@ class Agent:
         )
         return self.telemetry.Publish(requests, **options)
 
-    def events(self, **request):
+    def events(self, timeout=None, **request):
         """Gives all that the agent knows, then every change: `SubscribeResponse` of the world.
 
-        Keywords are those of `wayside.world.v1.SubscribeRequest`. `cancel()` on it ends it.
+        Keywords are those of `wayside.world.v1.SubscribeRequest`. `cancel()` on it ends it, and so
+        does the timeout, in seconds, with an error.
         """
-        return self.world.Subscribe(world_pb2.SubscribeRequest(**request))
+        return self.world.Subscribe(world_pb2.SubscribeRequest(**request), timeout=timeout)
+
+    def road(self, **request):
+        """Gives the other road users as they are thought to be now: a list of `Object`.
+
+        Keywords are those of `wayside.world.v1.GetWorldRequest`.
+        """
+        return list(self.world.GetWorld(world_pb2.GetWorldRequest(**request)).objects)
 
     def report(self, cause_code, latitude_deg, longitude_deg, validity_s=60, radius_m=500.0):
         """Reports a danger to everybody near; gives the name to update or cancel it by."""
@@ -86,6 +94,12 @@ class Agent:
         )
         event.validity.FromSeconds(validity_s)
         return self.hazards.Report(hazard_pb2.ReportRequest(event=event)).action_id
+
+    def step(self, seconds):
+        """Lets a replayed drive go on for a while, as fast as it can; returns when it has."""
+        request = replay_pb2.StepRequest()
+        request.duration.FromMilliseconds(round(seconds * 1000))
+        return self.replay.Step(request).clock
 
 
 def state(latitude_deg, longitude_deg, **known):
