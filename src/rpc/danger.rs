@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     message::{Cause, Hazard, RelevanceDirection, Termination},
+    pipeline::OwnHazard,
     time::Timestamp,
     units::{Heading, Speed},
     world::{KnownHazard, Level},
@@ -34,6 +35,28 @@ pub fn to_wire_hazard(known: &KnownHazard, delivered: Timestamp) -> wire::Hazard
         negation_count: known.negations(),
         first_heard_at: Some(to_wire_time(known.first_heard().timestamp)),
         ..report(known.hazard())
+    }
+}
+
+/// An own hazard as a client gets it at `delivered`.
+pub fn to_wire_own_hazard(own: &OwnHazard, delivered: Timestamp) -> wire::Hazard {
+    let detected = to_wire_time(own.hazard.detected);
+    wire::Hazard {
+        level: wire::HazardLevel::Inform.into(),
+        signed: Some(wire::SignedMessage {
+            envelope: own.bytes.clone(),
+            ..wire::SignedMessage::default()
+        }),
+        times: Some(wire::Times {
+            generated_at: Some(detected),
+            received_at: None,
+            delivered_at: Some(to_wire_time(delivered)),
+        }),
+        source: wire::Source::OwnSensors.into(),
+        own: true,
+        source_count: 1,
+        first_heard_at: Some(detected),
+        ..report(&own.hazard)
     }
 }
 

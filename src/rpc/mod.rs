@@ -13,6 +13,7 @@
 mod area;
 mod danger;
 mod error;
+mod event;
 mod feed;
 mod field;
 mod generated;
@@ -23,8 +24,9 @@ mod statement;
 mod time;
 
 pub use area::area_filter;
-pub use danger::to_wire_hazard;
+pub use danger::{to_wire_hazard, to_wire_own_hazard};
 pub use error::{ERROR_DOMAIN, FieldError, FieldProblem, refusal, retry_later};
+pub use event::required_event;
 pub use feed::{Moment, to_wire_hazard_event, to_wire_world_event};
 pub use generated::{agent, hazard, replay, telemetry, types, world};
 pub use name::{parse_request_id, parse_station, required_action};

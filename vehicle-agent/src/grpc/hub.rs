@@ -1,0 +1,84 @@
+use tokio::sync::{broadcast, watch};
+use wayside::{geo::Position, pipeline, time::Instant, world::WorldEvent};
+
+/// Passes what happens on the road from the driver to every subscriber; clones are the same hub.
+///
+/// The driver calls it with the station's mutex held, so nothing here waits: a subscriber that is
+/// too slow to take events even into its own feed is told that it lost some.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    events: broadcast::Sender<WorldEvent>,
+    own: watch::Sender<Option<OwnSighting>>,
+    turns: watch::Sender<u64>,
+}
+
+/// The own vehicle, as its driving stack last told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OwnSighting {
+    pub(super) position: Position,
+    pub(super) told: Instant,
+}
+
+impl Hub {
+    /// A hub without subscribers.
+    pub fn new() -> Self {
+        Self {
+            events: broadcast::Sender::new(EVENTS_MAX),
+            own: watch::Sender::new(None),
+            turns: watch::Sender::new(0),
+        }
+    }
+
+    /// Takes one event of the station.
+    pub fn handle_event(&self, event: &pipeline::Event) {
+        match event {
+            pipeline::Event::World(change) => {
+                // Without subscribers there is nobody to tell.
+                let _ = self.events.send(change.clone());
+            }
+            pipeline::Event::StackResumed
+            | pipeline::Event::StackSilent(_)
+            | pipeline::Event::TicketChanged
+            | pipeline::Event::Reserve(_) => self.turns.send_modify(|turns| *turns += 1),
+            pipeline::Event::Delivered(_)
+            | pipeline::Event::Disconnect { .. }
+            | pipeline::Event::Equivocation(_)
+            | pipeline::Event::Published { .. }
+            | pipeline::Event::Received { .. }
+            | pipeline::Event::Refused { .. }
+            | pipeline::Event::Rotate { .. } => {}
+        }
+    }
+
+    /// Every change of the world from now on.
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<WorldEvent> {
+        self.events.subscribe()
+    }
+
+    /// Notes where the own vehicle is.
+    pub(super) fn handle_own_state(&self, position: Position, now: Instant) {
+        self.own.send_replace(Some(OwnSighting {
+            position,
+            told: now,
+        }));
+    }
+
+    /// Where the own vehicle is, from now on.
+    pub(super) fn own(&self) -> watch::Receiver<Option<OwnSighting>> {
+        self.own.subscribe()
+    }
+
+    /// Told whenever the readiness may have changed.
+    pub(super) fn turns(&self) -> watch::Receiver<u64> {
+        self.turns.subscribe()
+    }
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Changes kept for the slowest task; at the bound it is told how many it lost.
+const EVENTS_MAX: usize = 4_096;

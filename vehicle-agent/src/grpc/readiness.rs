@@ -1,0 +1,134 @@
+use std::{sync::Arc, time::Duration};
+
+use tokio::{select, sync::watch, time::interval};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use wayside::{
+    pipeline::{NotReady, Station},
+    rpc::{
+        self,
+        agent::v1::{Readiness, Reason},
+    },
+    time::Now,
+};
+
+use super::server::Inner;
+
+/// Whether the agent works, now.
+pub(super) fn readiness(agent: &Inner) -> Readiness {
+    let draining = *agent.draining.borrow();
+    agent
+        .handle
+        .call(|station, now| of_station(station, draining, now))
+}
+
+/// Keeps what subscribers and the health service are told up to date, until the agent stops.
+pub(super) async fn keep_up(agent: Arc<Inner>, health: HealthReporter) {
+    let mut turns = agent.hub.turns();
+    let mut draining = agent.draining.subscribe();
+    let mut ticks = interval(LOOK_INTERVAL);
+    loop {
+        let readiness = readiness(&agent);
+        report(&agent, &health, &readiness).await;
+        let stopping = readiness.draining;
+        agent.readiness.send_if_modified(|told| {
+            let news = !same(told, &readiness);
+            *told = readiness;
+            news
+        });
+        if stopping {
+            return;
+        }
+        select! {
+            _ = ticks.tick() => {}
+            turned = turns.changed() => if turned.is_err() {
+                return;
+            },
+            _ = draining.wait_for(|draining| *draining) => {}
+        }
+    }
+}
+
+/// Whether two readings say the same but for numbers that drift.
+fn same(a: &Readiness, b: &Readiness) -> bool {
+    let still = |readiness: &Readiness| Readiness {
+        clock_error: None,
+        list_age: None,
+        stack_silent_since: None,
+        ..readiness.clone()
+    };
+    still(a) == still(b)
+}
+
+async fn report(agent: &Inner, health: &HealthReporter, readiness: &Readiness) {
+    let silent = readiness.reasons.contains(&Reason::OwnStateSilent.into());
+    let status = |serving| {
+        if serving {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        }
+    };
+    let speaks = status(readiness.can_sign && !readiness.draining);
+    let listens = status(!readiness.draining);
+    let whole = status(readiness.can_sign && !silent && !readiness.draining);
+    health.set_service_status("", whole).await;
+    for (service, sends) in agent.services() {
+        let status = if sends { speaks } else { listens };
+        health.set_service_status(service, status).await;
+    }
+}
+
+fn of_station(station: &Station, draining: bool, now: Now) -> Readiness {
+    let readiness = station.readiness(now);
+    let mut reasons: Vec<i32> = Vec::new();
+    if draining {
+        reasons.push(Reason::Draining.into());
+    }
+    for cause in &readiness.not_ready {
+        let reason = match cause {
+            NotReady::NoTicket => Reason::NoValidTicket,
+            NotReady::ClockDoubted(_) => Reason::ClockDoubted,
+            NotReady::ReservationPending => Reason::SequencesNotReserved,
+        };
+        reasons.push(reason.into());
+    }
+    if readiness.stack_silent_for.is_some() {
+        reasons.push(Reason::OwnStateSilent.into());
+    }
+    if station.own_state().is_none() {
+        reasons.push(Reason::NoOwnState.into());
+    }
+    if readiness.tickets_left <= FEW_TICKETS {
+        reasons.push(Reason::FewTickets.into());
+    }
+    Readiness {
+        can_sign: readiness.can_sign(),
+        reasons,
+        station_id: station
+            .station()
+            .map(|id| id.to_string())
+            .unwrap_or_default(),
+        tickets_left: u32::try_from(readiness.tickets_left).unwrap_or(u32::MAX),
+        tickets_until: readiness.tickets_until.map(rpc::to_wire_time),
+        ticket_until: station
+            .identity(now)
+            .map(|identity| rpc::to_wire_time(identity.valid_until)),
+        clock_error: readiness.clock_error_ms.map(rpc::to_wire_duration_ms),
+        list_age: None,
+        peers: u32::try_from(readiness.peers).unwrap_or(u32::MAX),
+        stack_silent_since: readiness
+            .stack_silent_for
+            .map(|silent| rpc::to_wire_time(now.timestamp.saturating_sub(silent))),
+        draining,
+    }
+}
+
+/// A channel that holds the readiness.
+pub(super) fn unknown() -> watch::Sender<Readiness> {
+    watch::Sender::new(Readiness::default())
+}
+
+/// How often is looked at what no event tells: peers, tickets running out.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+/// The one in use and nothing after it.
+const FEW_TICKETS: usize = 1;

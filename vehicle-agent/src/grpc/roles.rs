@@ -1,0 +1,79 @@
+//! Who may call which method: the whole table, and nothing else grants anything.
+
+use crate::Role::{self, Administrator, DrivingStack, Observer};
+
+/// Who may call one method.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Access {
+    /// Every caller that the listener established, with a role or without.
+    Known,
+    /// Callers with one of these roles.
+    Roles(&'static [Role]),
+}
+
+impl Access {
+    /// What the table says of the method at `path`; `None` if it is not listed, and may be called
+    /// by nobody.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        METHODS
+            .binary_search_by(|(listed, _)| (*listed).cmp(path))
+            .ok()
+            .and_then(|index| METHODS.get(index))
+            .map(|(_, access)| *access)
+    }
+
+    /// Whether a caller with this role may call.
+    pub(crate) fn admits(self, role: Option<Role>) -> bool {
+        match self {
+            Self::Known => true,
+            Self::Roles(roles) => role.is_some_and(|role| roles.contains(&role)),
+        }
+    }
+}
+
+const WATCH: Access = Access::Roles(&[Observer, DrivingStack, Administrator]);
+const DRIVE: Access = Access::Roles(&[DrivingStack]);
+const STEER: Access = Access::Roles(&[Administrator]);
+/// The clock of a test bench: the stack under test commands it, and so may who set it up.
+const BENCH: Access = Access::Roles(&[DrivingStack, Administrator]);
+
+/// Every method, in the order of the bytes of its path.
+pub(crate) const METHODS: &[(&str, Access)] = &[
+    ("/grpc.health.v1.Health/Check", Access::Known),
+    ("/grpc.health.v1.Health/Watch", Access::Known),
+    (
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        WATCH,
+    ),
+    (
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        WATCH,
+    ),
+    ("/wayside.agent.v1.AgentService/GetConfig", STEER),
+    ("/wayside.agent.v1.AgentService/GetReadiness", WATCH),
+    (
+        "/wayside.agent.v1.AgentService/GetServerInfo",
+        Access::Known,
+    ),
+    ("/wayside.agent.v1.AgentService/ListPeers", STEER),
+    ("/wayside.agent.v1.AgentService/WatchReadiness", WATCH),
+    ("/wayside.hazard.v1.HazardService/Cancel", DRIVE),
+    ("/wayside.hazard.v1.HazardService/Get", WATCH),
+    ("/wayside.hazard.v1.HazardService/List", WATCH),
+    ("/wayside.hazard.v1.HazardService/Negate", DRIVE),
+    ("/wayside.hazard.v1.HazardService/Report", DRIVE),
+    ("/wayside.hazard.v1.HazardService/Subscribe", WATCH),
+    ("/wayside.hazard.v1.HazardService/Update", DRIVE),
+    ("/wayside.replay.v1.ReplayService/GetClock", WATCH),
+    ("/wayside.replay.v1.ReplayService/GetDrive", WATCH),
+    ("/wayside.replay.v1.ReplayService/Pause", BENCH),
+    ("/wayside.replay.v1.ReplayService/Play", BENCH),
+    ("/wayside.replay.v1.ReplayService/Seek", BENCH),
+    ("/wayside.replay.v1.ReplayService/Step", BENCH),
+    ("/wayside.replay.v1.ReplayService/WatchClock", WATCH),
+    ("/wayside.telemetry.v1.TelemetryService/Publish", DRIVE),
+    ("/wayside.telemetry.v1.TelemetryService/PublishState", DRIVE),
+    ("/wayside.world.v1.WorldService/GetObject", WATCH),
+    ("/wayside.world.v1.WorldService/GetWorld", WATCH),
+    ("/wayside.world.v1.WorldService/Subscribe", WATCH),
+];

@@ -1,0 +1,4 @@
+mod allowance;
+mod page;
+mod repeats;
+mod roles;
