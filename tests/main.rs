@@ -8,3 +8,4 @@
 mod architecture;
 mod bundled_drive;
 mod conformance;
+mod loopback;

@@ -162,7 +162,7 @@ impl Handle {
     }
 
     /// Lets nobody in any more, waits until the peers have the hazards that are on their way, but
-    /// no longer than `grace`, and closes all connections.
+    /// no longer than `grace`, closes all connections and drops the sink.
     pub async fn shutdown(&self, grace: Duration) {
         let shared = &self.shared;
         shared.phase.send_replace(Phase::Draining);
@@ -176,6 +176,8 @@ impl Handle {
             .close(CloseCode::Shutdown.code().into(), b"");
         // The peers' acknowledgement is a courtesy.
         let _ = timeout(CLOSE_TIMEOUT, shared.endpoint.wait_idle()).await;
+        // Whoever listens to the sink and holds a handle would otherwise keep both alive.
+        shared.with_core(|core, _| core.sink = Box::new(|_: &Station, _, _| {}));
     }
 }
 
