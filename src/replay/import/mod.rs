@@ -97,7 +97,16 @@ pub fn import(name: &str, bytes: &[u8], options: &Options) -> Result<Imported, I
         options,
     };
     let drive = assembly.finish(format.name(), cut.as_ref(), source)?;
-    Ok(Imported { drive, cut })
+    Ok(with_cut_noted(Imported { drive, cut }))
+}
+
+/// A drive that is written again must still say that something is missing.
+fn with_cut_noted(mut imported: Imported) -> Imported {
+    if let Some(cut) = &imported.cut {
+        let note = format!("the source is not complete: {cut}");
+        imported.drive.notes.push(note);
+    }
+    imported
 }
 
 /// A drive of ours has its columns and labels already.
@@ -112,7 +121,7 @@ fn read_mcap(content: &[u8], options: &Options) -> Result<Imported, ImportError>
         let provenance = &mut imported.drive.provenance;
         provenance.licence.clone_from(&options.licence);
     }
-    Ok(imported)
+    Ok(with_cut_noted(imported))
 }
 
 /// Joins where reading ended to the deeper reason for it.

@@ -1,6 +1,7 @@
 use std::{
     fs,
     io::Cursor,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -147,7 +148,11 @@ fn write(drive: &Drive, path: &Path) -> anyhow::Result<()> {
     let bytes = mcap::write(drive, Cursor::new(Vec::new()))
         .with_context(failed)?
         .into_inner();
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+    // Others may read it as far as the umask lets them; a temporary file is private by default.
+    let mut file = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .with_context(failed)?;
     std::io::Write::write_all(&mut file, &bytes).with_context(failed)?;
     file.as_file().sync_all().with_context(failed)?;
     file.persist(path).with_context(failed)?;

@@ -124,6 +124,7 @@ fn steps_of_the_standard_become_units() {
 fn last_line_that_is_cut_is_a_cut() {
     let imported = read(&LINES.as_bytes()[..LINES.len() - 40]).unwrap();
     assert_eq!(imported.drive.records.len(), 2);
+    assert!(noted(&imported.drive, "not complete: cut at byte"));
     let cut = imported.cut.unwrap();
     let last_line = LINES.trim_end().rfind('\n').unwrap() + 1;
     assert_eq!(cut.at, u64::try_from(last_line).unwrap());
