@@ -1,7 +1,9 @@
 //! The command line of Wayside.
 
 mod drive;
+mod files;
 mod pki;
+mod replay;
 
 use std::process::ExitCode;
 
@@ -21,6 +23,8 @@ enum Command {
     Drive(drive::Arguments),
     /// Makes and reads trust domains and tickets, for development.
     Pki(pki::Arguments),
+    /// Runs a recorded drive through real stations, in virtual or in real time.
+    Replay(replay::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -35,5 +39,6 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Drive(arguments) => drive::run(arguments),
         Command::Pki(arguments) => pki::run(arguments),
+        Command::Replay(arguments) => replay::run(arguments),
     }
 }

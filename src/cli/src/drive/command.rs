@@ -1,7 +1,6 @@
 use std::{
     fs,
     io::Cursor,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -9,6 +8,8 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use wayside::replay::{Drive, Imported, Options, import, mcap};
+
+use crate::files::write_whole;
 
 use super::info;
 
@@ -54,8 +55,8 @@ struct Info {
 }
 
 /// What cannot be seen in the recording itself.
-#[derive(Args, Debug)]
-struct Reading {
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Reading {
     /// Which column of a CSV holds what, as time=t_s,vehicle=id,latitude=lat,longitude=lon.
     ///
     /// Quantities: time, unix_time, vehicle, latitude, longitude, east, north, altitude, heading,
@@ -83,7 +84,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 impl Import {
     fn run(self) -> anyhow::Result<ExitCode> {
         let imported = self.reading.read(&self.source)?;
-        write(&imported.drive, &self.output)?;
+        save(&imported.drive, &self.output)?;
         let drive = &imported.drive;
         eprintln!(
             "{}: {} vehicles, {} records, {:.1} s",
@@ -114,7 +115,8 @@ impl Info {
 }
 
 impl Reading {
-    fn read(&self, path: &Path) -> anyhow::Result<Imported> {
+    /// Reads a recording in any supported format.
+    pub(crate) fn read(&self, path: &Path) -> anyhow::Result<Imported> {
         let labels = self
             .labels
             .as_ref()
@@ -132,35 +134,21 @@ impl Reading {
 }
 
 /// Reads a recording in any supported format.
-pub(crate) fn load(path: &Path, options: &Options) -> anyhow::Result<Imported> {
+fn load(path: &Path, options: &Options) -> anyhow::Result<Imported> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let name = path.file_name().unwrap_or(path.as_os_str());
     Ok(import(&name.to_string_lossy(), &bytes, options)?)
 }
 
-/// Writes beside the target first, so that the target is never half a drive.
-fn write(drive: &Drive, path: &Path) -> anyhow::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or_else(|| Path::new("."));
-    let failed = || format!("cannot write {}", path.display());
+/// Writes a drive as MCAP.
+pub(crate) fn save(drive: &Drive, path: &Path) -> anyhow::Result<()> {
     let bytes = mcap::write(drive, Cursor::new(Vec::new()))
-        .with_context(failed)?
-        .into_inner();
-    // Others may read it as far as the umask lets them; a temporary file is private by default.
-    let mut file = tempfile::Builder::new()
-        .permissions(fs::Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        .with_context(failed)?;
-    std::io::Write::write_all(&mut file, &bytes).with_context(failed)?;
-    file.as_file().sync_all().with_context(failed)?;
-    file.persist(path).with_context(failed)?;
-    Ok(())
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    write_whole(path, &bytes.into_inner())
 }
 
 /// Says where a recording was cut; what was read is not all there was, so it is no success.
-fn report_cut(imported: &Imported) -> ExitCode {
+pub(crate) fn report_cut(imported: &Imported) -> ExitCode {
     match &imported.cut {
         Some(cut) => {
             eprintln!("the recording is not complete: {cut}");

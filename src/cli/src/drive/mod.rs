@@ -3,4 +3,4 @@
 mod command;
 mod info;
 
-pub(crate) use command::{Arguments, run};
+pub(crate) use command::{Arguments, Reading, report_cut, run, save};

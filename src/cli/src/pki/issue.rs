@@ -130,8 +130,7 @@ fn issue(
     vehicle: &Path,
 ) -> anyhow::Result<()> {
     let folder = vehicle.join(TICKETS);
-    let permissions =
-        Permissions::TELEMETRY | Permissions::HAZARD_SELF | Permissions::HAZARD_ROAD;
+    let permissions = Permissions::TELEMETRY | Permissions::HAZARD_SELF | Permissions::HAZARD_ROAD;
     let first = domain.slots().slot_at(period.start()).number();
     for number in (first..).take(period.slots as usize) {
         let key = SigningKey::generate();

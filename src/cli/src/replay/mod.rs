@@ -1,0 +1,62 @@
+//! `wayside replay`: a recorded drive through real stations, in virtual or in real time.
+
+mod numbers;
+mod output;
+mod virtual_time;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Args;
+
+use crate::drive::{Reading, report_cut};
+
+/// What to replay and how.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Arguments {
+    /// A recording: MCAP, or anything that `wayside drive import` reads.
+    file: PathBuf,
+    /// Run in real time over QUIC on loopback instead of in virtual time.
+    #[arg(long)]
+    live: bool,
+    /// Speed against the drive's own clock; live only.
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = numbers::parse_rate, requires = "live")]
+    rate: f64,
+    /// Play only the first N vehicles.
+    #[arg(long, value_name = "N")]
+    vehicles: Option<usize>,
+    /// Play only the first S seconds.
+    #[arg(long, value_name = "S", value_parser = numbers::parse_seconds)]
+    duration: Option<f64>,
+    /// Everybody within this distance hears everybody.
+    #[arg(long, value_name = "M", default_value_t = 300.0, value_parser = numbers::parse_metres)]
+    range_m: f64,
+    /// Probability that a telemetry message does not reach one of its receivers.
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = numbers::parse_probability)]
+    loss: f64,
+    /// Time that every message takes.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    delay_ms: u64,
+    /// What every random choice and every key follows from.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Send at a fixed rate in hertz instead of by the rule of EN 302 637-2.
+    #[arg(long, value_name = "HZ", value_parser = numbers::parse_rate)]
+    send_rate: Option<f64>,
+    #[command(flatten)]
+    reading: Reading,
+    /// Write every signed message to this MCAP file, with the trust domain.
+    #[arg(long, value_name = "OUT.mcap")]
+    record: Option<PathBuf>,
+    /// Write the report here instead of a summary to the terminal; `-` is standard output.
+    #[arg(long, value_name = "OUT.json")]
+    report: Option<PathBuf>,
+}
+
+/// Replays; fails if the file cannot be played, and exits with 1 if it was cut.
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let input = arguments.reading.read(&arguments.file)?;
+    let exit = report_cut(&input);
+    let result = virtual_time::run(&arguments, input)?;
+    output::write(&arguments, &result.report, &result.recording)?;
+    Ok(exit)
+}
