@@ -102,6 +102,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "src/message/",
             "src/rpc/",
             "src/replay/",
+            "vehicle-agent/src/grpc",
             "proto/",
             "tests/",
         ],
