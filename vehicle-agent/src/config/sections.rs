@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use wayside::{pipeline, telemetry::LogConfig, transport};
 
 use super::ConfigError;
-use crate::Role;
+use crate::{Role, grpc::Limits};
 
 /// Everything an agent can be told.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -77,6 +77,8 @@ pub struct GrpcConfig {
     pub handshake_timeout: Duration,
     /// Whether clients may ask which services there are.
     pub reflection: Reflection,
+    /// What one caller may ask for.
+    pub limits: Limits,
     /// Who may do what.
     pub roles: RoleConfig,
 }
@@ -243,6 +245,7 @@ impl Default for GrpcConfig {
             connections_max: const { NonZeroUsize::new(64).expect("not zero") },
             handshake_timeout: Duration::from_secs(5),
             reflection: Reflection::Auto,
+            limits: Limits::default(),
             roles: RoleConfig::default(),
         }
     }

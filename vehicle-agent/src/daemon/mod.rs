@@ -1,0 +1,318 @@
+//! Puts an agent together and takes it apart again.
+//!
+//! What can fail is opened first, and the station speaks last: an agent that cannot keep its
+//! sequences, or that its driving stack cannot reach, never joins the road. On the way down the
+//! order is the reverse: clients learn that the agent is stopping, hazards on their way are
+//! delivered, and only then are connections and files closed.
+
+mod error;
+mod identity;
+mod monitor;
+mod process;
+mod sink;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::timeout,
+};
+use tracing::{info, warn};
+use wayside::{
+    pipeline::Station,
+    telemetry::{Metrics, MetricsServer},
+    transport::{Clock, Driver, Handle, Setup},
+};
+
+pub use error::StartError;
+pub use process::{AgentArguments, run_from_arguments};
+
+use crate::{
+    config::{Config, Reflection},
+    grpc::{About, Agent, Bench, Exposure, Hub, Services},
+    identity::read_credentials,
+    listen::{Incoming, Listener},
+    record::{Recorder, Recording},
+};
+use sink::{Sink, write_reservations};
+
+/// A running agent.
+///
+/// [`Self::shutdown`] ends it in order; dropping it ends its tasks as they are.
+pub struct Daemon {
+    handle: Handle,
+    driver: JoinHandle<()>,
+    services: Services,
+    listener: Listener,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<()>>,
+    helpers: Vec<JoinHandle<()>>,
+    metrics: Option<MetricsServer>,
+    recording: Option<Recording>,
+    config: Config,
+}
+
+/// What a recorded drive puts in the place of the road's own.
+#[derive(Default)]
+pub struct Stage {
+    /// The station's clock; this machine's, if `None`.
+    pub clock: Option<Clock>,
+    /// The drive that the gRPC replay service commands.
+    pub bench: Option<Bench>,
+}
+
+impl Daemon {
+    /// Starts an agent on the road.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_on(config, Stage::default()).await
+    }
+
+    /// Starts an agent in a recorded drive.
+    pub async fn start_on(config: Config, stage: Stage) -> Result<Self, StartError> {
+        config.validate()?;
+        let clock = stage.clock.unwrap_or_else(Clock::system);
+        let identity = identity::open(&config.identity, clock.now())?;
+        let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+        let (recorder, recording) = record(&config, &identity.domain, &clock, &metrics)?;
+        let (listener, doors) =
+            Listener::open(&config.grpc, socket_path(config.grpc.socket.as_ref())?).await?;
+        let metrics_server = serve_metrics(&config, &metrics).await?;
+
+        let mut station_config = config.station.clone();
+        station_config.report_received |= recorder.is_some();
+        let domain_id = identity.domain.id();
+        let station = Station::new(
+            station_config,
+            Arc::clone(&identity.domain),
+            identity.wallet,
+            &identity.reservations,
+            clock.now(),
+        );
+        let hub = Hub::new();
+        let (reservations, wanted) = mpsc::channel(RESERVATIONS_MAX);
+        let sink = Sink {
+            hub: hub.clone(),
+            metrics: Arc::clone(&metrics),
+            reservations,
+            recorder,
+        };
+        let setup = Setup {
+            config: config.transport.clone(),
+            seed: seed(),
+            clock,
+            domain: domain_id,
+        };
+        let (handle, driver) = Driver::start(setup, station, sink)?;
+        let helpers = vec![
+            tokio::spawn(write_reservations(identity.journal, wanted, handle.clone())),
+            tokio::spawn(monitor::watch(
+                handle.clone(),
+                metrics,
+                listener.certificate_end(),
+            )),
+        ];
+        let shown = config.to_toml();
+        let services = Services::start(Agent {
+            handle: handle.clone(),
+            hub,
+            limits: config.grpc.limits.clone(),
+            about: About {
+                name: "vehicle-agent".to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                ..About::default()
+            },
+            config: Arc::new(move || shown.clone()),
+            bench: stage.bench,
+        });
+        let stop = watch::Sender::new(false);
+        let is_near = listener.tcp_address().is_none_or(|at| at.ip().is_loopback());
+        let mut servers = vec![serve(&services, doors.unix, &config, true, stop.subscribe())];
+        if let Some(tcp) = doors.tcp {
+            servers.push(serve(&services, tcp, &config, is_near, stop.subscribe()));
+        }
+        Ok(Self {
+            handle,
+            driver,
+            services,
+            listener,
+            stop,
+            servers,
+            helpers,
+            metrics: metrics_server,
+            recording,
+            config,
+        })
+    }
+
+    /// The station, for everyone who has something to ask of it.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Where local clients connect: `unix:` and the socket's path.
+    pub fn grpc_endpoint(&self) -> String {
+        format!("unix:{}", self.listener.socket().display())
+    }
+
+    /// Where clients connect by TCP; `None` if they cannot.
+    pub fn grpc_address(&self) -> Option<SocketAddr> {
+        self.listener.tcp_address()
+    }
+
+    /// Where other stations connect.
+    pub fn quic_address(&self) -> SocketAddr {
+        self.handle.local_addr()
+    }
+
+    /// Where metrics are served; `None` if they are not.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsServer::address)
+    }
+
+    /// Takes new tickets and certificates from their files; what cannot be read stays as it was.
+    pub fn reload(&self) {
+        match self.reload_tickets() {
+            Ok(count) => info!(count, "read the tickets again"),
+            Err(error) => warn!(error = %error, "kept the tickets: they cannot be read again"),
+        }
+        if let Err(error) = self.listener.reload() {
+            warn!(error = %error, "kept the certificates: they cannot be read again");
+        }
+    }
+
+    /// Ends the agent in order, within the configured grace period.
+    ///
+    /// Clients are told, hazards on their way are delivered, the recording is closed.
+    pub async fn shutdown(self) {
+        let grace = self.config.shutdown.grace;
+        self.services.drain();
+        self.handle.shutdown(grace).await;
+        self.stop.send_replace(true);
+        for mut server in self.servers {
+            if timeout(SERVER_END_TIMEOUT, &mut server).await.is_err() {
+                server.abort();
+            }
+        }
+        drop(self.listener);
+        for helper in self.helpers {
+            helper.abort();
+            // An aborted task says so; what counts is that it has ended and let go of its files.
+            let _ = helper.await;
+        }
+        self.driver.abort();
+        let _ = self.driver.await;
+        if let Some(metrics) = self.metrics {
+            metrics.shutdown();
+        }
+        // The driver owns the recorder, which may outlive it in the handles of late requests.
+        drop(self.services);
+        drop(self.handle);
+        if let Some(recording) = self.recording {
+            let closed = tokio::task::spawn_blocking(|| recording.join());
+            if timeout(SERVER_END_TIMEOUT, closed).await.is_err() {
+                warn!("the recording was not closed in time");
+            }
+        }
+    }
+
+    fn reload_tickets(&self) -> Result<usize, crate::identity::IdentityError> {
+        let domain = self.handle.call(|station, _| Arc::clone(station.domain()));
+        let credentials = read_credentials(&self.config.identity.tickets, &domain)?;
+        let count = credentials.len();
+        self.handle
+            .call(|station, now| station.handle_credentials(credentials, now));
+        Ok(count)
+    }
+}
+
+fn record(
+    config: &Config,
+    domain: &wayside::security::TrustDomain,
+    clock: &Clock,
+    metrics: &Arc<Metrics>,
+) -> Result<(Option<Recorder>, Option<Recording>), StartError> {
+    let Some(folder) = &config.record.folder else {
+        return Ok((None, None));
+    };
+    let about = (domain, clock.now().timestamp);
+    let (recorder, recording) =
+        Recorder::start(folder, &config.record, about, Arc::clone(metrics))?;
+    Ok((Some(recorder), Some(recording)))
+}
+
+async fn serve_metrics(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<MetricsServer>, StartError> {
+    if !config.metrics.enabled {
+        return Ok(None);
+    }
+    let token = match &config.metrics.bearer_token_file {
+        None => None,
+        Some(path) => match std::fs::read_to_string(path) {
+            Ok(token) if token.trim().is_empty() => {
+                return Err(StartError::EmptyToken(path.clone()));
+            }
+            Ok(token) => Some(token.trim().to_owned()),
+            Err(source) => {
+                return Err(StartError::Token {
+                    path: path.clone(),
+                    source,
+                });
+            }
+        },
+    };
+    let server = MetricsServer::start(config.metrics.address, token, Arc::clone(metrics)).await?;
+    Ok(Some(server))
+}
+
+fn serve(
+    services: &Services,
+    incoming: Incoming,
+    config: &Config,
+    is_near: bool,
+    mut stop: watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    let reflection = match config.grpc.reflection {
+        Reflection::Auto => is_near,
+        Reflection::On => true,
+        Reflection::Off => false,
+    };
+    let services = services.clone();
+    tokio::spawn(async move {
+        let stopped = async move {
+            // A dropped sender is an end, too.
+            let _ = stop.wait_for(|is_stopped| *is_stopped).await;
+        };
+        let served = services.serve(incoming, Exposure { reflection }, stopped).await;
+        if let Err(error) = served {
+            warn!(%error, "gRPC is no longer served");
+        }
+    })
+}
+
+/// The configured socket, or the usual place.
+fn socket_path(configured: Option<&PathBuf>) -> Result<PathBuf, StartError> {
+    if let Some(path) = configured {
+        return Ok(path.clone());
+    }
+    if rustix::process::geteuid().is_root() {
+        return Ok(SOCKET_OF_ROOT.into());
+    }
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").ok_or(StartError::NoSocketPlace)?;
+    Ok(PathBuf::from(runtime).join("wayside/agent.sock"))
+}
+
+/// Differs between agents that start at the same moment.
+fn seed() -> u64 {
+    let key = wayside::crypto::SigningKey::generate().verifying_key();
+    let [a, b, c, d, e, f, g, h, ..] = *key.as_bytes();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// Reservations that wait for the disk; a station asks for few at a time.
+const RESERVATIONS_MAX: usize = 64;
+/// How long a part of the agent may take to end once it was told to.
+const SERVER_END_TIMEOUT: Duration = Duration::from_secs(1);
+const SOCKET_OF_ROOT: &str = "/run/wayside/agent.sock";

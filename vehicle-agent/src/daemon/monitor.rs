@@ -1,0 +1,65 @@
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{MissedTickBehavior, interval};
+use wayside::{
+    link::{Class, DropReason as LinkDrop},
+    pipeline::{NotReady, Readiness},
+    telemetry::{DropReason, Metrics},
+    time::Timestamp,
+    transport::Handle,
+};
+
+/// Shows once a second what the station does not report by itself.
+pub(super) async fn watch(
+    handle: Handle,
+    metrics: Arc<Metrics>,
+    certificate_end: Option<Timestamp>,
+) {
+    let mut ticks = interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let (readiness, links, connected, now) = handle.call(|station, now| {
+            let connected = station.peers().count();
+            (station.readiness(now), station.link_counters(), connected, now)
+        });
+        show(&metrics, &readiness, now.timestamp);
+        metrics.set_peers("connected", connected);
+        if let Some(end) = certificate_end {
+            metrics.set_certificate_expiry("grpc_server", end.since(now.timestamp));
+        }
+        for (kind, class) in [("telemetry", Class::Telemetry), ("hazard", Class::Hazard)] {
+            let dropped = &links.class(class).dropped;
+            let sum = |reasons: &[LinkDrop]| reasons.iter().filter_map(|why| dropped.get(why)).sum();
+            for (reason, counted) in REASONS {
+                metrics.set_dropped(kind, reason, sum(counted));
+            }
+        }
+    }
+}
+
+fn show(metrics: &Metrics, readiness: &Readiness, now: Timestamp) {
+    let doubt = readiness.not_ready.iter().find_map(|reason| match reason {
+        NotReady::ClockDoubted(doubt) => Some(*doubt),
+        NotReady::NoTicket | NotReady::ReservationPending => None,
+    });
+    let error = readiness
+        .clock_error_ms
+        .map(|error_ms| Duration::from_millis(error_ms.unsigned_abs()));
+    metrics.set_clock_offset(doubt.or(error));
+    metrics.set_tickets_remaining(readiness.tickets_left);
+    let left = readiness.tickets_until.map(|until| until.since(now));
+    metrics.set_certificate_expiry("ticket", left.unwrap_or_default());
+    metrics.set_state_silent(readiness.stack_silent_for.is_some());
+}
+
+const INTERVAL: Duration = Duration::from_secs(1);
+/// The links' reasons under the names that operators know; what is malformed counts as refused.
+const REASONS: [(DropReason, &[LinkDrop]); 3] = [
+    (DropReason::Stale, &[LinkDrop::Expired]),
+    (
+        DropReason::Congestion,
+        &[LinkDrop::Superseded, LinkDrop::QueueFull, LinkDrop::Oversize],
+    ),
+    (DropReason::RateLimit, &[LinkDrop::RateLimited]),
+];
