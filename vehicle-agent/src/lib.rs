@@ -2,6 +2,7 @@
 
 mod caller;
 pub mod config;
+pub mod daemon;
 pub mod grpc;
 pub mod identity;
 pub mod journal;

@@ -8,6 +8,7 @@ mod replay;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use vehicle_agent::daemon::{AgentArguments, run_from_arguments};
 
 /// Middleware by which automated vehicles share data with each other and with the road.
 #[derive(Debug, Parser)]
@@ -19,12 +20,20 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs a vehicle's agent, as `vehicle-agent` does.
+    Agent(AgentArguments),
     /// Imports recorded drives, and says what they hold.
     Drive(drive::Arguments),
     /// Makes and reads trust domains and tickets, for development.
     Pki(pki::Arguments),
     /// Runs a recorded drive through real stations, in virtual or in real time.
     Replay(replay::Arguments),
+    /// Runs a roadside unit, as `roadside-unit` does; not built yet.
+    Unit {
+        /// Read once there is something to read them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        _arguments: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -37,8 +46,13 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Agent(arguments) => run_from_arguments(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Drive(arguments) => drive::run(arguments),
         Command::Pki(arguments) => pki::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
+        Command::Unit { .. } => {
+            roadside_unit::run()?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

@@ -126,8 +126,16 @@ impl Daemon {
             bench: stage.bench,
         });
         let stop = watch::Sender::new(false);
-        let is_near = listener.tcp_address().is_none_or(|at| at.ip().is_loopback());
-        let mut servers = vec![serve(&services, doors.unix, &config, true, stop.subscribe())];
+        let is_near = listener
+            .tcp_address()
+            .is_none_or(|at| at.ip().is_loopback());
+        let mut servers = vec![serve(
+            &services,
+            doors.unix,
+            &config,
+            true,
+            stop.subscribe(),
+        )];
         if let Some(tcp) = doors.tcp {
             servers.push(serve(&services, tcp, &config, is_near, stop.subscribe()));
         }
@@ -285,7 +293,9 @@ fn serve(
             // A dropped sender is an end, too.
             let _ = stop.wait_for(|is_stopped| *is_stopped).await;
         };
-        let served = services.serve(incoming, Exposure { reflection }, stopped).await;
+        let served = services
+            .serve(incoming, Exposure { reflection }, stopped)
+            .await;
         if let Err(error) = served {
             warn!(%error, "gRPC is no longer served");
         }

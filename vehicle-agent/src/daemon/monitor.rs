@@ -21,7 +21,12 @@ pub(super) async fn watch(
         ticks.tick().await;
         let (readiness, links, connected, now) = handle.call(|station, now| {
             let connected = station.peers().count();
-            (station.readiness(now), station.link_counters(), connected, now)
+            (
+                station.readiness(now),
+                station.link_counters(),
+                connected,
+                now,
+            )
         });
         show(&metrics, &readiness, now.timestamp);
         metrics.set_peers("connected", connected);
@@ -30,7 +35,8 @@ pub(super) async fn watch(
         }
         for (kind, class) in [("telemetry", Class::Telemetry), ("hazard", Class::Hazard)] {
             let dropped = &links.class(class).dropped;
-            let sum = |reasons: &[LinkDrop]| reasons.iter().filter_map(|why| dropped.get(why)).sum();
+            let sum =
+                |reasons: &[LinkDrop]| reasons.iter().filter_map(|why| dropped.get(why)).sum();
             for (reason, counted) in REASONS {
                 metrics.set_dropped(kind, reason, sum(counted));
             }
@@ -59,7 +65,11 @@ const REASONS: [(DropReason, &[LinkDrop]); 3] = [
     (DropReason::Stale, &[LinkDrop::Expired]),
     (
         DropReason::Congestion,
-        &[LinkDrop::Superseded, LinkDrop::QueueFull, LinkDrop::Oversize],
+        &[
+            LinkDrop::Superseded,
+            LinkDrop::QueueFull,
+            LinkDrop::Oversize,
+        ],
     ),
     (DropReason::RateLimit, &[LinkDrop::RateLimited]),
 ];

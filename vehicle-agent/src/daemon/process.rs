@@ -86,16 +86,20 @@ async fn run(
     config: Config,
     log: &LogHandle,
 ) -> anyhow::Result<()> {
-    let mut signals = Signals::new().context("cannot take signals")?;
+    let mut ends = Ends::new().context("cannot take signals")?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot take signals")?;
     let daemon = Daemon::start(config).await?;
-    if daemon.handle().call(|station, _| station.domain().is_development()) {
+    if daemon
+        .handle()
+        .call(|station, _| station.domain().is_development())
+    {
         warn!("DEVELOPMENT trust domain: no promise about tickets holds");
     }
     announce(&daemon, arguments)?;
     loop {
         tokio::select! {
-            () = signals.end() => break,
-            _ = signals.hangup.recv() => reload(&daemon, sources, log),
+            () = ends.next() => break,
+            _ = hangup.recv() => reload(&daemon, sources, log),
         }
     }
     info!("stopping");
@@ -104,7 +108,7 @@ async fn run(
             info!("stopped");
             Ok(())
         }
-        () = signals.end() => bail!("told to end at once, before everything was delivered"),
+        () = ends.next() => bail!("told to end at once, before everything was delivered"),
     }
 }
 
@@ -140,22 +144,21 @@ fn announce(daemon: &Daemon, arguments: &AgentArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-struct Signals {
+/// The signals that end an agent.
+struct Ends {
     terminate: Signal,
     interrupt: Signal,
-    hangup: Signal,
 }
 
-impl Signals {
+impl Ends {
     fn new() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn end(&mut self) {
+    async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -169,10 +172,26 @@ impl AgentArguments {
         let address = |address: &Option<SocketAddr>| address.map(|address| address.to_string());
         let texts = [
             ("grpc-socket", "grpc.socket", path(&self.grpc_socket)),
-            ("grpc-address", "grpc.tcp.address", address(&self.grpc_address)),
-            ("quic-address", "transport.listen", address(&self.quic_address)),
-            ("metrics-address", "metrics.address", address(&self.metrics_address)),
-            ("trust-domain", "identity.trust_domain", path(&self.trust_domain)),
+            (
+                "grpc-address",
+                "grpc.tcp.address",
+                address(&self.grpc_address),
+            ),
+            (
+                "quic-address",
+                "transport.listen",
+                address(&self.quic_address),
+            ),
+            (
+                "metrics-address",
+                "metrics.address",
+                address(&self.metrics_address),
+            ),
+            (
+                "trust-domain",
+                "identity.trust_domain",
+                path(&self.trust_domain),
+            ),
             ("tickets", "identity.tickets", path(&self.tickets)),
             ("state", "identity.state", path(&self.state)),
             ("record", "record.folder", path(&self.record)),
@@ -184,7 +203,11 @@ impl AgentArguments {
             .filter_map(|(flag, key, value)| Some(says(flag, key, value?.into())))
             .collect();
         if !self.peers.is_empty() {
-            let peers: Vec<Value> = self.peers.iter().map(|peer| peer.to_string().into()).collect();
+            let peers: Vec<Value> = self
+                .peers
+                .iter()
+                .map(|peer| peer.to_string().into())
+                .collect();
             flags.push(says("peer", "transport.peers", peers.into()));
         }
         Sources::of_process(self.config.clone(), flags)

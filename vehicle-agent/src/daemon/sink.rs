@@ -40,7 +40,9 @@ impl EventSink for Sink {
                     error!("the journal does not keep up: the station cannot sign");
                 }
             }
-            Event::Received { bytes, received, .. } => {
+            Event::Received {
+                bytes, received, ..
+            } => {
                 if let Some(recorder) = &self.recorder {
                     recorder.record(bytes, received.timestamp);
                 }
