@@ -8,4 +8,5 @@
 mod architecture;
 mod bundled_drive;
 mod conformance;
+mod grpc;
 mod loopback;

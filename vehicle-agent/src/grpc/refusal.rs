@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use thiserror::Error;
 use tonic::{Code, Request, Status};
 use wayside::{
     pipeline::PublishError,
@@ -7,77 +8,72 @@ use wayside::{
     security::SignError,
 };
 
-/// What a station refused, in the words of the API.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) code: Code,
-    pub(super) reason: String,
-    pub(super) field: String,
-    pub(super) message: String,
-    retry_delay: Option<Duration>,
+/// Why a state was not taken.
+#[derive(Debug, Error)]
+pub(super) enum StateRefusal {
+    /// A field cannot be read.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// The station does not publish it.
+    #[error(transparent)]
+    Unpublished(#[from] PublishError),
 }
 
-impl Refusal {
-    /// The same refusal, of one state of a stream.
+impl StateRefusal {
+    /// The same, for one state of a stream.
     pub(super) fn into_rejection(self, sequence: u64) -> Rejection {
+        let (code, reason, field) = match &self {
+            Self::Field(error) => (
+                Code::InvalidArgument,
+                error.reason().to_owned(),
+                error.field().to_owned(),
+            ),
+            Self::Unpublished(error) => (code(error), reason(error), String::new()),
+        };
         Rejection {
             sequence,
-            code: self.code.into(),
-            reason: self.reason,
-            field: self.field,
-            message: self.message,
+            code: code.into(),
+            reason,
+            field,
+            message: self.to_string(),
         }
     }
 }
 
-impl From<&PublishError> for Refusal {
-    fn from(error: &PublishError) -> Self {
-        let (code, retry_delay) = match error {
-            PublishError::HazardsFull(_) => (Code::ResourceExhausted, None),
-            PublishError::HazardUnknown(_) => (Code::NotFound, None),
-            PublishError::Sign(SignError::ReservationPending) => {
-                (Code::Unavailable, Some(RESERVATION_DELAY))
-            }
-            PublishError::ClockDoubted(_)
-            | PublishError::NoPosition
-            | PublishError::NotNewer
-            | PublishError::Sign(_)
-            | PublishError::Stale(_) => (Code::FailedPrecondition, None),
-        };
-        Self {
-            code,
-            reason: error.reason().to_ascii_uppercase(),
-            field: String::new(),
-            message: error.to_string(),
-            retry_delay,
+impl From<StateRefusal> for Status {
+    fn from(refusal: StateRefusal) -> Self {
+        match refusal {
+            StateRefusal::Field(error) => error.into(),
+            StateRefusal::Unpublished(error) => unpublished(&error),
         }
     }
 }
 
-impl From<&FieldError> for Refusal {
-    fn from(error: &FieldError) -> Self {
-        Self {
-            code: Code::InvalidArgument,
-            reason: error.reason().to_owned(),
-            field: error.field().to_owned(),
-            message: error.to_string(),
-            retry_delay: None,
-        }
-    }
-}
-
-impl From<Refusal> for Status {
-    fn from(refusal: Refusal) -> Self {
-        match refusal.retry_delay {
-            Some(delay) => rpc::retry_later(refusal.code, &refusal.reason, refusal.message, delay),
-            None => rpc::refusal(refusal.code, &refusal.reason, refusal.message),
-        }
-    }
-}
-
-/// A publication that was refused, as a status.
+/// What the station does not publish, as a status.
 pub(super) fn unpublished(error: &PublishError) -> Status {
-    Refusal::from(error).into()
+    let (code, reason, message) = (code(error), reason(error), error.to_string());
+    if code == Code::Unavailable {
+        rpc::retry_later(code, &reason, message, RESERVATION_DELAY)
+    } else {
+        rpc::refusal(code, &reason, message)
+    }
+}
+
+fn code(error: &PublishError) -> Code {
+    match error {
+        PublishError::HazardsFull(_) => Code::ResourceExhausted,
+        PublishError::HazardUnknown(_) => Code::NotFound,
+        PublishError::Sign(SignError::ReservationPending) => Code::Unavailable,
+        PublishError::ClockDoubted(_)
+        | PublishError::NoPosition
+        | PublishError::NotNewer
+        | PublishError::Sign(_)
+        | PublishError::Stale(_) => Code::FailedPrecondition,
+    }
+}
+
+fn reason(error: &PublishError) -> String {
+    error.reason().to_ascii_uppercase()
 }
 
 /// The agent is stopping.

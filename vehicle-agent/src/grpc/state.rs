@@ -19,7 +19,7 @@ use super::{
     allowance::Allowance,
     outlet::{Outlet, outlet},
     publication::Publication,
-    refusal::{Refusal, from_gate},
+    refusal::{StateRefusal, from_gate},
     server::Inner,
 };
 
@@ -66,10 +66,9 @@ pub(super) fn publish(
     agent: &Inner,
     state: Option<&VehicleState>,
     measured: Option<&prost_types::Timestamp>,
-) -> Result<(Outcome, Option<StationId>), Refusal> {
-    let telemetry = parse(state).map_err(|error| Refusal::from(&error))?;
-    let measured = rpc::from_wire_time(measured.copied(), "measured_at")
-        .map_err(|error| Refusal::from(&error))?;
+) -> Result<(Outcome, Option<StationId>), StateRefusal> {
+    let telemetry = parse(state)?;
+    let measured = rpc::from_wire_time(measured.copied(), "measured_at")?;
     let position = telemetry.position;
     let published = agent.handle.call(|station, now| {
         let state = OwnState {
@@ -79,7 +78,7 @@ pub(super) fn publish(
         let published = station.handle_state(state, now)?;
         Ok::<_, PublishError>((published, station.station(), now))
     });
-    let (published, station, now) = published.map_err(|error| Refusal::from(&error))?;
+    let (published, station, now) = published?;
     agent.hub.handle_own_state(position, now.instant);
     let outcome = match published {
         Published::Sent => Outcome::Sent,

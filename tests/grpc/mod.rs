@@ -1,0 +1,10 @@
+//! The agent's gRPC interface, by a real client over a real unix socket.
+
+mod doors;
+mod hazards;
+mod replays;
+mod roles;
+mod served;
+mod states;
+mod stops;
+mod streams;
