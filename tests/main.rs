@@ -5,6 +5,7 @@
     reason = "a helper of a test may stop it, as the test itself may"
 )]
 
+mod agent;
 mod architecture;
 mod bundled_drive;
 mod conformance;

@@ -11,9 +11,10 @@ use crate::config::RoleConfig;
 pub enum Role {
     /// May watch: the world, hazards, readiness.
     Observer,
-    /// May also speak for the vehicle: publish its state, report and cancel hazards.
+    /// May watch, and speak for the vehicle: publish its state, report and cancel hazards.
     DrivingStack,
-    /// May also steer the agent itself.
+    /// May watch, and look into the agent itself: its configuration and its peers. Does not speak
+    /// for the vehicle.
     Administrator,
 }
 

@@ -185,14 +185,15 @@ impl Mode {
 impl Config {
     /// Refuses what is dangerous in combination.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        if let Some(tcp) = &self.grpc.tcp {
-            if tcp.tls.is_none() && !tcp.address.ip().is_loopback() {
-                return Err(ConfigError::Unauthenticated {
-                    key: "grpc.tcp.address",
-                    address: tcp.address,
-                    remedy: "set grpc.tcp.tls, or use a loopback address",
-                });
-            }
+        if let Some(tcp) = &self.grpc.tcp
+            && tcp.tls.is_none()
+            && !tcp.address.ip().is_loopback()
+        {
+            return Err(ConfigError::Unauthenticated {
+                key: "grpc.tcp.address",
+                address: tcp.address,
+                remedy: "set grpc.tcp.tls, or use a loopback address",
+            });
         }
         let metrics = &self.metrics;
         if metrics.enabled
@@ -254,7 +255,7 @@ impl Default for GrpcConfig {
 impl Default for RoleConfig {
     fn default() -> Self {
         Self {
-            owner: Some(Role::Administrator),
+            owner: Some(Role::DrivingStack),
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
             certificates: [Role::Observer, Role::DrivingStack, Role::Administrator]

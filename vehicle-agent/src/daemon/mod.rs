@@ -32,7 +32,7 @@ use crate::{
     config::{Config, Reflection},
     grpc::{About, Agent, Bench, Exposure, Hub, Services},
     identity::read_credentials,
-    listen::{Incoming, Listener},
+    listen::{Doors, Incoming, Listener},
     record::{Recorder, Recording},
 };
 use sink::{Sink, write_reservations};
@@ -112,33 +112,9 @@ impl Daemon {
                 listener.certificate_end(),
             )),
         ];
-        let shown = config.to_toml();
-        let services = Services::start(Agent {
-            handle: handle.clone(),
-            hub,
-            limits: config.grpc.limits.clone(),
-            about: About {
-                name: "vehicle-agent".to_owned(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                ..About::default()
-            },
-            config: Arc::new(move || shown.clone()),
-            bench: stage.bench,
-        });
+        let services = start_services(&config, handle.clone(), hub, stage.bench);
         let stop = watch::Sender::new(false);
-        let is_near = listener
-            .tcp_address()
-            .is_none_or(|at| at.ip().is_loopback());
-        let mut servers = vec![serve(
-            &services,
-            doors.unix,
-            &config,
-            true,
-            stop.subscribe(),
-        )];
-        if let Some(tcp) = doors.tcp {
-            servers.push(serve(&services, tcp, &config, is_near, stop.subscribe()));
-        }
+        let servers = serve_doors(&services, doors, &config, &listener, &stop);
         Ok(Self {
             handle,
             driver,
@@ -234,6 +210,22 @@ impl Daemon {
     }
 }
 
+fn start_services(config: &Config, handle: Handle, hub: Hub, bench: Option<Bench>) -> Services {
+    let shown = config.to_toml();
+    Services::start(Agent {
+        handle,
+        hub,
+        limits: config.grpc.limits.clone(),
+        about: About {
+            name: "vehicle-agent".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..About::default()
+        },
+        config: Arc::new(move || shown.clone()),
+        bench,
+    })
+}
+
 fn record(
     config: &Config,
     domain: &wayside::security::TrustDomain,
@@ -273,6 +265,24 @@ async fn serve_metrics(
     };
     let server = MetricsServer::start(config.metrics.address, token, Arc::clone(metrics)).await?;
     Ok(Some(server))
+}
+
+/// Serves the unix socket, and the TCP address if there is one.
+fn serve_doors(
+    services: &Services,
+    doors: Doors,
+    config: &Config,
+    listener: &Listener,
+    stop: &watch::Sender<bool>,
+) -> Vec<JoinHandle<()>> {
+    let is_near = listener
+        .tcp_address()
+        .is_none_or(|at| at.ip().is_loopback());
+    let mut servers = vec![serve(services, doors.unix, config, true, stop.subscribe())];
+    if let Some(tcp) = doors.tcp {
+        servers.push(serve(services, tcp, config, is_near, stop.subscribe()));
+    }
+    servers
 }
 
 fn serve(

@@ -35,7 +35,7 @@ async fn a_local_process_is_known_by_its_user() {
 
     let own = rustix::process::geteuid().as_raw();
     assert!(matches!(caller.identity, CallerIdentity::LocalUser { user, .. } if user == own));
-    assert_eq!(caller.role, Some(Role::Administrator));
+    assert_eq!(caller.role, Some(Role::DrivingStack));
     assert_eq!(
         fs::metadata(&path).unwrap().permissions().mode() & 0o777,
         0o660

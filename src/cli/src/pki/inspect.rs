@@ -19,9 +19,10 @@ impl Inspect {
             writeln!(output, "{found:#}")?;
         } else if let Value::Object(fields) = found {
             for (name, value) in fields {
-                match value {
-                    Value::String(text) => writeln!(output, "{name}: {text}")?,
-                    other => writeln!(output, "{name}: {other}")?,
+                if let Value::String(text) = value {
+                    writeln!(output, "{name}: {text}")?;
+                } else {
+                    writeln!(output, "{name}: {value}")?;
                 }
             }
         }
@@ -45,10 +46,10 @@ impl Inspect {
         }
         let binary = from_hex(text).filter(|digits| !digits.is_empty());
         let bytes = binary.map_or(bytes.clone(), |binary| binary.to_vec());
-        if bytes.len() == TICKET_LEN {
-            if let Ok(ticket) = Ticket::from_bytes(&bytes) {
-                return Ok(of_ticket(&ticket));
-            }
+        if bytes.len() == TICKET_LEN
+            && let Ok(ticket) = Ticket::from_bytes(&bytes)
+        {
+            return Ok(of_ticket(&ticket));
         }
         match Envelope::parse(Bytes::from(bytes)) {
             Ok(envelope) => Ok(of_envelope(&envelope)),
