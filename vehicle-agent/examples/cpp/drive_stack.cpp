@@ -129,7 +129,11 @@ int main(int argc, char** argv) {
   }
   const double latitude_deg = argc > 3 ? std::stod(argv[2]) : 55.0;
   const double longitude_deg = argc > 3 ? std::stod(argv[3]) : 2.5;
-  auto channel = grpc::CreateChannel(argv[1], grpc::InsecureChannelCredentials());
+  // Of a unix socket, gRPC would send the path as the name of the host, which is not one.
+  grpc::ChannelArguments arguments;
+  arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
+  auto channel =
+      grpc::CreateCustomChannel(argv[1], grpc::InsecureChannelCredentials(), arguments);
   std::thread publisher(publish, channel, latitude_deg, longitude_deg);
   const grpc::Status status = print_world(channel);
   std::fprintf(stderr, "subscribe: %s\n", status.error_message().c_str());

@@ -11,6 +11,7 @@ TIMEOUT_S = 20
 def test_a_neighbour_is_seen(wayside_agents):
     alice, bob = wayside_agents
     answers = alice.publish(standing(55.0, 2.5))
+    assert not next(answers).rejected
     seen = first(bob, "object").state
     answers.cancel()
     assert (seen.position.latitude_deg, seen.position.longitude_deg) == (55.0, 2.5)
@@ -21,6 +22,7 @@ def test_a_neighbour_is_seen(wayside_agents):
 def test_a_hazard_arrives(wayside_agents):
     alice, bob = wayside_agents
     answers = alice.publish(standing(55.0, 2.5))
+    assert not next(answers).rejected
     action = alice.report(STATIONARY_VEHICLE, 55.001, 2.5)
     hazard = first(bob, "hazard")
     answers.cancel()

@@ -49,7 +49,9 @@ class Agent:
     """
 
     def __init__(self, address):
-        self.channel = grpc.insecure_channel(address)
+        # Of a unix socket, gRPC would send the path as the name of the host, which is not one.
+        options = [("grpc.default_authority", "localhost")]
+        self.channel = grpc.insecure_channel(address, options)
         self.info = agent_pb2_grpc.AgentServiceStub(self.channel)
         self.telemetry = telemetry_pb2_grpc.TelemetryServiceStub(self.channel)
         self.hazards = hazard_pb2_grpc.HazardServiceStub(self.channel)
