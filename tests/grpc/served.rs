@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -31,6 +32,7 @@ use wayside::{
     rpc::types::v1 as wire,
     security::{Class, SlotClock},
     sim::{Cast, Seed},
+    telemetry::Metrics,
     time::{Now, Timestamp},
     transport::{Clock, Config, Driver, Handle, Setup},
     units::Speed,
@@ -41,6 +43,7 @@ pub(super) struct Served {
     pub(super) handle: Handle,
     pub(super) clock: Clock,
     pub(super) services: Services,
+    pub(super) metrics: Arc<Metrics>,
     cast: Cast,
     folder: TempDir,
 }
@@ -65,21 +68,24 @@ impl Served {
         let slots = SlotClock::from_length_s(300).unwrap();
         let cast = Cast::new(Seed(7), slots, start, end);
         let hub = Hub::new();
+        let metrics = Arc::new(Metrics::new("0.0.0"));
         let handle = drive(&cast, &clock, hub.clone());
         let served = Self {
             services: Services::start(Agent {
                 handle: handle.clone(),
                 hub,
                 limits,
+                metrics: Arc::clone(&metrics),
                 about: About {
                     name: "vehicle-agent".into(),
                     version: "0.0.0".into(),
                     ..About::default()
                 },
-                config: std::sync::Arc::new(|| "version = \"v1\"\n".to_owned()),
+                config: Arc::new(|| "version = \"v1\"\n".to_owned()),
                 bench: bench(&clock),
             }),
             handle,
+            metrics,
             clock,
             cast,
             folder: tempfile::tempdir().unwrap(),

@@ -12,7 +12,7 @@ use wayside::rpc::{
     },
 };
 
-use super::served::{Served, fields, reason, within};
+use super::served::{Served, eventually, fields, reason, within};
 
 #[tokio::test]
 async fn a_subscriber_gets_the_snapshot_and_then_each_change() {
@@ -281,6 +281,29 @@ async fn g4_one_caller_may_hold_only_so_many_streams() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn calls_and_streams_are_counted() {
+    let served = Served::start().await;
+    let mut client = WorldServiceClient::new(served.connect(Some(Role::Observer)).await);
+    let events = client.subscribe(SubscribeRequest::default()).await.unwrap();
+    let unknown = GetObjectRequest {
+        station_id: "0000000000000000".into(),
+    };
+    client.get_object(unknown).await.unwrap_err();
+    let labels = "service=\"wayside.world.v1.WorldService\",method=";
+    let told = served.metrics.encode();
+    for line in [
+        format!("wayside_grpc_requests_total{{{labels}\"Subscribe\",code=\"OK\"}} 1"),
+        format!("wayside_grpc_requests_total{{{labels}\"GetObject\",code=\"NOT_FOUND\"}} 1"),
+        format!("wayside_grpc_streams{{{labels}\"Subscribe\"}} 1"),
+    ] {
+        assert!(told.contains(&line), "{line} is not in {told}");
+    }
+    drop(events);
+    let closed = format!("wayside_grpc_streams{{{labels}\"Subscribe\"}} 0");
+    eventually(|| served.metrics.encode().contains(&closed)).await;
 }
 
 async fn next(events: &mut Streaming<SubscribeResponse>) -> Event {

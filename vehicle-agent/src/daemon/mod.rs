@@ -108,11 +108,11 @@ impl Daemon {
             tokio::spawn(write_reservations(identity.journal, wanted, handle.clone())),
             tokio::spawn(monitor::watch(
                 handle.clone(),
-                metrics,
+                Arc::clone(&metrics),
                 listener.certificate_end(),
             )),
         ];
-        let services = start_services(&config, handle.clone(), hub, stage.bench);
+        let services = start_services(&config, handle.clone(), hub, metrics, stage.bench);
         let stop = watch::Sender::new(false);
         let servers = serve_doors(&services, doors, &config, &listener, &stop);
         Ok(Self {
@@ -210,12 +210,19 @@ impl Daemon {
     }
 }
 
-fn start_services(config: &Config, handle: Handle, hub: Hub, bench: Option<Bench>) -> Services {
+fn start_services(
+    config: &Config,
+    handle: Handle,
+    hub: Hub,
+    metrics: Arc<Metrics>,
+    bench: Option<Bench>,
+) -> Services {
     let shown = config.to_toml();
     Services::start(Agent {
         handle,
         hub,
         limits: config.grpc.limits.clone(),
+        metrics,
         about: About {
             name: "vehicle-agent".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -17,7 +17,7 @@ use wayside::{
 };
 
 use super::{
-    allowance::Allowance,
+    admission::Admission,
     limits::{MESSAGE_BYTES_MAX, STREAMS_PER_CONNECTION_MAX},
     outlet::{Inlet, Outlet, outlet},
     page::{bad_token, page, page_len},
@@ -84,7 +84,7 @@ impl AgentService for AgentDoor {
         &self,
         request: Request<WatchReadinessRequest>,
     ) -> Result<Response<Self::WatchReadinessStream>, Status> {
-        let place = from_gate::<Arc<Allowance>, _>(&request)?.open_stream()?;
+        let place = from_gate::<Admission, _>(&request)?.open_stream()?;
         let (inlet, outlet) = outlet(place);
         tokio::spawn(watch(Arc::clone(&self.0), inlet));
         Ok(Response::new(outlet))

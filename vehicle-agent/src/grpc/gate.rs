@@ -9,28 +9,37 @@ use http::{Request, Response};
 use tokio::time::{Instant, timeout};
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
-use wayside::rpc;
+use wayside::{
+    rpc,
+    telemetry::{GrpcMethod, Metrics},
+};
 
-use super::{Limits, allowance::Allowances, roles::Access};
+use super::{Limits, admission::Admission, allowance::Allowances, roles::Access};
 use crate::Caller;
 
 /// Stands before every method: who calls, may they, not too often, and not for too long.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Gate {
     allowances: Arc<Allowances>,
     unary_timeout: Duration,
+    metrics: Arc<Metrics>,
 }
 
 impl Gate {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits, metrics: &Arc<Metrics>) -> Self {
         Self {
             allowances: Arc::new(Allowances::new(limits)),
             unary_timeout: limits.unary_timeout,
+            metrics: Arc::clone(metrics),
         }
     }
 
-    /// Admits a call, and leaves the caller's allowance in its extensions.
-    fn admit(&self, request: &mut Request<Body>) -> Result<(), Status> {
+    /// Admits a call to a listed method, and leaves what it needs in its extensions.
+    fn admit(
+        &self,
+        request: &mut Request<Body>,
+        listed: Option<(GrpcMethod, Access)>,
+    ) -> Result<(), Status> {
         let caller = request.extensions().get::<Caller>().ok_or_else(|| {
             rpc::refusal(
                 Code::Unauthenticated,
@@ -38,7 +47,7 @@ impl Gate {
                 "the caller did not show who it is",
             )
         })?;
-        let access = Access::of(request.uri().path()).ok_or_else(|| {
+        let (method, access) = listed.ok_or_else(|| {
             rpc::refusal(
                 Code::Unimplemented,
                 "METHOD_UNKNOWN",
@@ -55,7 +64,11 @@ impl Gate {
         let now = Instant::now();
         let allowance = self.allowances.of(&caller.identity.to_string(), now);
         allowance.take(now)?;
-        request.extensions_mut().insert(allowance);
+        request.extensions_mut().insert(Admission {
+            allowance,
+            method,
+            metrics: Arc::clone(&self.metrics),
+        });
         Ok(())
     }
 }
@@ -72,7 +85,7 @@ impl<S> Layer<S> for Gate {
 }
 
 /// A service behind the [`Gate`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Gated<S> {
     gate: Gate,
     inner: S,
@@ -92,20 +105,64 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        if let Err(refused) = self.gate.admit(&mut request) {
+        let begun = Instant::now();
+        let listed = Access::of(request.uri().path())
+            .and_then(|(path, access)| Some((method(path)?, access)));
+        let counted = listed.map_or(UNLISTED, |(method, _)| method);
+        let metrics = Arc::clone(&self.gate.metrics);
+        if let Err(refused) = self.gate.admit(&mut request, listed) {
+            metrics.count_grpc(counted, name(refused.code()), begun.elapsed());
             return Box::pin(async move { Ok(refused.into_http()) });
         }
         // A stream's call ends with its head; the bounds of its body are the service's.
         let answer = timeout(self.gate.unary_timeout, self.inner.call(request));
-        Box::pin(async {
-            answer.await.unwrap_or_else(|_| {
+        Box::pin(async move {
+            let answer = answer.await.unwrap_or_else(|_| {
                 let late = rpc::refusal(
                     Code::DeadlineExceeded,
                     "SERVER_DEADLINE",
                     "the call took longer than this server allows",
                 );
                 Ok(late.into_http())
-            })
+            })?;
+            let code = Status::from_header_map(answer.headers()).map_or(Code::Ok, |s| s.code());
+            metrics.count_grpc(counted, name(code), begun.elapsed());
+            Ok(answer)
         })
     }
 }
+
+/// The names in a listed path.
+fn method(path: &'static str) -> Option<GrpcMethod> {
+    let (service, method) = path.strip_prefix('/')?.split_once('/')?;
+    Some(GrpcMethod { service, method })
+}
+
+/// A code's name in metrics, as the gRPC specification writes it.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+/// What every path that is not listed counts as, so that strangers cannot make up labels.
+const UNLISTED: GrpcMethod = GrpcMethod {
+    service: "unlisted",
+    method: "unlisted",
+};

@@ -19,7 +19,7 @@ use wayside::{
 };
 
 use super::{
-    allowance::Allowance,
+    admission::Admission,
     outlet::Outlet,
     page::{bad_token, page, page_len},
     refusal::{from_gate, unpublished},
@@ -108,7 +108,7 @@ impl HazardService for HazardDoor {
         request: Request<SubscribeRequest>,
     ) -> Result<Response<Self::SubscribeStream>, Status> {
         let config = FeedConfig::try_from(request.get_ref())?;
-        let place = from_gate::<Arc<Allowance>, _>(&request)?.open_stream()?;
+        let place = from_gate::<Admission, _>(&request)?.open_stream()?;
         subscribe(&self.agent, config, place, rpc::to_wire_hazard_event).map(Response::new)
     }
 

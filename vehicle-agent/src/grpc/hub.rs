@@ -55,6 +55,11 @@ impl Hub {
         self.events.subscribe()
     }
 
+    /// How many changes the slowest subscriber has yet to take.
+    pub(super) fn lag(&self) -> usize {
+        self.events.len()
+    }
+
     /// Notes where the own vehicle is.
     pub(super) fn handle_own_state(&self, position: Position, now: Instant) {
         self.own.send_replace(Some(OwnSighting {

@@ -14,6 +14,7 @@
 //! end, so that clients learn of it from health and from their streams.
 
 mod about;
+mod admission;
 mod allowance;
 mod bench;
 mod gate;

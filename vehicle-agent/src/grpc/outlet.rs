@@ -7,16 +7,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_stream::Stream;
 use tonic::Status;
 
-use super::allowance::StreamPlace;
+use super::admission::OpenStream;
 
 /// The client's end of a stream: items as a task sends them, then the reason of the end.
 ///
 /// Only one item waits here. Whatever else waits does so where it can be counted.
-#[derive(Debug)]
 pub(super) struct Outlet<T> {
     items: mpsc::Receiver<T>,
     end: Option<oneshot::Receiver<Status>>,
-    _place: StreamPlace,
+    _open: OpenStream,
 }
 
 /// The task's end of a stream.
@@ -27,13 +26,13 @@ pub(super) struct Inlet<T> {
 }
 
 /// A stream that ends when the task drops its inlet.
-pub(super) fn outlet<T>(place: StreamPlace) -> (Inlet<T>, Outlet<T>) {
+pub(super) fn outlet<T>(open: OpenStream) -> (Inlet<T>, Outlet<T>) {
     let (items, taken) = mpsc::channel(1);
     let (end, ended) = oneshot::channel();
     let outlet = Outlet {
         items: taken,
         end: Some(ended),
-        _place: place,
+        _open: open,
     };
     (Inlet { items, end }, outlet)
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use tokio::{select, sync::watch, time::Instant};
+use tokio::{select, sync::watch};
 use tonic::{Status, Streaming};
 use wayside::{
     id::StationId,
@@ -11,13 +11,13 @@ use wayside::{
 };
 
 use super::{
-    allowance::Allowance, outlet::Inlet, refusal::stopping, server::Inner, state::publish,
+    admission::Admission, outlet::Inlet, refusal::stopping, server::Inner, state::publish,
 };
 
 /// One client's stream of own states, and what it is yet to be told of them.
 pub(super) struct Publication {
     agent: Arc<Inner>,
-    allowance: Arc<Allowance>,
+    admission: Admission,
     draining: watch::Receiver<bool>,
     last_sequence: Option<u64>,
     pending: Option<PublishResponse>,
@@ -36,11 +36,11 @@ enum Step {
 }
 
 impl Publication {
-    pub(super) fn new(agent: Arc<Inner>, allowance: Arc<Allowance>) -> Self {
+    pub(super) fn new(agent: Arc<Inner>, admission: Admission) -> Self {
         let draining = agent.draining.subscribe();
         Self {
             agent,
-            allowance,
+            admission,
             draining,
             last_sequence: None,
             pending: None,
@@ -110,7 +110,7 @@ impl Publication {
     }
 
     fn handle(&mut self, request: &PublishRequest) -> Result<(), Status> {
-        self.allowance.take(Instant::now())?;
+        self.admission.take()?;
         let sequence = request.sequence;
         if self.last_sequence.is_some_and(|last| sequence <= last) {
             let problem = FieldProblem::OutOfRange("above the one before");

@@ -28,6 +28,7 @@ pub(super) async fn keep_up(agent: Arc<Inner>, health: HealthReporter) {
     let mut ticks = interval(LOOK_INTERVAL);
     loop {
         let readiness = readiness(&agent);
+        agent.metrics.set_subscriber_lag(agent.hub.lag());
         report(&agent, &health, &readiness).await;
         let stopping = readiness.draining;
         agent.readiness.send_if_modified(|told| {

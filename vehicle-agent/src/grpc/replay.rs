@@ -19,7 +19,7 @@ use wayside::{
 };
 
 use super::{
-    allowance::Allowance,
+    admission::Admission,
     bench::{Bench, SeekOrder},
     outlet::{Inlet, Outlet, outlet},
     refusal::{from_gate, stopping},
@@ -126,7 +126,7 @@ impl ReplayService for ReplayDoor {
             let problem = FieldProblem::OutOfRange("1 ms to 1 min");
             return Err(FieldError::new(field, problem).into());
         }
-        let place = from_gate::<Arc<Allowance>, _>(&request)?.open_stream()?;
+        let place = from_gate::<Admission, _>(&request)?.open_stream()?;
         let (inlet, outlet) = outlet(place);
         tokio::spawn(watch(self.clone(), inlet, every));
         Ok(Response::new(outlet))

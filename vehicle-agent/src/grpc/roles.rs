@@ -12,14 +12,11 @@ pub(crate) enum Access {
 }
 
 impl Access {
-    /// What the table says of the method at `path`; `None` if it is not listed, and may be called
-    /// by nobody.
-    pub(crate) fn of(path: &str) -> Option<Self> {
-        METHODS
-            .binary_search_by(|(listed, _)| (*listed).cmp(path))
-            .ok()
-            .and_then(|index| METHODS.get(index))
-            .map(|(_, access)| *access)
+    /// What the table says of the method at `path`, with the path as it is listed; `None` if it is
+    /// not, and may be called by nobody.
+    pub(crate) fn of(path: &str) -> Option<(&'static str, Self)> {
+        let index = METHODS.binary_search_by(|(listed, _)| (*listed).cmp(path));
+        METHODS.get(index.ok()?).copied()
     }
 
     /// Whether a caller with this role may call.

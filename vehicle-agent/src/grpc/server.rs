@@ -24,6 +24,7 @@ use wayside::{
         telemetry::v1::telemetry_service_server::TelemetryServiceServer,
         world::v1::world_service_server::WorldServiceServer,
     },
+    telemetry::Metrics,
     transport::Handle,
 };
 
@@ -49,6 +50,8 @@ pub struct Agent {
     pub hub: Hub,
     /// What bounds callers.
     pub limits: Limits,
+    /// Where calls, streams and slow readers are counted.
+    pub metrics: Arc<Metrics>,
     /// What the server says of itself.
     pub about: About,
     /// Writes the configuration in effect as TOML, secrets masked.
@@ -79,6 +82,7 @@ pub(super) struct Inner {
     pub(super) handle: Handle,
     pub(super) hub: Hub,
     pub(super) limits: Limits,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) about: About,
     pub(super) config: Arc<dyn Fn() -> String + Send + Sync>,
     pub(super) readiness: watch::Sender<Readiness>,
@@ -90,11 +94,12 @@ impl Services {
     /// Begins to follow the station's readiness. Must be called within a tokio runtime.
     pub fn start(agent: Agent) -> Self {
         let bench = agent.bench.map(Arc::new);
-        let gate = Gate::new(&agent.limits);
+        let gate = Gate::new(&agent.limits, &agent.metrics);
         let inner = Arc::new(Inner {
             handle: agent.handle,
             hub: agent.hub,
             limits: agent.limits,
+            metrics: agent.metrics,
             about: agent.about,
             config: agent.config,
             readiness: unknown(),

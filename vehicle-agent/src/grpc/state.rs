@@ -16,7 +16,7 @@ use wayside::{
 };
 
 use super::{
-    allowance::Allowance,
+    admission::Admission,
     outlet::{Outlet, outlet},
     publication::Publication,
     refusal::{StateRefusal, from_gate},
@@ -35,9 +35,9 @@ impl TelemetryService for TelemetryDoor {
         &self,
         request: Request<Streaming<PublishRequest>>,
     ) -> Result<Response<Self::PublishStream>, Status> {
-        let allowance: Arc<Allowance> = from_gate(&request)?;
-        let (inlet, outlet) = outlet(allowance.open_stream()?);
-        let publication = Publication::new(Arc::clone(&self.0), allowance);
+        let admission: Admission = from_gate(&request)?;
+        let (inlet, outlet) = outlet(admission.open_stream()?);
+        let publication = Publication::new(Arc::clone(&self.0), admission);
         tokio::spawn(publication.run(request.into_inner(), inlet));
         Ok(Response::new(outlet))
     }

@@ -8,11 +8,12 @@ use tokio::{
 use tonic::{Code, Status};
 use wayside::{
     rpc::{self, FieldError, FieldProblem, Moment},
+    telemetry::DropReason,
     world::{Delivery, Feed, FeedConfig, FeedError, FeedEvent, WorldEvent},
 };
 
 use super::{
-    allowance::StreamPlace,
+    admission::OpenStream,
     hub::OwnSighting,
     outlet::{Inlet, Outlet, outlet},
     refusal::stopping,
@@ -26,7 +27,7 @@ pub(super) type Convert<T> = fn(&Delivery, Moment) -> Option<T>;
 pub(super) fn subscribe<T: Send + 'static>(
     agent: &Arc<Inner>,
     mut config: FeedConfig,
-    place: StreamPlace,
+    open: OpenStream,
     convert: Convert<T>,
 ) -> Result<Outlet<T>, Status> {
     config.heartbeat_interval = Some(agent.limits.heartbeat_interval);
@@ -47,7 +48,7 @@ pub(super) fn subscribe<T: Send + 'static>(
         own: agent.hub.own(),
         draining: agent.draining.subscribe(),
     };
-    let (inlet, outlet) = outlet(place);
+    let (inlet, outlet) = outlet(open);
     tokio::spawn(run(inbox, inlet, convert));
     Ok(outlet)
 }
@@ -103,7 +104,10 @@ async fn pump<T>(inbox: &mut Inbox, inlet: &Inlet<T>, convert: Convert<T>) -> En
         };
         let item = select! {
             delivery = inbox.next() => match delivery {
-                Ok(delivery) => convert(&delivery, inbox.moment()),
+                Ok(delivery) => {
+                    inbox.note(&delivery);
+                    convert(&delivery, inbox.moment())
+                }
                 Err(end) => return end,
             },
             () = inlet.items.closed() => return End::ClientGone,
@@ -186,6 +190,14 @@ impl Inbox {
                     broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed,
                 ) => return,
             }
+        }
+    }
+
+    /// Counts what a subscriber missed.
+    fn note(&self, delivery: &Delivery) {
+        if let FeedEvent::Gap { dropped, .. } = delivery.event {
+            let metrics = &self.agent.metrics;
+            metrics.count_dropped("telemetry", DropReason::SlowReader, dropped);
         }
     }
 

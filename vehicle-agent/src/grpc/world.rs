@@ -17,7 +17,7 @@ use wayside::{
 };
 
 use super::{
-    allowance::Allowance, limits::MESSAGE_BYTES_MAX, outlet::Outlet, refusal::from_gate,
+    admission::Admission, limits::MESSAGE_BYTES_MAX, outlet::Outlet, refusal::from_gate,
     server::Inner, subscription::subscribe,
 };
 
@@ -34,7 +34,7 @@ impl WorldService for WorldDoor {
         request: Request<SubscribeRequest>,
     ) -> Result<Response<Self::SubscribeStream>, Status> {
         let config = FeedConfig::try_from(request.get_ref())?;
-        let place = from_gate::<Arc<Allowance>, _>(&request)?.open_stream()?;
+        let place = from_gate::<Admission, _>(&request)?.open_stream()?;
         subscribe(&self.0, config, place, rpc::to_wire_world_event).map(Response::new)
     }
 

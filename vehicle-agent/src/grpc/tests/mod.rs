@@ -1,4 +1,5 @@
 mod allowance;
+mod gate;
 mod page;
 mod repeats;
 mod roles;

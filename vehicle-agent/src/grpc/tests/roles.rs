@@ -56,7 +56,7 @@ fn g2_every_role_may_call_what_is_written_here_and_nothing_else() {
         Some(Administrator),
     ];
     for (method, expected) in EXPECTED {
-        let access = Access::of(&format!("/{method}")).unwrap();
+        let (_, access) = Access::of(&format!("/{method}")).unwrap();
         let found: String = roles
             .into_iter()
             .map(|role| if access.admits(role) { '+' } else { '.' })
