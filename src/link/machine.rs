@@ -28,7 +28,7 @@ pub enum Class {
 /// What the driver must put on the wire.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Transmit {
-    /// One datagram of at most [`Config::datagram_len_max`].
+    /// One datagram of at most [`Config::datagram_len_max`](field@Config::datagram_len_max).
     Datagram(Bytes),
     /// The whole of one unidirectional stream of the highest priority.
     HazardStream(Bytes),
