@@ -27,7 +27,6 @@ pub struct Metrics {
     dropped: Family<TypeReasonLabels, Counter>,
     message_age: Family<TypeLabel, Histogram, Buckets>,
     hazard_delivery: Histogram,
-    signature_verify: Family<ResultLabel, Histogram, Buckets>,
     peers: Family<StateLabel, Gauge>,
     certificate_expiry: Family<RoleLabel, Gauge<f64, AtomicU64>>,
     grpc_requests: Family<GrpcLabels, Counter>,
@@ -48,8 +47,6 @@ pub enum DropReason {
     Stale,
     /// The peer sends more than it may.
     RateLimit,
-    /// Nobody to send it to.
-    NoRoute,
     /// A subscriber does not read fast enough.
     SlowReader,
     /// The recording's queue was full.
@@ -76,7 +73,6 @@ impl Metrics {
             dropped: Family::default(),
             message_age: Family::new_with_constructor(AGE_BUCKETS),
             hazard_delivery: AGE_BUCKETS.new_metric(),
-            signature_verify: Family::new_with_constructor(VERIFY_BUCKETS),
             peers: Family::default(),
             certificate_expiry: Family::default(),
             grpc_requests: Family::default(),
@@ -141,14 +137,6 @@ impl Metrics {
             })
             .inner()
             .store(total, Ordering::Relaxed);
-    }
-
-    /// One signature took `time` to check.
-    pub fn observe_verify(&self, is_valid: bool, time: Duration) {
-        let result = if is_valid { "valid" } else { "invalid" };
-        self.signature_verify
-            .get_or_create(&ResultLabel { result })
-            .observe(time.as_secs_f64());
     }
 
     /// How many peers are in a state, as `connected` or `connecting`.
@@ -252,12 +240,6 @@ impl Metrics {
             Unit::Seconds,
             self.hazard_delivery.clone(),
         );
-        registry.register_with_unit(
-            "signature_verify",
-            "Time to check one signature",
-            Unit::Seconds,
-            self.signature_verify.clone(),
-        );
     }
 
     fn register_station(&mut self) {
@@ -325,7 +307,6 @@ impl DropReason {
             Self::Congestion => "congestion",
             Self::Stale => "stale",
             Self::RateLimit => "rate_limit",
-            Self::NoRoute => "no_route",
             Self::SlowReader => "slow_reader",
             Self::Recording => "recording",
         }
@@ -371,11 +352,6 @@ struct TypeReasonLabels {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ResultLabel {
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct StateLabel {
     state: &'static str,
 }
@@ -403,11 +379,5 @@ const AGE_BUCKETS: Buckets = Buckets {
     first_s: 0.000_5,
     factor: 2.0,
     count: 16,
-};
-/// 10 µs to 5 ms.
-const VERIFY_BUCKETS: Buckets = Buckets {
-    first_s: 0.000_01,
-    factor: 2.0,
-    count: 10,
 };
 const HAZARD: &str = "hazard";

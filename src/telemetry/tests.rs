@@ -7,14 +7,13 @@ use tokio::{
 
 use super::{DropReason, GrpcMethod, Metrics, MetricsServer};
 
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 15] = [
     "wayside_messages_published_total{type=\"telemetry\"} 1",
     "wayside_messages_delivered_total{type=\"hazard\"} 1",
     "wayside_messages_rejected_total{type=\"telemetry\",reason=\"stale\"} 1",
     "wayside_messages_dropped_total{type=\"telemetry\",reason=\"slow_reader\"} 3",
     "wayside_message_age_seconds_bucket",
     "wayside_hazard_delivery_seconds_count 1",
-    "wayside_signature_verify_seconds_count{result=\"valid\"} 1",
     "wayside_peers{state=\"connected\"} 2",
     "wayside_certificate_expiry_seconds{role=\"ticket\"} 90.0",
     "wayside_tickets_remaining 4",
@@ -85,7 +84,6 @@ fn count_one_of_each(metrics: &Metrics) {
     metrics.count_delivered("hazard", Duration::from_millis(3));
     metrics.count_rejected("telemetry", "stale");
     metrics.count_dropped("telemetry", DropReason::SlowReader, 3);
-    metrics.observe_verify(true, Duration::from_micros(30));
     metrics.set_peers("connected", 2);
     metrics.set_certificate_expiry("ticket", Duration::from_secs(90));
     metrics.set_tickets_remaining(4);

@@ -7,13 +7,13 @@ use tonic_health::pb::{
 };
 use wayside::rpc::{
     agent::v1::Reason,
-    telemetry::v1::Outcome,
+    telemetry::v1::{Outcome, telemetry_service_client::TelemetryServiceClient},
     world::v1::{
         SubscribeRequest, subscribe_response::Event, world_service_client::WorldServiceClient,
     },
 };
 
-use super::process::{Agent, PATIENCE, Pki, wayside};
+use super::process::{Agent, PATIENCE, Pki, state, wayside};
 
 #[tokio::test]
 async fn an_agent_killed_and_restarted_within_its_slot_is_still_believed() {
@@ -44,6 +44,26 @@ async fn an_agent_killed_and_restarted_within_its_slot_is_still_believed() {
         "{metrics}"
     );
     assert!(!metrics.contains("equivocation"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_damaged_journal_costs_the_tickets_that_were_used() {
+    let pki = Pki::new(1).await;
+    let mut agent = pki.start(1, &[]).await;
+    agent.wait_ready(|readiness| readiness.can_sign).await;
+    agent.signal(Signal::KILL);
+    agent.end().await;
+    let journal = pki.path("vehicle-1/state/sequences.journal");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&journal, bytes).unwrap();
+
+    let agent = pki.start(1, &[]).await;
+
+    let mut client = TelemetryServiceClient::new(agent.channel().await);
+    let refused = client.publish_state(state(55.0)).await;
+    assert!(refused.is_err(), "{refused:?}");
+    assert!(journal.with_extension("damaged").exists());
 }
 
 #[tokio::test]

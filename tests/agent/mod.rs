@@ -2,5 +2,6 @@
 
 mod doors;
 mod life;
+mod pki;
 mod process;
 mod start;

@@ -138,22 +138,8 @@ impl Agent {
     /// Publishes where the vehicle is, and returns what became of it.
     pub(super) async fn publish(&self, latitude_deg: f64) -> i32 {
         let mut client = TelemetryServiceClient::new(self.channel().await);
-        let state = VehicleState {
-            position: Some(Position {
-                latitude_deg: Some(latitude_deg),
-                longitude_deg: Some(2.5),
-                altitude_m: None,
-            }),
-            heading_deg: Some(0.0),
-            speed_m_per_s: Some(10.0),
-            ..VehicleState::default()
-        };
-        let request = PublishStateRequest {
-            measured_at: None,
-            state: Some(state),
-        };
         client
-            .publish_state(request)
+            .publish_state(state(latitude_deg))
             .await
             .unwrap()
             .into_inner()
@@ -174,6 +160,24 @@ impl Agent {
             .unwrap()
             .unwrap();
         answer
+    }
+}
+
+/// A vehicle that drives north at 10 m/s.
+pub(super) fn state(latitude_deg: f64) -> PublishStateRequest {
+    let state = VehicleState {
+        position: Some(Position {
+            latitude_deg: Some(latitude_deg),
+            longitude_deg: Some(2.5),
+            altitude_m: None,
+        }),
+        heading_deg: Some(0.0),
+        speed_m_per_s: Some(10.0),
+        ..VehicleState::default()
+    };
+    PublishStateRequest {
+        measured_at: None,
+        state: Some(state),
     }
 }
 
