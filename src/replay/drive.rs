@@ -108,6 +108,30 @@ impl fmt::Display for Cut {
 }
 
 impl Drive {
+    /// The same drive with other records: what was said when it was played, and whose tickets
+    /// count there. Labels became messages and are left out.
+    pub fn with_signed(self, mut records: Vec<Record>, trust_domain: String) -> Self {
+        // States before the messages that were made of them.
+        records.sort_by_key(|record| {
+            let rank = match record.content {
+                Content::State(_) => 0,
+                Content::Hazard(_) => 1,
+                Content::Wire { .. } => 2,
+            };
+            (record.time, record.vehicle, rank)
+        });
+        Self {
+            records,
+            trust_domain: Some(trust_domain),
+            provenance: Provenance {
+                importer: concat!("wayside replay ", env!("CARGO_PKG_VERSION")).to_owned(),
+                ..self.provenance
+            },
+            labels: Vec::new(),
+            ..self
+        }
+    }
+
     /// The time of the last record; [`Self::start`] if there is none.
     pub fn end(&self) -> Timestamp {
         self.records.last().map_or(self.start, |record| record.time)

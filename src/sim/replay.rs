@@ -12,11 +12,11 @@ use crate::{
     id::ActionId,
     message::{Cause, MessageType},
     pipeline::{Config, Event, GenerationRule, HazardReport, OwnState, Published},
-    replay::{Content, Cut, Drive, Provenance, Record},
+    replay::{Content, Cut, Drive, Record},
     security::{
         Envelope, EnvelopeSigner, SlotClock, Ticket, TrustDomain, TrustDomainTextError, Wallet,
     },
-    time::{Instant, Timestamp},
+    time::{Instant, Now, Timestamp},
     world::WorldEvent,
 };
 
@@ -165,7 +165,9 @@ impl Replay {
         );
         Ok(Outcome {
             report,
-            recording: recording(self.drive, run.records, tickets.domain.to_toml()),
+            recording: self
+                .drive
+                .with_signed(run.records, tickets.domain.to_toml()),
             road: run.road,
         })
     }
@@ -257,7 +259,7 @@ impl Run {
         }
         Self {
             range: Range::new(script.vehicles.len(), replay.range_m),
-            tally: Tally::new(script.start),
+            tally: Tally::new(script.start, 1.0),
             start: script.start,
             names: script.vehicles.clone(),
             open: BTreeMap::new(),
@@ -426,8 +428,11 @@ impl Run {
 
     /// Counts what the stations told.
     fn settle(&mut self) {
-        for (at, NodeId(vehicle), event) in self.road.take_events() {
-            let at = self.start.saturating_add(at.since_origin());
+        for (instant, NodeId(vehicle), event) in self.road.take_events() {
+            let now = Now {
+                instant,
+                timestamp: self.start.saturating_add(instant.since_origin()),
+            };
             match event {
                 Event::Published {
                     kind,
@@ -441,9 +446,10 @@ impl Run {
                         self.note_hazard(vehicle, &hearers);
                     }
                 }
-                Event::Delivered(delivery) => self.tally.handle_delivery(vehicle, &delivery, at),
+                Event::Delivered(delivery) => self.tally.handle_delivery(vehicle, &delivery, now),
                 Event::World(WorldEvent::HazardChanged(known)) => {
-                    self.tally.handle_hazard_heard(vehicle, known.hazard(), at);
+                    self.tally
+                        .handle_hazard_heard(vehicle, known.hazard(), now.timestamp);
                 }
                 Event::Refused { reason, .. } => self.tally.handle_refused(reason),
                 Event::Disconnect { .. }
@@ -471,28 +477,6 @@ impl Run {
         {
             self.tally.handle_hazard(name, &own.hazard, hearers);
         }
-    }
-}
-
-fn recording(drive: Drive, mut records: Vec<Record>, trust_domain: String) -> Drive {
-    // States before the messages that were made of them.
-    records.sort_by_key(|record| {
-        let rank = match record.content {
-            Content::State(_) => 0,
-            Content::Hazard(_) => 1,
-            Content::Wire { .. } => 2,
-        };
-        (record.time, record.vehicle, rank)
-    });
-    Drive {
-        records,
-        trust_domain: Some(trust_domain),
-        provenance: Provenance {
-            importer: format!("wayside replay {}", env!("CARGO_PKG_VERSION")),
-            ..drive.provenance
-        },
-        labels: Vec::new(),
-        ..drive
     }
 }
 

@@ -92,6 +92,28 @@ impl Script {
         script
     }
 
+    /// Whether somebody says signed bytes, which only count at their own time.
+    pub fn has_signed_messages(&self) -> bool {
+        self.steps
+            .iter()
+            .flat_map(|step| &step.actions)
+            .any(|(_, action)| matches!(action, Action::Wire(_)))
+    }
+
+    /// Each vehicle's first and last state; `None` for one without.
+    pub fn spans(&self) -> Vec<Option<(Timestamp, Timestamp)>> {
+        let mut spans = vec![None; self.vehicles.len()];
+        for step in &self.steps {
+            for (vehicle, action) in &step.actions {
+                if let (Action::State(_), Some(span)) = (action, spans.get_mut(*vehicle)) {
+                    let (start, _) = span.unwrap_or((step.at, step.at));
+                    *span = Some((start, step.at));
+                }
+            }
+        }
+        spans
+    }
+
     fn add_records(&mut self, drive: &Drive, steps: &mut BTreeMap<Timestamp, Step>) {
         let mut last_words: BTreeMap<usize, Timestamp> = BTreeMap::new();
         for record in &drive.records {

@@ -12,7 +12,7 @@ use crate::{
     id::ActionId,
     message::{Hazard, MessageType},
     pipeline::Delivery,
-    time::{Instant, Timestamp},
+    time::{Instant, Now, Timestamp},
 };
 
 /// Counts what a replay publishes and who takes it into their world.
@@ -28,11 +28,12 @@ pub struct Tally {
     pub(super) unpublished: BTreeMap<String, u64>,
     pub(super) flagged: BTreeMap<String, u64>,
     latency_us: Histogram<u64>,
-    awaited: BTreeMap<Bytes, BTreeSet<usize>>,
+    awaited: BTreeMap<Bytes, (Instant, BTreeSet<usize>)>,
     oldest: VecDeque<(Instant, Bytes)>,
     deliveries: DigestBuilder,
     hazards: Vec<HazardTally>,
     start: Timestamp,
+    rate: f64,
 }
 
 struct HazardTally {
@@ -44,8 +45,9 @@ struct HazardTally {
 }
 
 impl Tally {
-    /// Counts from the drive's `start`.
-    pub fn new(start: Timestamp) -> Self {
+    /// Counts from the drive's `start`; latencies are of a wall clock against which the drive's
+    /// runs at `rate`.
+    pub fn new(start: Timestamp, rate: f64) -> Self {
         Self {
             states: 0,
             published: 0,
@@ -61,6 +63,7 @@ impl Tally {
             deliveries: DigestBuilder::new(Purpose::Deliveries),
             hazards: Vec::new(),
             start,
+            rate,
         }
     }
 
@@ -80,7 +83,7 @@ impl Tally {
         self.expected += count(hearers.len());
         let name = signature_of(bytes);
         self.awaited
-            .insert(name.clone(), hearers.iter().copied().collect());
+            .insert(name.clone(), (at, hearers.iter().copied().collect()));
         self.oldest.push_back((at, name));
         while let Some((published, _)) = self.oldest.front()
             && at.since(*published) > AWAITED_FOR
@@ -121,24 +124,24 @@ impl Tally {
     }
 
     /// A receiver took a message into its world.
-    pub fn handle_delivery(&mut self, receiver: usize, delivery: &Delivery, at: Timestamp) {
-        self.deliveries.update(&at.unix_ms().to_be_bytes());
+    pub fn handle_delivery(&mut self, receiver: usize, delivery: &Delivery, now: Now) {
+        self.deliveries
+            .update(&now.timestamp.unix_ms().to_be_bytes());
         self.deliveries.update(&count(receiver).to_be_bytes());
         self.deliveries.update(&delivery.bytes);
         for check in &delivery.flagged {
             *self.flagged.entry((*check).to_owned()).or_default() += 1;
         }
-        let awaited = self
-            .awaited
-            .get_mut(&signature_of(&delivery.bytes))
-            .is_some_and(|receivers| receivers.remove(&receiver));
-        if awaited {
+        let Some((published, receivers)) = self.awaited.get_mut(&signature_of(&delivery.bytes))
+        else {
+            return;
+        };
+        if receivers.remove(&receiver) {
             self.delivered += 1;
-        }
-        let latency = at.since(delivery.generated);
-        match delivery.kind {
-            MessageType::Telemetry => record(&mut self.latency_us, latency),
-            MessageType::Hazard => {}
+            let latency = now.instant.since(*published).div_f64(self.rate);
+            if delivery.kind == MessageType::Telemetry {
+                record(&mut self.latency_us, latency);
+            }
         }
     }
 

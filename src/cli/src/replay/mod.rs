@@ -1,5 +1,6 @@
 //! `wayside replay`: a recorded drive through real stations, in virtual or in real time.
 
+mod live;
 mod numbers;
 mod output;
 mod virtual_time;
@@ -31,11 +32,26 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "M", default_value_t = 300.0, value_parser = numbers::parse_metres)]
     range_m: f64,
     /// Probability that a telemetry message does not reach one of its receivers.
-    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = numbers::parse_probability)]
+    ///
+    /// Virtual time only, as is --delay-ms: on loopback the network is what it is.
+    #[arg(
+        long,
+        value_name = "P",
+        default_value_t = 0.0,
+        value_parser = numbers::parse_probability,
+        conflicts_with = "live"
+    )]
     loss: f64,
     /// Time that every message takes.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "live")]
     delay_ms: u64,
+    /// Serve this vehicle's agent by gRPC while the others drive; the replay service commands the
+    /// clock, which stands still at first. Prints the address as one line of JSON.
+    #[arg(long, value_name = "VEHICLE", requires = "live")]
+    serve: Option<String>,
+    /// Connections that one vehicle keeps at most; live only.
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "live")]
+    neighbours_max: usize,
     /// What every random choice and every key follows from.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -56,6 +72,10 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let input = arguments.reading.read(&arguments.file)?;
     let exit = report_cut(&input);
+    if arguments.live {
+        live::run(&arguments, input)?;
+        return Ok(exit);
+    }
     let result = virtual_time::run(&arguments, input)?;
     output::write(&arguments, &result.report, &result.recording)?;
     Ok(exit)

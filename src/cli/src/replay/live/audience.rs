@@ -1,0 +1,153 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use wayside::{
+    geo::Position,
+    message::{Hazard, MessageType, Telemetry},
+    pipeline::{Event, Station},
+    replay::{Content, Record},
+    security::Reservation,
+    sim::{Range, Script, Tally},
+    time::{Now, Timestamp},
+    transport::EventSink,
+    world::WorldEvent,
+};
+
+use super::Arguments;
+
+/// Who is where and who heard what, seen from above.
+pub(super) struct Audience {
+    range: Range,
+    range_m: f64,
+    tally: Tally,
+    names: Vec<String>,
+    /// Everything said, if somebody wants it recorded.
+    records: Option<Vec<Record>>,
+}
+
+impl Audience {
+    pub(super) fn new(script: &Script, arguments: &Arguments) -> Self {
+        Self {
+            range: Range::new(script.vehicles.len(), arguments.range_m),
+            range_m: arguments.range_m,
+            tally: Tally::new(script.start, arguments.rate),
+            names: script.vehicles.clone(),
+            records: arguments.record.is_some().then(Vec::new),
+        }
+    }
+
+    pub(super) fn range_m(&self) -> f64 {
+        self.range_m
+    }
+
+    pub(super) fn place(&mut self, vehicle: usize, position: Option<Position>) {
+        self.range.set(vehicle, position);
+    }
+
+    pub(super) fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
+    pub(super) fn take_records(&mut self) -> Vec<Record> {
+        self.records.take().unwrap_or_default()
+    }
+
+    pub(super) fn note_state(&mut self, vehicle: usize, telemetry: &Telemetry, at: Timestamp) {
+        self.tally.handle_state();
+        if let Some(records) = &mut self.records {
+            records.push(Record {
+                time: at,
+                vehicle,
+                content: Content::State(telemetry.clone()),
+            });
+        }
+    }
+
+    fn handle_event(&mut self, vehicle: usize, station: &Station, event: Event, now: Now) {
+        match event {
+            Event::Published {
+                kind,
+                generated,
+                bytes,
+                ..
+            } => {
+                let hearers = self.range.hearers(vehicle);
+                self.tally.handle_published(&bytes, &hearers, now.instant);
+                self.note_signed(vehicle, bytes, generated);
+                let newest = station.own_hazards().last().map(|own| &own.hazard);
+                if kind == MessageType::Hazard {
+                    self.note_hazard(vehicle, newest, &hearers);
+                }
+            }
+            Event::Delivered(delivery) => self.tally.handle_delivery(vehicle, &delivery, now),
+            Event::World(WorldEvent::HazardChanged(known)) => {
+                self.tally
+                    .handle_hazard_heard(vehicle, known.hazard(), now.timestamp);
+            }
+            Event::Refused { reason, .. } => self.tally.handle_refused(reason),
+            Event::Disconnect { .. }
+            | Event::Equivocation(_)
+            | Event::Received { .. }
+            | Event::Reserve(_)
+            | Event::Rotate { .. }
+            | Event::StackResumed
+            | Event::StackSilent(_)
+            | Event::TicketChanged
+            | Event::World(
+                WorldEvent::ObjectChanged(_)
+                | WorldEvent::ObjectRemoved { .. }
+                | WorldEvent::HazardRemoved { .. },
+            ) => {}
+        }
+    }
+
+    fn note_signed(&mut self, vehicle: usize, signed: Bytes, at: Timestamp) {
+        if let Some(records) = &mut self.records {
+            records.push(Record {
+                time: at,
+                vehicle,
+                content: Content::Wire {
+                    signed,
+                    received: at,
+                },
+            });
+        }
+    }
+
+    fn note_hazard(&mut self, vehicle: usize, newest: Option<&Hazard>, hearers: &[usize]) {
+        if let (Some(hazard), Some(name)) = (newest, self.names.get(vehicle))
+            && hazard.update == 0
+        {
+            self.tally.handle_hazard(name, hazard, hearers);
+        }
+    }
+}
+
+/// One vehicle's ear into the audience.
+pub(super) struct Ear {
+    pub(super) vehicle: usize,
+    pub(super) audience: Arc<Mutex<Audience>>,
+    /// Reservations to confirm; there is no disk, since nobody restarts within a replay.
+    pub(super) reservations: mpsc::UnboundedSender<(usize, Reservation)>,
+    /// The gRPC services of the served vehicle.
+    pub(super) hub: Option<vehicle_agent::grpc::Hub>,
+}
+
+impl EventSink for Ear {
+    fn handle_event(&mut self, station: &Station, event: Event, now: Now) {
+        if let Some(hub) = &self.hub {
+            hub.handle_event(&event);
+        }
+        if let Event::Reserve(reservation) = &event {
+            // Fails only at the end, when nobody signs any more.
+            let _ = self.reservations.send((self.vehicle, *reservation));
+        }
+        lock(&self.audience).handle_event(self.vehicle, station, event, now);
+    }
+}
+
+pub(super) fn lock(audience: &Mutex<Audience>) -> MutexGuard<'_, Audience> {
+    // Counting cannot leave it half done.
+    audience.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,299 @@
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use indicatif::ProgressBar;
+use rustix::time::{ClockId, clock_gettime};
+use wayside::{
+    id::ActionId,
+    message::Telemetry,
+    pipeline::{HazardReport, OwnState, PublishError, Published},
+    sim::{Action, Range, Script},
+    time::{Instant, Timestamp},
+    transport::{Clock, Handle},
+};
+
+use super::{
+    audience::{Audience, lock},
+    fleet::Fleet,
+};
+
+/// Lets a fleet do what the script says, when it says so.
+pub(super) struct Player {
+    script: Arc<Script>,
+    pub(super) fleet: Fleet,
+    pub(super) clock: Clock,
+    audience: Arc<Mutex<Audience>>,
+    /// Where everybody will be a little later, to join those in time who will meet.
+    ahead: Range,
+    ahead_step: usize,
+    next_step: usize,
+    /// The clock's reading at a moment of the drive.
+    anchor: (Timestamp, Instant),
+    /// Own hazards that labels opened.
+    open: BTreeMap<usize, ActionId>,
+    /// The state that was handed to each station last.
+    last_given: Vec<Option<Timestamp>>,
+    cpu_at_start: Duration,
+}
+
+/// Processor time that a run took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Used(Duration);
+
+impl Player {
+    pub(super) fn new(
+        script: Arc<Script>,
+        fleet: Fleet,
+        clock: Clock,
+        audience: Arc<Mutex<Audience>>,
+    ) -> Self {
+        let count = fleet.len();
+        Self {
+            anchor: (script.start, clock.now().instant),
+            script,
+            fleet,
+            clock,
+            audience,
+            ahead: Range::new(count, JOIN_WITHIN_M),
+            ahead_step: 0,
+            next_step: 0,
+            open: BTreeMap::new(),
+            last_given: vec![None; count],
+            cpu_at_start: Duration::ZERO,
+        }
+    }
+
+    /// Goes to a moment of the drive and joins everybody who is near somebody there; the clock
+    /// stands still meanwhile.
+    pub(super) async fn gather(&mut self, at: Timestamp) {
+        self.clock.pause();
+        self.anchor = (at, self.clock.now().instant);
+        self.next_step = self.script.steps.partition_point(|step| step.at < at);
+        self.ahead_step = 0;
+        self.look_ahead(at);
+        let mut ticks = tokio::time::interval(Duration::from_millis(10));
+        for _ in 0..GATHER_TICKS_MAX {
+            if self.fleet.is_gathered() {
+                break;
+            }
+            ticks.tick().await;
+        }
+    }
+
+    /// Begins anew at another moment, with stations that have heard nothing yet.
+    pub(super) async fn seek(&mut self, to: Timestamp) {
+        self.clock.pause();
+        self.clock.seek(to);
+        self.fleet.forget(self.clock.now());
+        self.ahead = Range::new(self.fleet.len(), JOIN_WITHIN_M);
+        self.open.clear();
+        self.last_given.fill(None);
+        for vehicle in 0..self.fleet.len() {
+            lock(&self.audience).place(vehicle, None);
+        }
+        self.gather(to).await;
+    }
+
+    /// Plays from the start to the end, and waits for what is under way then.
+    pub(super) async fn play(&mut self, bar: &ProgressBar) -> Used {
+        let whole = self.script.end.since(self.script.start);
+        bar.set_length(u64::try_from(whole.as_millis()).unwrap_or(u64::MAX));
+        self.cpu_at_start = processor_time();
+        self.clock.play();
+        while let Some(at) = self.next_at() {
+            self.step().await;
+            let played = at.since(self.script.start).min(whole);
+            bar.set_position(u64::try_from(played.as_millis()).unwrap_or(u64::MAX));
+        }
+        let end = self.clock.now().instant + AFTERMATH;
+        self.clock.sleep_until(end).await;
+        Used(processor_time().saturating_sub(self.cpu_at_start))
+    }
+
+    /// When the next step is due, if there is one.
+    pub(super) fn next_at(&self) -> Option<Timestamp> {
+        self.script.steps.get(self.next_step).map(|step| step.at)
+    }
+
+    /// Waits for the next step and carries it out.
+    pub(super) async fn step(&mut self) {
+        let script = self.script.clone();
+        let Some(step) = script.steps.get(self.next_step) else {
+            return;
+        };
+        let due = self.anchor.1 + step.at.since(self.anchor.0);
+        self.clock.sleep_until(due).await;
+        self.next_step += 1;
+        self.look_ahead(step.at);
+        {
+            let mut audience = lock(&self.audience);
+            for vehicle in &step.leaving {
+                audience.place(*vehicle, None);
+            }
+            for (vehicle, action) in &step.actions {
+                if let Action::State(telemetry) = action {
+                    audience.place(*vehicle, Some(telemetry.position));
+                }
+            }
+        }
+        for (vehicle, action) in &step.actions {
+            if let Some(handle) = self.fleet.handle(*vehicle).cloned() {
+                self.act(*vehicle, &handle, action, step.at);
+            }
+        }
+    }
+
+    pub(super) fn script(&self) -> &Arc<Script> {
+        &self.script
+    }
+
+    pub(super) fn trust_domain(&self) -> String {
+        self.fleet.trust_domain()
+    }
+
+    pub(super) async fn shutdown(&self) {
+        self.fleet.shutdown().await;
+    }
+
+    /// Moves everybody to where they will be, and joins and parts them there.
+    fn look_ahead(&mut self, at: Timestamp) {
+        let horizon = at.saturating_add(AHEAD);
+        let script = self.script.clone();
+        let mut moved = std::collections::BTreeSet::new();
+        while let Some(step) = script
+            .steps
+            .get(self.ahead_step)
+            .filter(|step| step.at <= horizon)
+        {
+            self.ahead_step += 1;
+            for vehicle in &step.leaving {
+                self.ahead.set(*vehicle, None);
+                moved.insert(*vehicle);
+            }
+            for (vehicle, action) in &step.actions {
+                if let Action::State(telemetry) = action {
+                    self.ahead.set(*vehicle, Some(telemetry.position));
+                    moved.insert(*vehicle);
+                }
+            }
+        }
+        let join_within_m = lock(&self.audience).range_m() + JOIN_MARGIN_M;
+        for vehicle in moved {
+            for other in (0..self.fleet.len()).filter(|other| *other != vehicle) {
+                match self.ahead.distance_m(vehicle, other) {
+                    Some(distance_m) if distance_m <= join_within_m => {
+                        self.fleet.join(vehicle, other);
+                    }
+                    Some(distance_m) if distance_m <= join_within_m + PART_MARGIN_M => {}
+                    Some(_) | None => self.fleet.part(vehicle, other),
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, vehicle: usize, handle: &Handle, action: &Action, at: Timestamp) {
+        let result = match action {
+            Action::State(telemetry) => self.give_state(vehicle, handle, telemetry, at),
+            Action::Report {
+                label,
+                cause,
+                position,
+            } => {
+                let report = HazardReport {
+                    position: *position,
+                    ..HazardReport::of(*cause)
+                };
+                handle
+                    .call(|station, now| station.report_hazard(report, now))
+                    .map(|action| {
+                        self.open.insert(*label, action);
+                    })
+            }
+            Action::Cancel { label } => self.open.remove(label).map_or(Ok(()), |action| {
+                lock(&self.audience).tally().handle_cancelled(action, at);
+                handle.call(|station, now| station.cancel_hazard(action, now))
+            }),
+            Action::Hazard(statement) if statement.hazard.termination.is_none() => {
+                let report = HazardReport {
+                    position: Some(statement.hazard.position),
+                    ..HazardReport::of(statement.hazard.cause)
+                };
+                handle
+                    .call(|station, now| station.report_hazard(report, now))
+                    .map(drop)
+            }
+            Action::Hazard(_) | Action::Wire(_) => Ok(()),
+        };
+        if let Err(error) = result {
+            lock(&self.audience)
+                .tally()
+                .handle_unpublished(error.reason());
+        }
+    }
+
+    /// Hands a station its recorded state, unless a stack under test has taken the wheel.
+    fn give_state(
+        &mut self,
+        vehicle: usize,
+        handle: &Handle,
+        telemetry: &Telemetry,
+        at: Timestamp,
+    ) -> Result<(), PublishError> {
+        let given = self.last_given.get_mut(vehicle);
+        let last_given = given.as_ref().and_then(|given| **given);
+        let state = OwnState {
+            telemetry: telemetry.clone(),
+            measured: at,
+        };
+        let result = handle.call(|station, now| {
+            let measured = station.own_state().map(|own| own.measured);
+            (measured == last_given).then(|| station.handle_state(state, now))
+        });
+        match result {
+            None => Ok(()),
+            Some(result) => {
+                lock(&self.audience).note_state(vehicle, telemetry, at);
+                let published = result?;
+                if let Some(given) = given {
+                    *given = Some(at);
+                }
+                match published {
+                    Published::Sent | Published::Held => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+impl Used {
+    /// Microseconds for each of `messages`; `None` without any.
+    pub(super) fn per_message_us(self, messages: u64) -> Option<f64> {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "far below 2^53 messages are counted"
+        )]
+        let messages = messages as f64;
+        (messages > 0.0).then(|| self.0.as_secs_f64() * 1e6 / messages)
+    }
+}
+
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
+}
+
+/// How long before they meet two vehicles are joined: a handshake and its retry fit well.
+const AHEAD: Duration = Duration::from_secs(2);
+const JOIN_MARGIN_M: f64 = 20.0;
+const PART_MARGIN_M: f64 = 60.0;
+/// The look-ahead asks for distances only.
+const JOIN_WITHIN_M: f64 = 0.0;
+/// Ten seconds.
+const GATHER_TICKS_MAX: u32 = 1_000;
+const AFTERMATH: Duration = Duration::from_millis(500);
