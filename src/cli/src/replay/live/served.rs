@@ -10,10 +10,13 @@ use tokio::{
 };
 use vehicle_agent::{
     config::GrpcConfig,
-    grpc::{About, Agent, Bench, DriveDescription, Exposure, Limits, Services, VehicleDescription},
+    grpc::{
+        About, Agent, Bench, DriveDescription, Exposure, Limits, SeekOrder, Services,
+        VehicleDescription,
+    },
     listen::Listener,
 };
-use wayside::sim::Script;
+use wayside::{sim::Script, telemetry::Metrics};
 
 use super::player::Player;
 
@@ -40,8 +43,12 @@ pub(super) async fn run(
     let folder = tempfile::tempdir().context("cannot make a folder for the socket")?;
     let socket = folder.path().join("agent.sock");
     let (listener, doors) = Listener::open(&GrpcConfig::default(), socket.clone()).await?;
-    let (seeks, mut orders) = mpsc::channel(1);
-    let quic = handle.local_addr();
+    let (seeks, orders) = mpsc::channel(1);
+    let ready = serde_json::json!({
+        "grpc": format!("unix:{}", socket.display()),
+        "quic": handle.local_addr().to_string(),
+        "vehicle": name,
+    });
     let services = Services::start(Agent {
         handle,
         hub: player.fleet.hub().clone(),
@@ -52,6 +59,7 @@ pub(super) async fn run(
             ..About::default()
         },
         config: Arc::new(String::new),
+        metrics: Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))),
         bench: Some(Bench {
             clock: player.clock.clone(),
             drive: describe(&script, source, name),
@@ -60,23 +68,27 @@ pub(super) async fn run(
         }),
     });
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn({
-        let services = services.clone();
+    let server = services.clone();
+    let serving = tokio::spawn(async move {
+        let exposure = Exposure { reflection: true };
         let stopped = async move {
             // An error is the sender's end, which means the same.
             let _ = stopped.await;
         };
-        async move {
-            let exposure = Exposure { reflection: true };
-            services.serve(doors.unix, exposure, stopped).await
-        }
-    });
-    let ready = serde_json::json!({
-        "grpc": format!("unix:{}", socket.display()),
-        "quic": quic.to_string(),
-        "vehicle": name,
+        server.serve(doors.unix, exposure, stopped).await
     });
     writeln!(std::io::stdout(), "{ready}").context("cannot print the address")?;
+    obey(&mut player, orders).await?;
+    services.drain();
+    drop(stop);
+    drop(listener);
+    serving.await.context("the gRPC server")??;
+    player.shutdown().await;
+    Ok(())
+}
+
+/// Plays and seeks as the stack under test says, until a signal ends it.
+async fn obey(player: &mut Player, mut orders: mpsc::Receiver<SeekOrder>) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     loop {
@@ -91,16 +103,10 @@ pub(super) async fn run(
                     player.clock.pause();
                 }
             }
-            _ = terminated.recv() => break,
-            _ = interrupted.recv() => break,
+            _ = terminated.recv() => return Ok(()),
+            _ = interrupted.recv() => return Ok(()),
         }
     }
-    services.drain();
-    drop(stop);
-    drop(listener);
-    serving.await.context("the gRPC server")??;
-    player.shutdown().await;
-    Ok(())
 }
 
 fn known(vehicles: &[String]) -> String {
