@@ -1,4 +1,46 @@
 //! Middleware by which automated vehicles share data with each other and with the road.
+//!
+//! Vehicles tell each other where they are and what is dangerous, over QUIC, every message signed;
+//! a driving stack sees the judged picture by gRPC. This library holds everything that is decided,
+//! and the thin edges that its processes share. All of it is information-only: never the sole
+//! trigger for braking.
+//!
+//! # The two ways of a message
+//!
+//! ```text
+//! driving stack ─▶ rpc ─▶ pipeline ─▶ message ─▶ security::Signer ─▶ link ─▶ transport ─▶ QUIC
+//! QUIC ─▶ transport ─▶ link ─▶ security::Verifier ─▶ plausibility ─▶ world ─▶ rpc ─▶ driving stack
+//! recorded drive ─▶ replay ─▶ sim or a live fleet ─▶ the same pipeline
+//! ```
+//!
+//! Each step inward changes the type, `Bytes → Envelope → Verified<M> → Judged<M> → Object`, and only
+//! the step's own module can make it, so that none can be skipped.
+//!
+//! # The modules, in the order in which they may use each other
+//!
+//! | | module | holds |
+//! |---|---|---|
+//! | values | [`units`] | quantities that cannot hold nonsense |
+//! | | [`time`] | both clocks as values |
+//! | | [`id`] | names of things |
+//! | | [`geo`] | places on the earth, areas, cells |
+//! | statements | [`message`] | telemetry and hazards, and their bytes |
+//! | | [`crypto`] | keys, signatures, digests |
+//! | | [`security`] | tickets, envelopes, who may say what |
+//! | machines | [`link`] | one peer's queues and limits |
+//! | | [`track`] | one road user over time |
+//! | | [`plausibility`] | whether a statement can be true |
+//! | | [`world`] | the picture of the road, and subscribers' views of it |
+//! | | [`pipeline`] | one station: all of the above as one machine |
+//! | laboratory | [`replay`] | recorded drives, from the formats of others and in our own |
+//! | | [`sim`] | many stations on virtual time, with faults and liars |
+//! | edges | [`rpc`] | the gRPC schemas and their conversions |
+//! | | [`transport`] | a station on a QUIC endpoint |
+//! | | [`telemetry`] | logs and metrics |
+//!
+//! Logic never reads a clock, a file, a socket or randomness: time is an argument, and every machine
+//! has the same verbs (`handle_*`, `poll_transmit`, `poll_event`, `poll_timeout`). The simulator and
+//! the driver in [`transport`] are their only two callers. A test holds this order.
 
 pub mod crypto;
 pub mod geo;
