@@ -25,6 +25,9 @@ pub struct Config {
     pub events_max: usize,
     /// A peer that brought this many messages with wrong signatures or bytes is disconnected.
     pub offences_max: u32,
+    /// How long such a peer's hellos are refused.
+    #[serde(with = "humantime_serde")]
+    pub shun_for: Duration,
     /// Whether [`Event::Received`](super::Event::Received) is raised for every message, for
     /// recording.
     pub report_received: bool,
@@ -48,6 +51,7 @@ impl Default for Config {
             own_hazards_max: 64,
             events_max: 8_192,
             offences_max: 100,
+            shun_for: Duration::from_secs(60),
             report_received: false,
             verifier: security::Config::default(),
             signer: security::SignerConfig::default(),

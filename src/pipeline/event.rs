@@ -49,6 +49,8 @@ pub enum Event {
     Refused {
         /// The connection it came by, or `None` for one from a recording.
         peer: Option<PeerId>,
+        /// What it said it was; `None` for a ticket, or where it said nothing that is known.
+        kind: Option<MessageType>,
         /// The refusal's name.
         reason: &'static str,
     },

@@ -9,7 +9,7 @@ use crate::{
     link::{ControlFrame, HelloFrame, Link, LinkError, LinkEvent, PROTOCOL_VERSION, TICKET_LEN},
     message::MessageType,
     plausibility::{Judged, judge_hazard, judge_telemetry},
-    security::{Refusal, Ticket, VerifiedMessage},
+    security::{Envelope, Refusal, Ticket, VerifiedMessage},
     time::Now,
     world::Observed,
 };
@@ -74,7 +74,7 @@ impl Station {
     /// Takes a ticket that came by no connection.
     pub fn handle_ticket(&mut self, ticket: &Ticket, now: Now) {
         if let Err(refusal) = self.verifier.handle_ticket(ticket, now) {
-            self.refuse(None, &refusal);
+            self.refuse((None, None), &refusal, now);
         }
     }
 
@@ -126,24 +126,29 @@ impl Station {
         let admitted = Ticket::from_bytes(hello.ticket.as_slice())
             .map_err(Refusal::from)
             .and_then(|ticket| self.verifier.handle_ticket(&ticket, now));
-        let admitted = match admitted {
-            Ok(admitted) if admitted.is_valid_at(now.timestamp) => admitted,
-            Ok(_) => {
-                self.refuse(Some(peer), &Refusal::TicketNotValid);
-                return self.disconnect(peer, DisconnectReason::Hello);
+        let admitted = admitted.and_then(|admitted| {
+            if admitted.is_valid_at(now.timestamp) {
+                Ok(admitted)
+            } else {
+                Err(Refusal::TicketNotValid)
             }
-            Err(refusal) => {
-                self.refuse(Some(peer), &refusal);
-                return self.disconnect(peer, DisconnectReason::Hello);
+        });
+        let reason = match (admitted, self.peers.touch(peer)) {
+            (_, None) => return,
+            (Ok(admitted), Some(_)) if self.shunned.contains_key(&admitted.station()) => {
+                DisconnectReason::Offences
+            }
+            (Ok(admitted), Some(touched)) if touched.key == *admitted.key() => {
+                touched.ticket = Some(admitted);
+                return;
+            }
+            (Ok(_), Some(_)) => DisconnectReason::Hello,
+            (Err(refusal), Some(_)) => {
+                self.refuse((Some(peer), None), &refusal, now);
+                DisconnectReason::Hello
             }
         };
-        match self.peers.touch(peer) {
-            Some(touched) if touched.key == *admitted.key() => {
-                touched.ticket = Some(admitted);
-            }
-            Some(_) => self.disconnect(peer, DisconnectReason::Hello),
-            None => {}
-        }
+        self.disconnect(peer, reason);
     }
 
     fn handle_peer_ticket(&mut self, peer: PeerId, ticket: &[u8; TICKET_LEN], now: Now) {
@@ -151,7 +156,7 @@ impl Station {
             .map_err(Refusal::from)
             .and_then(|ticket| self.verifier.handle_ticket(&ticket, now));
         if let Err(refusal) = admitted {
-            self.refuse(Some(peer), &refusal);
+            self.refuse((Some(peer), None), &refusal, now);
         }
     }
 
@@ -167,6 +172,7 @@ impl Station {
     }
 
     fn receive(&mut self, peer: Option<PeerId>, bytes: Bytes, now: Now) {
+        let kind = Envelope::kind_of(&bytes);
         match self.verifier.handle_envelope(bytes, now) {
             Ok(VerifiedMessage::Telemetry(verified)) => {
                 let track = self.world.track(verified.station());
@@ -186,7 +192,7 @@ impl Station {
                 if let (Refusal::UnknownTicket(station), Some(peer)) = (&refusal, peer) {
                     self.ask_for_ticket(peer, *station, now);
                 }
-                self.refuse(peer, &refusal);
+                self.refuse((peer, kind), &refusal, now);
             }
         }
         self.raise_world_events();
@@ -242,20 +248,32 @@ impl Station {
         }
     }
 
-    fn refuse(&mut self, peer: Option<PeerId>, refusal: &Refusal) {
+    fn refuse(
+        &mut self,
+        (peer, kind): (Option<PeerId>, Option<MessageType>),
+        refusal: &Refusal,
+        now: Now,
+    ) {
         count(&mut self.counters.refused, refusal.reason());
         self.raise(Event::Refused {
             peer,
+            kind,
             reason: refusal.reason(),
         });
         let Some(id) = peer.filter(|_| refusal.is_offence()) else {
             return;
         };
-        let offences = self.peers.touch(id).map_or(0, |touched| {
-            touched.offences += 1;
-            touched.offences
-        });
-        if offences >= self.config.offences_max {
+        let Some(offender) = self.peers.touch(id) else {
+            return;
+        };
+        offender.offences += 1;
+        if offender.offences >= self.config.offences_max {
+            if let Some(station) = offender.station()
+                && self.shunned.len() < SHUNNED_MAX
+            {
+                let until = now.instant + self.config.shun_for;
+                self.shunned.insert(station, until);
+            }
             self.disconnect(id, DisconnectReason::Offences);
         }
     }
@@ -267,3 +285,6 @@ impl Station {
 }
 
 const ASK_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Offenders remembered at one time; each needed a ticket of its own.
+const SHUNNED_MAX: usize = 1_024;

@@ -1,4 +1,7 @@
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use zeroize::Zeroizing;
 
@@ -38,6 +41,8 @@ pub struct Station {
     pub(super) clock_error_ms: Option<i64>,
     pub(super) stack_silent: bool,
     pub(super) counters: Counters,
+    /// Whose hello is refused, after too many offences, until when.
+    pub(super) shunned: BTreeMap<StationId, Instant>,
     events: VecDeque<Event>,
     station: Option<StationId>,
     next_check: Instant,
@@ -77,6 +82,7 @@ impl Station {
             clock_error_ms: None,
             stack_silent: false,
             counters: Counters::default(),
+            shunned: BTreeMap::new(),
             events: VecDeque::new(),
             station: None,
             next_check: now.instant + CHECK_INTERVAL,
@@ -261,6 +267,7 @@ impl Station {
         self.raise_reservations();
         self.check_ticket(now);
         self.hazards.forget_expired(now.timestamp);
+        self.shunned.retain(|_, until| *until > now.instant);
         for peer in self.peers.over(now.timestamp) {
             self.disconnect(peer, DisconnectReason::TicketOver);
         }

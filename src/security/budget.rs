@@ -27,17 +27,28 @@ impl Budget {
         };
         Self { per_s, burst }
     }
+
+    fn interval(self) -> Duration {
+        Duration::from_secs(1) / self.per_s.get()
+    }
 }
 
 impl Spent {
+    /// Whether one more verification can be paid for.
+    pub(super) fn affords(&self, budget: Budget, now: Instant) -> bool {
+        self.after_one(budget, now).since(now) <= budget.interval() * budget.burst.get()
+    }
+
     /// Pays for one verification, or returns false if nothing is left.
     pub(super) fn take(&mut self, budget: Budget, now: Instant) -> bool {
-        let interval = Duration::from_secs(1) / budget.per_s.get();
-        let full_again = self.full_again.max(now) + interval;
-        let affordable = full_again.since(now) <= interval * budget.burst.get();
+        let affordable = self.affords(budget, now);
         if affordable {
-            self.full_again = full_again;
+            self.full_again = self.after_one(budget, now);
         }
         affordable
+    }
+
+    fn after_one(&self, budget: Budget, now: Instant) -> Instant {
+        self.full_again.max(now) + budget.interval()
     }
 }

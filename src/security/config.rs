@@ -22,9 +22,10 @@ pub struct Config {
     pub tickets_max: NonZeroUsize,
     /// Bytes of verified messages remembered to prove equivocation; beyond, the oldest go.
     pub remembered_bytes: NonZeroUsize,
-    /// What one signer's telemetry may cost; beyond, it is refused unverified.
+    /// How much telemetry of one signer is taken; beyond, it is refused unverified. What others
+    /// make up in its name does not count.
     pub telemetry_budget: Budget,
-    /// What one signer's hazards may cost besides; beyond, they are refused unverified.
+    /// How many hazards of one signer are taken besides.
     pub hazard_budget: Budget,
     /// What new tickets may cost that come with telemetry or by themselves; beyond, they are
     /// refused unverified.

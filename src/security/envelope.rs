@@ -83,6 +83,13 @@ impl Envelope {
         })
     }
 
+    /// What kind of message these bytes say they are, whether or not they can be parsed.
+    pub fn kind_of(bytes: &[u8]) -> Option<MessageType> {
+        bytes
+            .first()
+            .and_then(|first| MessageType::from_code(first >> 1 & 0x0f))
+    }
+
     /// What kind of message it says it is.
     pub fn kind(&self) -> MessageType {
         self.kind

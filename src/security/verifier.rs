@@ -195,7 +195,7 @@ impl Verifier {
         {
             return Err(Refusal::NotPermitted);
         }
-        if !lane.spent.take(budget, now.instant) {
+        if !lane.spent.affords(budget, now.instant) {
             return Err(Refusal::OverBudget);
         }
         let (signed, signature) = envelope.signed_part();
@@ -207,6 +207,9 @@ impl Verifier {
                 &signature,
             )
             .map_err(|_| Refusal::BadSignature)?;
+        // Only what a signer really signed is paid for by it: garbage in its name must not silence
+        // it. Whoever brings garbage is for `pipeline` to cut off.
+        lane.spent.take(budget, now.instant);
         let Some(earlier) = earlier else {
             let place = self.memory.keep(bytes);
             lane.window.mark(Mark::new(sequence, bytes, place));

@@ -164,6 +164,48 @@ fn a_junk_sender_is_disconnected_and_the_others_go_on() {
 }
 
 #[test]
+fn m23_a_flood_of_garbage_in_a_cars_name_neither_silences_it_nor_goes_on() {
+    let mut convoy = Convoy::new(3, Conditions::default(), 7);
+    convoy.drive(seconds(1));
+    let station = convoy.road.station(NodeId(1)).station().unwrap();
+    // Car 2 brings car 0 what car 1 never signed: a digest envelope of telemetry with no payload.
+    let now = convoy.road.now().timestamp.unix_ms();
+    let garbage = |sequence: u32| {
+        let mut envelope = vec![1 << 5 | 1 << 1];
+        envelope.extend_from_slice(station.as_bytes());
+        envelope.extend_from_slice(&now.to_be_bytes()[2..]);
+        envelope.extend_from_slice(&sequence.to_be_bytes());
+        envelope.extend_from_slice(&[0; 2 + 64]);
+        let mut framed = u16::try_from(envelope.len())
+            .unwrap()
+            .to_be_bytes()
+            .to_vec();
+        framed.extend(envelope);
+        Transmit::Datagram(framed.into())
+    };
+    let peer = convoy.road.peer(NodeId(2), NodeId(0)).unwrap();
+    for sequence in 0..500 {
+        convoy
+            .road
+            .inject(NodeId(2), peer, garbage(1_000 + sequence));
+    }
+    let at = convoy.road.now().instant;
+    convoy.road.run_until(at);
+    assert_eq!(
+        refusals(&convoy.road, &[NodeId(0)]),
+        [("bad_signature", 100)]
+    );
+    // It is cut off, and its next hello is refused.
+    assert!(!convoy.road.are_connected(NodeId(0), NodeId(2)));
+    convoy.road.connect(NodeId(0), NodeId(2));
+    convoy.road.take_events();
+    convoy.drive(seconds(1));
+    assert!(!convoy.road.are_connected(NodeId(0), NodeId(2)));
+    // 10 messages of the car whose name was misused, none lost.
+    assert_eq!(deliveries(&convoy.road.take_events(), NodeId(0)), 10);
+}
+
+#[test]
 fn the_same_seed_gives_the_same_events() {
     let run = |seed| {
         let mut convoy = Convoy::new(4, ROUGH, seed);

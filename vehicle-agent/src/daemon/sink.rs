@@ -1,8 +1,9 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, task::spawn_blocking};
+use tokio::{sync::mpsc, task::spawn_blocking, time::sleep};
 use tracing::{debug, error, info, warn};
 use wayside::{
+    message::MessageType,
     pipeline::{Event, Station},
     security::Reservation,
     telemetry::Metrics,
@@ -31,9 +32,10 @@ impl EventSink for Sink {
                 self.metrics.count_delivered(delivery.kind.name(), age);
             }
             Event::Published { kind, .. } => self.metrics.count_published(kind.name()),
-            Event::Refused { peer, reason } => {
+            Event::Refused { peer, kind, reason } => {
                 debug!(?peer, reason, "refused a message");
-                self.metrics.count_rejected("unknown", reason);
+                let kind = kind.map_or("unknown", MessageType::name);
+                self.metrics.count_rejected(kind, reason);
             }
             Event::Reserve(reservation) => {
                 if self.reservations.try_send(reservation).is_err() {
@@ -69,24 +71,33 @@ impl EventSink for Sink {
 }
 
 /// Writes each reservation down and only then confirms it, off the station's task.
+///
+/// A disk that refuses is tried again: until it takes the reservation, the station signs with what
+/// it has, and then not at all.
 pub(super) async fn write_reservations(
     mut journal: Journal,
     mut wanted: mpsc::Receiver<Reservation>,
     handle: Handle,
 ) {
     while let Some(reservation) = wanted.recv().await {
-        let written = spawn_blocking(move || {
-            let written = journal.append(&reservation);
-            (journal, written)
-        });
-        let Ok((returned, written)) = written.await else {
-            error!("writing the journal panicked: the station cannot sign for long");
-            return;
-        };
-        journal = returned;
-        match written {
-            Ok(()) => handle.call(|station, _| station.handle_reserved(reservation)),
-            Err(error) => error!(%error, "cannot reserve sequences: the station cannot sign"),
+        loop {
+            let written = spawn_blocking(move || {
+                let written = journal.append(&reservation);
+                (journal, written)
+            });
+            let Ok((returned, written)) = written.await else {
+                error!("writing the journal panicked: the station cannot sign for long");
+                return;
+            };
+            journal = returned;
+            match written {
+                Ok(()) => break,
+                Err(error) => error!(%error, "cannot reserve sequences, trying again"),
+            }
+            sleep(RETRY_PAUSE).await;
         }
+        handle.call(|station, _| station.handle_reserved(reservation));
     }
 }
+
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
