@@ -11,3 +11,4 @@ mod bundled_drive;
 mod conformance;
 mod grpc;
 mod loopback;
+mod replay;

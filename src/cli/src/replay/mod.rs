@@ -20,16 +20,16 @@ pub(crate) struct Arguments {
     #[arg(long)]
     live: bool,
     /// Speed against the drive's own clock; live only.
-    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = numbers::parse_rate, requires = "live")]
+    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true, value_parser = numbers::parse_rate, requires = "live")]
     rate: f64,
     /// Play only the first N vehicles.
     #[arg(long, value_name = "N")]
     vehicles: Option<usize>,
     /// Play only the first S seconds.
-    #[arg(long, value_name = "S", value_parser = numbers::parse_seconds)]
+    #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = numbers::parse_seconds)]
     duration: Option<f64>,
     /// Everybody within this distance hears everybody.
-    #[arg(long, value_name = "M", default_value_t = 300.0, value_parser = numbers::parse_metres)]
+    #[arg(long, value_name = "M", default_value_t = 300.0, allow_negative_numbers = true, value_parser = numbers::parse_metres)]
     range_m: f64,
     /// Probability that a telemetry message does not reach one of its receivers.
     ///
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
         long,
         value_name = "P",
         default_value_t = 0.0,
-        value_parser = numbers::parse_probability,
+        allow_negative_numbers = true, value_parser = numbers::parse_probability,
         conflicts_with = "live"
     )]
     loss: f64,
@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Send at a fixed rate in hertz instead of by the rule of EN 302 637-2.
-    #[arg(long, value_name = "HZ", value_parser = numbers::parse_rate)]
+    #[arg(long, value_name = "HZ", allow_negative_numbers = true, value_parser = numbers::parse_rate)]
     send_rate: Option<f64>,
     #[command(flatten)]
     reading: Reading,

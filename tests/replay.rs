@@ -1,0 +1,198 @@
+//! Recorded drives in, expected world out: through the library and through the command line.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::Duration,
+};
+
+use serde_json::Value;
+use wayside::{
+    replay::{Drive, mcap},
+    sim::{Replay, Seed},
+};
+
+#[test]
+fn everybody_in_range_hears_the_town() {
+    let report = Replay::of(town())
+        .duration(seconds(25))
+        .run()
+        .unwrap()
+        .report;
+    assert_eq!(report.delivered, report.expected);
+    assert!(report.expected > 10_000, "{}", report.expected);
+    assert!(report.refused.is_empty() && report.unpublished.is_empty());
+    // The label at 15.2 s becomes a hazard of its vehicle, and its end at 19.9 s a cancellation.
+    let [brake] = report.hazards.as_slice() else {
+        panic!("{:?}", report.hazards);
+    };
+    assert_eq!(brake.vehicle, "eastbound.7");
+    assert_eq!((brake.cause_code, brake.sub_cause_code), (99, 1));
+    assert_eq!(brake.reported_at_ms, 15_200);
+    assert_eq!(brake.cancelled_at_ms, Some(19_900));
+    assert!(brake.expected > 0 && brake.heard_by >= brake.expected);
+}
+
+#[test]
+fn the_world_at_the_end_is_where_the_recording_says() {
+    let outcome = Replay::of(town())
+        .vehicles(Some(20))
+        .duration(seconds(10))
+        .seed(Seed(3))
+        .run()
+        .unwrap();
+    let viewer = wayside::sim::NodeId(0);
+    let at = outcome.road.now_of(viewer).timestamp;
+    let seen = outcome.road.station(viewer).world().world_at(at, None);
+    assert!(!seen.is_empty());
+    for object in seen {
+        let estimate = object.estimate;
+        let owner = (1..20)
+            .map(wayside::sim::NodeId)
+            .find(|node| outcome.road.station(*node).station() == Some(object.object.station()))
+            .unwrap();
+        let truth = outcome.road.station(owner).own_state().unwrap();
+        let error_m = estimate.position.distance_m(truth.telemetry.position);
+        // At most a second old by the generation rule, and extrapolated since.
+        assert!(error_m < 15.0, "{error_m} m");
+    }
+}
+
+#[test]
+fn the_command_gives_the_same_bytes_for_the_same_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = |name: &str, arguments: &[&str]| {
+        let path = folder.path().join(name);
+        let output = wayside(
+            &[
+                &["replay", TOWN, "--vehicles", "12", "--duration", "5"],
+                arguments,
+                &["--report", path.to_str().unwrap()],
+            ]
+            .concat(),
+        );
+        assert!(output.status.success(), "{output:?}");
+        std::fs::read(path).unwrap()
+    };
+    let first = report("a.json", &["--loss", "0.1", "--seed", "1"]);
+    assert_eq!(first, report("b.json", &["--loss", "0.1", "--seed", "1"]));
+    let other = report("c.json", &["--loss", "0.1", "--seed", "2"]);
+    let digest = |bytes: &[u8]| json(bytes)["digest"].as_str().unwrap().to_owned();
+    assert_ne!(digest(&first), digest(&other));
+}
+
+#[test]
+fn a_recorded_replay_verifies_every_signature_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let signed = path(folder.path(), "signed.mcap");
+    let town = ["replay", TOWN, "--vehicles", "12", "--duration", "5"];
+    let first = wayside(&[&town[..], &["--report", "-", "--record", &signed]].concat());
+    assert!(first.status.success(), "{first:?}");
+    let second = wayside(&["replay", &signed, "--report", "-"]);
+    assert!(second.status.success(), "{second:?}");
+    let (first, second) = (json(&first.stdout), json(&second.stdout));
+    assert_eq!(first["delivered"], second["delivered"]);
+    assert_eq!(second["delivered"], second["expected"]);
+    assert_eq!(second["refused"], serde_json::json!({}));
+}
+
+#[test]
+fn a_cut_recording_plays_to_the_cut_and_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = std::fs::read(TOWN).unwrap();
+    let cut = path(folder.path(), "cut.mcap");
+    std::fs::write(&cut, &whole[..whole.len() * 6 / 10]).unwrap();
+    let output = wayside(&["replay", &cut, "--vehicles", "5", "--report", "-"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report = json(&output.stdout);
+    assert!(report["cut"].as_str().unwrap().starts_with("cut at byte"));
+    assert!(report["delivered"].as_u64().unwrap() > 0);
+    assert!(report["duration_ms"].as_u64().unwrap() < 179_900);
+    assert!(text(&output.stderr).contains("cut at byte"));
+}
+
+#[test]
+fn what_cannot_be_played_is_named_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = path(folder.path(), "empty.mcap");
+    std::fs::write(&empty, b"").unwrap();
+    let noise = path(folder.path(), "noise.json");
+    std::fs::write(&noise, b"\x00\xff not a recording").unwrap();
+    let missing = path(folder.path(), "missing.mcap");
+    for file in [&empty, &noise, &missing] {
+        let output = wayside(&["replay", file]);
+        assert_eq!(output.status.code(), Some(1), "{file}");
+        let message = text(&output.stderr);
+        assert!(message.starts_with("error: "), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+        assert!(output.stdout.is_empty());
+    }
+    for wrong in [
+        ["--loss", "NaN"],
+        ["--range-m", "-1"],
+        ["--duration", "inf"],
+    ] {
+        let output = wayside(&[&["replay", TOWN], &wrong[..]].concat());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("must be a number"));
+    }
+}
+
+#[test]
+fn a_live_replay_covers_everybody_over_real_sockets() {
+    let output = wayside(&[
+        "replay",
+        TOWN,
+        "--live",
+        "--vehicles",
+        "6",
+        "--duration",
+        "4",
+        "--rate",
+        "2",
+        "--report",
+        "-",
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    let report = json(&output.stdout);
+    assert_eq!(report["mode"], "live");
+    assert!(report["coverage"].as_f64().unwrap() >= 0.9, "{report}");
+    assert!(report["delivered"].as_u64().unwrap() > 50, "{report}");
+    assert_eq!(report["refused"], serde_json::json!({}));
+    assert!(report["cpu_us_per_msg"].as_f64().unwrap() > 0.0);
+}
+
+fn town() -> Drive {
+    let town = mcap::read(&std::fs::read(TOWN).unwrap()).unwrap();
+    assert_eq!(town.cut, None);
+    town.drive
+}
+
+fn wayside(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wayside"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn json(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn path(folder: &Path, name: &str) -> String {
+    PathBuf::from(folder)
+        .join(name)
+        .to_str()
+        .unwrap()
+        .to_owned()
+}
+
+fn seconds(count: u64) -> Option<Duration> {
+    Some(Duration::from_secs(count))
+}
+
+const TOWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/drives/town.mcap");
