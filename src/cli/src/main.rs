@@ -1,5 +1,6 @@
 //! The command line of Wayside.
 
+mod demo;
 mod drive;
 mod files;
 mod pki;
@@ -22,6 +23,9 @@ struct Arguments {
 enum Command {
     /// Runs a vehicle's agent, as `vehicle-agent` does.
     Agent(AgentArguments),
+    /// Shows the main job on this machine: agents in processes of their own, fed by a recorded
+    /// drive. Exits with 0 only if every step held.
+    Demo(demo::Arguments),
     /// Imports recorded drives, and says what they hold.
     Drive(drive::Arguments),
     /// Makes and reads trust domains and tickets, for development.
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Agent(arguments) => run_from_arguments(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Drive(arguments) => drive::run(arguments),
         Command::Pki(arguments) => pki::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),

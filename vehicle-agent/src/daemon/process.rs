@@ -1,9 +1,13 @@
-use std::{fs, io::Write as _, net::SocketAddr, path::PathBuf};
+use std::{fs, io::Write as _, net::SocketAddr, num::NonZeroI32, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use figment::value::Value;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use rustix::process::{Pid, getppid};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::sleep,
+};
 use tracing::{info, warn};
 use wayside::telemetry::{LogHandle, init_logs};
 
@@ -53,6 +57,9 @@ pub struct AgentArguments {
     /// printed on standard output, too.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
+    /// Ends when this process, which started the agent, has ended, however that came; for tests.
+    #[arg(long, value_name = "PID")]
+    pub parent: Option<i32>,
     /// Checks the configuration and ends.
     #[arg(long)]
     pub check_config: bool,
@@ -100,6 +107,7 @@ async fn run(
         tokio::select! {
             () = ends.next() => break,
             _ = hangup.recv() => reload(&daemon, sources, log),
+            () = orphaned(arguments.parent) => break,
         }
     }
     info!("stopping");
@@ -109,6 +117,17 @@ async fn run(
             Ok(())
         }
         () = ends.next() => bail!("told to end at once, before everything was delivered"),
+    }
+}
+
+/// Returns once the parent is no longer this process; never, if there is none to look after.
+async fn orphaned(parent: Option<i32>) {
+    let Some(parent) = parent else {
+        return std::future::pending().await;
+    };
+    // Who loses its parent is given another one.
+    while getppid().map(Pid::as_raw_nonzero).map(NonZeroI32::get) == Some(parent) {
+        sleep(PARENT_CHECK_EVERY).await;
     }
 }
 
@@ -221,3 +240,5 @@ fn says(flag: &str, key: &str, value: Value) -> Override {
         value,
     }
 }
+
+const PARENT_CHECK_EVERY: Duration = Duration::from_millis(500);

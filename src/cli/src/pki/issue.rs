@@ -19,6 +19,19 @@ use super::{
 
 impl Init {
     pub(super) fn run(self) -> anyhow::Result<()> {
+        self.make()?;
+        eprintln!(
+            "{}: a trust domain with {} vehicles, {} tickets each",
+            self.out.display(),
+            self.vehicles,
+            self.period.slots
+        );
+        eprintln!("{WARNING}");
+        Ok(())
+    }
+
+    /// Makes all of it, and says nothing.
+    pub(super) fn make(&self) -> anyhow::Result<()> {
         let layout = Layout::create(&self.out)?;
         let key = SigningKey::generate();
         let domain = self.domain(&key)?;
@@ -33,13 +46,6 @@ impl Init {
                 self.agent(&layout, number, &folder)?,
             )?;
         }
-        eprintln!(
-            "{}: a trust domain with {} vehicles, {} tickets each",
-            self.out.display(),
-            self.vehicles,
-            self.period.slots
-        );
-        eprintln!("{WARNING}");
         Ok(())
     }
 

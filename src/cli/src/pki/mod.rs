@@ -8,7 +8,11 @@ mod inspect;
 mod issue;
 mod tls;
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{Args, Subcommand};
 use wayside::time::Timestamp;
@@ -47,10 +51,10 @@ struct Init {
     #[command(flatten)]
     period: Period,
     /// The QUIC port of the first vehicle; each further one takes the next.
-    #[arg(long, value_name = "PORT", default_value_t = 7_441)]
+    #[arg(long, value_name = "PORT", default_value_t = QUIC_PORT)]
     quic_port: u16,
     /// The metrics port of the first vehicle; each further one takes the next.
-    #[arg(long, value_name = "PORT", default_value_t = 9_464)]
+    #[arg(long, value_name = "PORT", default_value_t = METRICS_PORT)]
     metrics_port: u16,
 }
 
@@ -107,6 +111,22 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Makes a trust domain as `wayside pki init` does, with ports that callers override.
+pub(crate) fn init(out: &Path, vehicles: u16, slot_length: Duration) -> anyhow::Result<()> {
+    let init = Init {
+        out: out.to_owned(),
+        vehicles,
+        slot_length,
+        period: Period {
+            slots: 2,
+            start: None,
+        },
+        quic_port: QUIC_PORT,
+        metrics_port: METRICS_PORT,
+    };
+    init.make()
+}
+
 impl Period {
     fn start(self) -> Timestamp {
         self.start.unwrap_or_else(now)
@@ -139,3 +159,6 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
         .and_then(Timestamp::from_unix_ms)
         .ok_or_else(|| "out of range".to_owned())
 }
+
+const METRICS_PORT: u16 = 9_464;
+const QUIC_PORT: u16 = 7_441;

@@ -1,0 +1,4 @@
+mod cast;
+mod metrics;
+mod picture;
+mod steps;
