@@ -30,6 +30,8 @@ struct Drive {
     anchor: std::time::Instant,
     rate: f64,
     is_playing: bool,
+    /// Where it stops by itself.
+    until: Option<Instant>,
 }
 
 impl Clock {
@@ -52,6 +54,7 @@ impl Clock {
             anchor: read_monotonic(),
             rate: within_bounds(rate),
             is_playing: false,
+            until: None,
         }))))
     }
 
@@ -68,7 +71,18 @@ impl Clock {
 
     /// Lets a drive's clock run.
     pub fn play(&self) {
-        self.change(|drive| drive.is_playing = true);
+        self.change(|drive| {
+            drive.is_playing = true;
+            drive.until = None;
+        });
+    }
+
+    /// Lets a drive's clock run until it shows `deadline`, where it stops by itself.
+    pub fn play_until(&self, deadline: Instant) {
+        self.change(|drive| {
+            drive.is_playing = true;
+            drive.until = Some(deadline);
+        });
     }
 
     /// Stops a drive's clock.
@@ -96,7 +110,7 @@ impl Clock {
     pub fn is_playing(&self) -> bool {
         match &self.source {
             Source::System { .. } => true,
-            Source::Drive(drive) => lock(drive).is_playing,
+            Source::Drive(drive) => lock(drive).runs(),
         }
     }
 
@@ -133,7 +147,8 @@ impl Clock {
             Source::Drive(_) if remaining.is_zero() => Some(remaining),
             Source::Drive(drive) => {
                 let drive = lock(drive);
-                drive.is_playing.then(|| remaining.div_f64(drive.rate))
+                let is_reached = drive.until.is_none_or(|until| deadline <= until);
+                (drive.runs() && is_reached).then(|| remaining.div_f64(drive.rate))
             }
         }
     }
@@ -159,11 +174,17 @@ impl fmt::Debug for Clock {
 
 impl Drive {
     fn now(&self) -> Now {
-        if self.is_playing {
-            self.shown.after(self.anchor.elapsed().mul_f64(self.rate))
-        } else {
-            self.shown
+        if !self.is_playing {
+            return self.shown;
         }
+        let passed = self.anchor.elapsed().mul_f64(self.rate);
+        let left = self.until.map(|until| until.since(self.shown.instant));
+        self.shown
+            .after(left.map_or(passed, |left| passed.min(left)))
+    }
+
+    fn runs(&self) -> bool {
+        self.is_playing && self.until.is_none_or(|until| self.now().instant < until)
     }
 }
 

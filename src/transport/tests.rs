@@ -137,6 +137,17 @@ fn seeking_forward_moves_both_clocks_and_back_only_one() {
 }
 
 #[tokio::test]
+async fn a_clock_played_until_a_time_stops_there() {
+    let clock = Clock::drive(timestamp(5_000), 1_000.0);
+    let deadline = Instant::from_origin(Duration::from_secs(3));
+    clock.play_until(deadline);
+    clock.sleep_until(deadline).await;
+    assert_eq!(clock.now().instant, deadline);
+    assert_eq!(clock.now().timestamp, timestamp(8_000));
+    assert!(!clock.is_playing());
+}
+
+#[tokio::test]
 async fn sleepers_wake_when_a_standing_clock_is_moved() {
     let clock = Clock::drive(timestamp(5_000), 1.0);
     let deadline = Instant::from_origin(Duration::from_secs(60));

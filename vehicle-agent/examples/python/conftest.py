@@ -54,12 +54,13 @@ def wayside_agents(wayside, tmp_path):
 def wayside_replay(wayside):
     """Replays a recording but for one vehicle, which the test drives; gives that one's agent.
 
-    The drive stands still at its beginning: `agent.step(seconds)` lets it go on.
+    The drive stands still at its beginning: `agent.step(seconds)` lets it go on, here four times as
+    fast as it was recorded.
     """
     agents = []
 
     def replay(recording, vehicle):
-        ready = wayside("replay", REPOSITORY / recording, "--live", "--serve", vehicle)
+        ready = wayside("replay", REPOSITORY / recording, "--live", "--rate", "4", "--serve", vehicle)
         agents.append(Agent(ready["grpc"]))
         return agents[-1]
 

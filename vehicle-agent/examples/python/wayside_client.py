@@ -98,7 +98,7 @@ class Agent:
         return self.hazards.Report(hazard_pb2.ReportRequest(event=event)).action_id
 
     def step(self, seconds):
-        """Lets a replayed drive go on for a while, as fast as it can; returns when it has."""
+        """Lets a replayed drive go on for a while of its own time; returns when it stands again."""
         request = replay_pb2.StepRequest()
         request.duration.FromMilliseconds(round(seconds * 1000))
         return self.replay.Step(request).clock

@@ -115,7 +115,11 @@ where
             return Box::pin(async move { Ok(refused.into_http()) });
         }
         // A stream's call ends with its head; the bounds of its body are the service's.
-        let answer = timeout(self.gate.unary_timeout, self.inner.call(request));
+        let bound = match counted {
+            STEP => Duration::MAX,
+            _ => self.gate.unary_timeout,
+        };
+        let answer = timeout(bound, self.inner.call(request));
         Box::pin(async move {
             let answer = answer.await.unwrap_or_else(|_| {
                 let late = rpc::refusal(
@@ -162,6 +166,11 @@ fn name(code: Code) -> &'static str {
 }
 
 /// What every path that is not listed counts as, so that strangers cannot make up labels.
+/// Lasts as long as the recorded time that it lets pass.
+const STEP: GrpcMethod = GrpcMethod {
+    service: "wayside.replay.v1.ReplayService",
+    method: "Step",
+};
 const UNLISTED: GrpcMethod = GrpcMethod {
     service: "unlisted",
     method: "unlisted",

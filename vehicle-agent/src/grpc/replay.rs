@@ -160,18 +160,14 @@ impl ReplayDoor {
 }
 
 impl Bench {
-    /// Lets a standing clock run for a while of the drive, as fast as it can.
+    /// Lets a standing clock run for a while of the drive, at its rate. It stops there even if nobody
+    /// waits for it any more.
     async fn step(&self, duration: Duration) {
         let start = self.clock.now();
         let rest = self.drive.end.since(start.timestamp);
-        self.clock.set_rate(RATE_MAX);
-        self.clock.play();
-        self.clock
-            .sleep_until(start.instant + duration.min(rest))
-            .await;
-        self.clock.pause();
-        self.clock
-            .set_rate(*self.rate.lock().unwrap_or_else(PoisonError::into_inner));
+        let deadline = start.instant + duration.min(rest);
+        self.clock.play_until(deadline);
+        self.clock.sleep_until(deadline).await;
     }
 
     fn read(&self) -> Clock {
