@@ -7,6 +7,7 @@
 
 mod agent;
 mod architecture;
+mod bench;
 mod bundled_drive;
 mod conformance;
 mod grpc;

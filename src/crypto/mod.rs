@@ -23,9 +23,11 @@
 //! | a hazard's one-time update key from its ticket's private key | `wayside 2026-11-22 hazard update key v1` |
 //! | keys and choices of a simulated world from its seed | `wayside 2026-11-22 simulation seed v1` |
 
+mod backend;
 mod digest;
 mod key;
 
+pub use backend::verification_backend;
 pub use digest::{Digest, DigestBuilder, Purpose};
 pub use key::{Context, KeyError, Signature, SignatureError, SigningKey, VerifyingKey};
 

@@ -1,5 +1,6 @@
 //! The command line of Wayside.
 
+mod bench;
 mod demo;
 mod drive;
 mod files;
@@ -23,6 +24,8 @@ struct Arguments {
 enum Command {
     /// Runs a vehicle's agent, as `vehicle-agent` does.
     Agent(AgentArguments),
+    /// Measures this installation, as ratios within one run.
+    Bench(bench::Arguments),
     /// Shows the main job on this machine: agents in processes of their own, fed by a recorded
     /// drive. Exits with 0 only if every step held.
     Demo(demo::Arguments),
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Agent(arguments) => run_from_arguments(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Drive(arguments) => drive::run(arguments),
         Command::Pki(arguments) => pki::run(arguments),

@@ -1,0 +1,62 @@
+use std::{fs, time::Duration};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Processor time of this thread so far.
+pub(super) fn thread_cpu() -> Duration {
+    read(ClockId::ThreadCPUTime)
+}
+
+/// Processor time of this process so far, in the kernel too.
+pub(super) fn process_cpu() -> Duration {
+    read(ClockId::ProcessCPUTime)
+}
+
+/// A clock that all processes of this machine share.
+pub(super) fn monotonic() -> Duration {
+    read(ClockId::Monotonic)
+}
+
+/// The most memory that this process has held, or 0 where the system does not say.
+pub(super) fn rss_peak_mib() -> f64 {
+    let peak_kib = fs::read_to_string("/proc/self/status")
+        .ok()
+        .and_then(|status| {
+            let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+            line.split_whitespace().nth(1)?.parse::<f64>().ok()
+        });
+    peak_kib.unwrap_or(0.0) / 1_024.0
+}
+
+/// Microseconds, as a figure.
+pub(super) fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+/// The value with a share `rank` of all values below it; 0 of none.
+pub(super) fn quantile(values: &mut [f64], rank: f64) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let Some(last) = values.len().checked_sub(1) else {
+        return 0.0;
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an index below a length"
+    )]
+    let index = (last as f64 * rank).round() as usize;
+    values.get(index).copied().unwrap_or(0.0)
+}
+
+/// The middle value.
+pub(super) fn median(values: &mut [f64]) -> f64 {
+    quantile(values, 0.5)
+}
+
+fn read(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
+}

@@ -1,0 +1,73 @@
+//! `wayside bench`: what this installation costs, beside a floor measured in the same run.
+//!
+//! Wall-clock figures move with whatever else the machine does, so the figure to read first is
+//! processor time per message, and the ratio to read first is that to the floor's row. Nothing here
+//! passes or fails.
+
+mod agents;
+mod machine;
+mod meter;
+mod report;
+mod traffic;
+mod verify;
+
+use std::{io::Write as _, process::ExitCode, time::Duration};
+
+use clap::{Args, ValueEnum};
+
+/// What to measure.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Arguments {
+    /// Which part of Wayside.
+    #[arg(value_enum)]
+    name: Name,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+    /// How long to measure: `verify` in all, `agents` each of its cases.
+    #[arg(long, value_name = "S", default_value_t = 6.0, value_parser = parse_seconds)]
+    seconds: f64,
+    /// Measure only this case of `agents`, and others that are named so.
+    #[arg(long = "case", value_name = "CASE")]
+    cases: Vec<String>,
+    /// Be one of the processes of a benchmark; it says which, as JSON.
+    #[arg(long, hide = true)]
+    part: Option<String>,
+}
+
+/// A benchmark.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Name {
+    /// From one vehicle's agent to another's, over QUIC on loopback, beside bare QUIC.
+    Agents,
+    /// The receive path on one core, beside bare signature verification.
+    Verify,
+}
+
+/// Measures and prints.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(part) = &arguments.part {
+        agents::run_part(part)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let length = Duration::from_secs_f64(arguments.seconds);
+    let report = match arguments.name {
+        Name::Agents => agents::run(length, &arguments.cases)?,
+        Name::Verify => verify::run(length)?,
+    };
+    let mut out = std::io::stdout().lock();
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut out, &report)?;
+        writeln!(out)?;
+    } else {
+        write!(out, "{report}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|seconds| (0.1..=300.0).contains(seconds))
+        .ok_or_else(|| "must be a number between 0.1 and 300".to_owned())
+}

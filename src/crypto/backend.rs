@@ -1,0 +1,19 @@
+/// How signatures are verified on this processor: `avx512`, `avx2` or `serial`.
+///
+/// The choice is made at run time, among what the build allows. It is told so that a figure can be
+/// compared with another.
+pub fn verification_backend() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let has_avx512 = cfg!(curve25519_dalek_backend = "avx512")
+            && is_x86_feature_detected!("avx512ifma")
+            && is_x86_feature_detected!("avx512vl");
+        if has_avx512 {
+            return "avx512";
+        }
+        if is_x86_feature_detected!("avx2") {
+            return "avx2";
+        }
+    }
+    "serial"
+}

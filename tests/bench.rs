@@ -1,0 +1,54 @@
+//! `wayside bench` prints what it promises; what the figures are, it does not judge.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+#[test]
+fn verify_prints_rows_with_units_and_the_floor_that_its_ratios_divide_by() {
+    let report = bench(&["verify", "--seconds", "0.2", "--json"]);
+
+    assert_eq!(report["bench"], "verify");
+    assert!(report["version"].is_string());
+    let backend = report["machine"]["ed25519_backend"].as_str().unwrap();
+    assert!(["avx512", "avx2", "serial"].contains(&backend));
+    for case in ["bare_verify_strict", "receive_path", "plausibility", "sign"] {
+        let rows = report["rows"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["case"] == case).unwrap();
+        assert!(row["cpu_us_per_msg"].as_f64().unwrap() > 0.0);
+    }
+    for ratio in ["receive_path_beyond_verify_us", "plausibility_us"] {
+        assert!(report["ratios"][ratio].is_number());
+    }
+}
+
+#[test]
+fn agents_prints_what_a_message_costs_and_how_long_it_takes() {
+    let case = "agents_1_connection";
+    let report = bench(&["agents", "--seconds", "0.3", "--case", case, "--json"]);
+
+    let [row] = &report["rows"].as_array().unwrap()[..] else {
+        panic!("{report}");
+    };
+    assert_eq!(row["case"], case);
+    for figure in [
+        "cpu_us_per_msg",
+        "p50_us",
+        "p99_us",
+        "rss_mib",
+        "delivered_msgs",
+    ] {
+        assert!(row[figure].as_f64().unwrap() > 0.0, "{figure}");
+    }
+}
+
+fn bench(arguments: &[&str]) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_wayside"))
+        .arg("bench")
+        .args(arguments)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
