@@ -13,3 +13,4 @@ mod conformance;
 mod grpc;
 mod loopback;
 mod replay;
+mod simulation;

@@ -5,26 +5,40 @@
 //! and counts who heard what ([`Report`]). The stations are the very ones that the daemons run:
 //! nothing here decides for them.
 //!
+//! A [`Trial`] puts a seed's [`Scenario`] of faults and liars on a road and holds what happens
+//! against every [`Invariant`] and against a [`Model`] that knows only who must see whom.
+//!
 //! Time is virtual and every choice follows from a [`Seed`], so that a failure can be had again.
 
 mod cast;
+mod invariant;
+mod liars;
+mod model;
 mod node;
 mod range;
 mod replay;
 mod report;
 mod road;
+mod scenario;
 mod script;
 mod seed;
 mod tally;
+mod trial;
+mod witness;
 
 pub use cast::{Cast, class_of};
+pub use invariant::{Broken, Invariant};
+pub use liars::LiarKind;
+pub use model::{Expected, HazardEnd, Model};
 pub use range::Range;
 pub use replay::{Outcome, Replay, ReplayError};
 pub use report::{HazardReport, Latency, Mode, Report, ReportOptions};
 pub use road::{Conditions, NodeId, Road};
+pub use scenario::{Fault, FaultKind, HazardPlan, Scenario, TICK};
 pub use script::{Action, Script, Step};
 pub use seed::{Choices, Seed};
 pub use tally::Tally;
+pub use trial::{Trial, TrialReport};
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ mod drive;
 mod files;
 mod pki;
 mod replay;
+mod sim;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,8 @@ enum Command {
     Pki(pki::Arguments),
     /// Runs a recorded drive through real stations, in virtual or in real time.
     Replay(replay::Arguments),
+    /// Simulates roads with faults and liars, and says which promise broke on them.
+    Sim(sim::Arguments),
     /// Runs a roadside unit, as `roadside-unit` does; not built yet.
     Unit {
         /// Read once there is something to read them.
@@ -59,6 +62,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Drive(arguments) => drive::run(arguments),
         Command::Pki(arguments) => pki::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
         Command::Unit { .. } => {
             roadside_unit::run()?;
             Ok(ExitCode::SUCCESS)
