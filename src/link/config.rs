@@ -18,7 +18,9 @@ pub struct Config {
     pub hazard_queue_max: usize,
     /// Control frames that may wait; at the bound the newest is dropped.
     pub control_queue_max: usize,
-    /// Messages and frames kept that arrive before the peer's hello; at the bound the oldest is dropped.
+    /// Messages and frames kept that arrive before the peer's hello, at most 8 KiB each; at the
+    /// bound the oldest telemetry is dropped, then the oldest of the others. A peer tells all its
+    /// live hazards right after its hello, which a lost packet can hold up.
     pub early_queue_max: usize,
     /// How long a peer may take to say hello.
     #[serde(with = "humantime_serde")]
@@ -49,7 +51,7 @@ impl Default for Config {
             telemetry_queue_max: 256,
             hazard_queue_max: 256,
             control_queue_max: 64,
-            early_queue_max: 16,
+            early_queue_max: 80,
             hello_timeout: Duration::from_secs(2),
             telemetry_rate: rate(2_000, 1_000),
             hazard_rate: rate(50, 256),

@@ -143,6 +143,15 @@ enum HelloState {
     Missed,
 }
 
+impl Inbound {
+    /// Makes room: hazards are said once, and newer telemetry comes soon.
+    fn drop_early(&mut self) -> Option<Class> {
+        let telemetry = |(class, _): &(Class, LinkEvent)| *class == Class::Telemetry;
+        let oldest = self.early.iter().position(telemetry).unwrap_or(0);
+        self.early.remove(oldest).map(|(class, _)| class)
+    }
+}
+
 impl Link {
     /// A peer whose handshake has just ended.
     pub fn new(config: Config, now: Now) -> Self {
@@ -308,7 +317,7 @@ impl Link {
             HelloState::Awaited { .. } => {
                 self.inbound.early.push_back((class, event));
                 if self.inbound.early.len() > self.config.early_queue_max.max(1)
-                    && let Some((class, _)) = self.inbound.early.pop_front()
+                    && let Some(class) = self.inbound.drop_early()
                 {
                     self.counters.count_dropped(class, DropReason::QueueFull);
                 }

@@ -198,6 +198,33 @@ fn messages_before_the_hello_wait_for_it() {
 }
 
 #[test]
+fn telemetry_does_not_displace_hazards_that_come_before_the_hello() {
+    let config = Config {
+        early_queue_max: 3,
+        ..Config::default()
+    };
+    let mut link = Link::new(config, at(0));
+    for hazard in [b"one", b"two"] {
+        link.handle_hazard_stream(Bytes::from_static(hazard), at(0))
+            .unwrap();
+    }
+    for telemetry in [b"x", b"y", b"z"] {
+        let Transmit::Datagram(bytes) = datagram(&[telemetry]) else {
+            panic!("a datagram");
+        };
+        link.handle_datagram(bytes, at(0)).unwrap();
+    }
+    link.handle_control(&hello().encode(), at(0)).unwrap();
+    let messages: Vec<_> = std::iter::from_fn(|| link.poll_event())
+        .filter_map(|event| match event {
+            LinkEvent::Message(bytes) => Some(bytes),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(messages, [b"one".as_slice(), b"two", b"z"]);
+}
+
+#[test]
 fn early_messages_are_bounded() {
     let mut link = Link::new(
         Config {
