@@ -96,7 +96,7 @@ pub enum DisconnectReason {
     Hello,
     /// It brought too many messages with wrong signatures or bytes.
     Offences,
-    /// As many peers as allowed are connected.
+    /// As many peers as allowed are connected, or as many connections of its ticket.
     PeersFull,
     /// Its ticket is over; a connection ends with the ticket that opened it.
     TicketOver,

@@ -88,8 +88,18 @@ impl OwnHazards {
         self.live.values()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.live.len()
+    /// Whether one more may be opened; forgets a cancelled one for it where need be.
+    pub(super) fn make_room(&mut self, len_max: usize) -> bool {
+        if self.live.len() < len_max {
+            return true;
+        }
+        let cancelled = self
+            .live
+            .iter()
+            .filter(|(_, own)| own.hazard.termination.is_some())
+            .min_by_key(|(_, own)| own.hazard.expires())
+            .map(|(action, _)| *action);
+        cancelled.is_some_and(|action| self.live.remove(&action).is_some())
     }
 
     pub(super) fn insert(&mut self, own: OwnHazard) {

@@ -7,7 +7,7 @@ use crate::{
     crypto::VerifyingKey,
     id::{PeerId, StationId},
     link::{ControlFrame, HelloFrame, Link, LinkError, LinkEvent, PROTOCOL_VERSION, TICKET_LEN},
-    message::MessageType,
+    message::{HazardStatement, MessageType, Termination},
     plausibility::{Judged, judge_hazard, judge_telemetry},
     security::{Envelope, Refusal, Ticket, VerifiedMessage},
     time::Now,
@@ -133,8 +133,15 @@ impl Station {
                 Err(Refusal::TicketNotValid)
             }
         });
+        let is_crowding = admitted.as_ref().is_ok_and(|admitted| {
+            self.peers.connections_of(admitted.station()) >= CONNECTIONS_PER_TICKET_MAX
+        });
         let reason = match (admitted, self.peers.touch(peer)) {
             (_, None) => return,
+            (Ok(_), Some(_)) if is_crowding => {
+                self.counters.peers_refused += 1;
+                DisconnectReason::PeersFull
+            }
             (Ok(admitted), Some(_)) if self.shunned.contains_key(&admitted.station()) => {
                 DisconnectReason::Offences
             }
@@ -181,6 +188,9 @@ impl Station {
                 let observed = self.world.observe(judged, now);
                 self.deliver(delivery, observed);
             }
+            Ok(VerifiedMessage::Hazard(verified)) if self.is_own_event(verified.message()) => {
+                count(&mut self.counters.not_taken, OWN_EVENT);
+            }
             Ok(VerifiedMessage::Hazard(verified)) => {
                 let track = self.world.track(verified.station());
                 let judged = judge_hazard(verified, track);
@@ -200,6 +210,14 @@ impl Station {
             self.counters.equivocations += 1;
             self.raise(Event::Equivocation(proof));
         }
+    }
+
+    /// Whether a report is about an event of this station, which knows better; that it does not see
+    /// the event may be said by anybody.
+    fn is_own_event(&self, statement: &HazardStatement) -> bool {
+        let hazard = &statement.hazard;
+        hazard.termination != Some(Termination::Negation)
+            && self.signer.ticket_of(hazard.action.station).is_some()
     }
 
     fn delivery<M>(&mut self, kind: MessageType, judged: &Judged<M>) -> Delivery {
@@ -285,6 +303,12 @@ impl Station {
 }
 
 const ASK_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Two stations that dial each other at once need two connections; who wants more takes the place
+/// of others.
+const CONNECTIONS_PER_TICKET_MAX: usize = 4;
+
+const OWN_EVENT: &str = "own_event";
 
 /// Offenders remembered at one time; each needed a ticket of its own.
 const SHUNNED_MAX: usize = 1_024;

@@ -134,8 +134,8 @@ impl Station {
     }
 
     fn open_hazard(&mut self, report: &HazardReport, now: Now) -> Result<ActionId, PublishError> {
-        if self.hazards.len() >= self.config.own_hazards_max {
-            return Err(PublishError::HazardsFull(self.hazards.len()));
+        if !self.hazards.make_room(self.config.own_hazards_max) {
+            return Err(PublishError::HazardsFull(self.config.own_hazards_max));
         }
         let own = self.own.as_ref().map(|(state, _)| &state.telemetry);
         let place = match (report.position, own) {

@@ -64,6 +64,12 @@ impl Peers {
         Some(peer)
     }
 
+    /// How many connections a station has.
+    pub(super) fn connections_of(&self, station: StationId) -> usize {
+        let theirs = |peer: &&Peer| peer.station() == Some(station);
+        self.peers.values().filter(theirs).count()
+    }
+
     /// Queues something to every peer.
     pub(super) fn for_each(&mut self, mut queue: impl FnMut(&mut Link)) {
         for (id, peer) in &mut self.peers {

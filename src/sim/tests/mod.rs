@@ -1,3 +1,4 @@
+mod crowds;
 mod faults;
 mod replays;
 mod restarts;
