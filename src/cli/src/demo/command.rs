@@ -107,7 +107,7 @@ fn summarize(outcomes: &[Outcome], took: Duration) -> ExitCode {
             Some(Outcome::Failed(why)) => ("FAILED", why.as_str()),
             None => ("not run", ""),
         };
-        print(format!("  {word:<8} {:<28} {measured}", step.name).trim_end());
+        print(format!("  {word:<8} {:<26} {measured}", step.name).trim_end());
     }
     print("");
     let held = outcomes
@@ -118,6 +118,7 @@ fn summarize(outcomes: &[Outcome], took: Duration) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         print(&format!("Not every step held. {}", seconds(took)));
+        print("With --keep the folder with the agents' logs stays.");
         ExitCode::FAILURE
     }
 }

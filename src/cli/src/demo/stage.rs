@@ -1,6 +1,6 @@
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use tokio::{
     sync::mpsc,
     task::JoinSet,
@@ -84,7 +84,7 @@ impl Stage {
             self.say_hazard_delays();
         }
         match &outcome {
-            Outcome::Held(measured) => self.say(&format!("ok: {}: {measured}", step.name)),
+            Outcome::Held(measured) => self.say(&format!("ok: {measured}")),
             Outcome::Failed(why) => self.say(&format!("FAILED: {}: {why}", step.name)),
         }
         outcome
@@ -275,13 +275,10 @@ impl Stage {
     fn all_run(&mut self) -> anyhow::Result<()> {
         let running = self.agents.len() - usize::from(self.is_one_dead);
         for (agent, role) in self.agents.iter_mut().zip(&self.cast.roles).take(running) {
-            let ended = agent.ended();
-            ensure!(
-                ended.is_none(),
-                "the agent of {} ended by itself: {}",
-                role.vehicle,
-                agent.last_words()
-            );
+            if let Some(status) = agent.ended() {
+                let (vehicle, log) = (&role.vehicle, agent.last_words());
+                bail!("the agent of {vehicle} ended by itself: {status}; its log ends: {log}");
+            }
         }
         Ok(())
     }

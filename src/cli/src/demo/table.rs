@@ -3,21 +3,17 @@ use std::{
     time::Duration,
 };
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{cast::Cast, picture::Stack, steps::milliseconds};
 
 /// Standard output: lines that stay, and below them a table that changes.
 ///
 /// On a terminal the table is drawn again in its place; elsewhere it is printed now and then.
-pub(super) enum Screen {
-    Terminal {
-        all: MultiProgress,
-        lines: Vec<ProgressBar>,
-    },
-    Plain {
-        drawn_at: Option<Duration>,
-    },
+pub(super) struct Screen {
+    /// The table; `None` where standard output is no terminal.
+    table: Option<ProgressBar>,
+    drawn_at: Option<Duration>,
 }
 
 /// One line of the table.
@@ -34,72 +30,54 @@ pub(super) struct Row<'a> {
 impl Screen {
     /// A terminal, if standard output is one.
     pub(super) fn new() -> Self {
-        if std::io::stdout().is_terminal() {
-            let all = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
-            Self::Terminal {
-                all,
-                lines: Vec::new(),
-            }
-        } else {
-            Self::Plain { drawn_at: None }
+        let is_terminal = std::io::stdout().is_terminal();
+        Self {
+            table: is_terminal.then(empty_table),
+            drawn_at: None,
         }
     }
 
     /// Prints a line that stays.
     pub(super) fn say(&self, line: &str) {
-        match self {
-            Self::Terminal { all, lines } if !lines.is_empty() => {
-                // Who closed the terminal does not want to read it.
-                all.println(line).ok();
-            }
-            Self::Terminal { .. } | Self::Plain { .. } => print(line),
+        match &self.table {
+            Some(table) if self.drawn_at.is_some() => table.println(line),
+            Some(_) | None => print(line),
         }
     }
 
-    /// Shows the table as it is now; elsewhere than on a terminal only if it is time for it.
-    pub(super) fn draw(&mut self, table: &[String], now: Duration) {
-        match self {
-            Self::Terminal { all, lines } => {
-                while lines.len() < table.len() {
-                    lines.push(all.add(line()));
-                }
-                for (line, text) in lines.iter().zip(table) {
-                    line.set_message(text.clone());
-                    line.tick();
-                }
-            }
-            Self::Plain { drawn_at } => {
-                if drawn_at.is_some_and(|at| now < at + PRINT_EVERY) {
-                    return;
-                }
-                *drawn_at = Some(now);
-                for line in table {
-                    print(line);
-                }
-            }
+    /// Shows the table as it is now, if it is time for it.
+    pub(super) fn draw(&mut self, lines: &[String], now: Duration) {
+        let every = if self.table.is_some() {
+            DRAW_EVERY
+        } else {
+            PRINT_EVERY
+        };
+        if self.drawn_at.is_some_and(|at| now < at + every) {
+            return;
+        }
+        self.drawn_at = Some(now);
+        let text = format!("\n{}\n", lines.join("\n"));
+        match &self.table {
+            Some(table) => table.set_message(text),
+            None => print(&text),
         }
     }
 
     /// Takes the table off the terminal.
     pub(super) fn clear(&mut self) {
-        if let Self::Terminal { all, lines } = self {
-            for line in lines.drain(..) {
-                line.finish_and_clear();
-            }
-            all.clear().ok();
+        if let Some(table) = &self.table {
+            table.finish_and_clear();
         }
+        self.drawn_at = None;
     }
 }
 
 /// What each driving stack is told, as lines of at most 80 columns.
 pub(super) fn table(rows: &[Row<'_>], doing: &str, now: Duration) -> Vec<String> {
-    let mut lines = vec![
-        String::new(),
-        format!(
-            "  {:<20} {:>7} {:>9} {:>6} {:>7} {:>17} {:>7}",
-            "vehicle", "away", "agent", "hears", "msg/s", "delay p50 / p99", "hazards"
-        ),
-    ];
+    let mut lines = vec![format!(
+        "  {:<20} {:>6} {:>11} {:>5} {:>6} {:>17} {:>7}",
+        "vehicle", "away", "agent", "hears", "msg/s", "delay p50 / p99", "hazards"
+    )];
     lines.extend(rows.iter().map(|row| row.line(now)));
     lines.push(format!("  {doing}").chars().take(WIDTH).collect());
     lines
@@ -110,7 +88,7 @@ impl Row<'_> {
         let name: String = self.vehicle.chars().take(20).collect();
         let away = format!("{:.0} m", self.distance_m);
         let Some(pid) = self.pid else {
-            return format!("  {name:<20} {away:>7} {:>9}", "killed");
+            return format!("  {name:<20} {away:>6} {:>11}", "killed");
         };
         let delay = self
             .stack
@@ -124,7 +102,7 @@ impl Row<'_> {
             self.stack.hazards.len().to_string()
         };
         format!(
-            "  {name:<20} {away:>7} {:>9} {:>6} {:>7.1} {delay:>17} {hazards:>7}",
+            "  {name:<20} {away:>6} {:>11} {:>5} {:>6.1} {delay:>17} {hazards:>7}",
             format!("pid {pid}"),
             self.stack.neighbours.len(),
             self.stack.rate_per_s(now),
@@ -156,12 +134,14 @@ pub(super) fn print(line: &str) {
     writeln!(std::io::stdout(), "{line}").ok();
 }
 
-fn line() -> ProgressBar {
+fn empty_table() -> ProgressBar {
     let style = ProgressStyle::with_template("{msg}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new_spinner().with_style(style)
+    ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout()).with_style(style)
 }
 
+/// How often the table is drawn again on a terminal.
+const DRAW_EVERY: Duration = Duration::from_millis(200);
 /// How often the table is printed where it cannot be drawn again.
 const PRINT_EVERY: Duration = Duration::from_secs(4);
 const WIDTH: usize = 79;
