@@ -67,6 +67,11 @@ impl Node {
         self.station.poll_timeout()
     }
 
+    /// Whether there is something in the inbox, or a timer has passed.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        !self.inbox.is_empty() || self.poll_timeout().is_some_and(|due| due <= now)
+    }
+
     /// Takes everything in the inbox and every timer that has passed.
     pub(super) fn run(&mut self, now: Now) {
         let own = self.now(now);

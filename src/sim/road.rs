@@ -287,13 +287,18 @@ impl Road {
 
     fn run_nodes(&mut self, due: usize) {
         let now = self.now();
+        let mut busy: Vec<_> = self
+            .nodes
+            .iter_mut()
+            .filter(|node| node.is_due(now.instant))
+            .collect();
         if due < PARALLEL_MIN || self.threads < 2 {
-            self.nodes.iter_mut().for_each(|node| node.run(now));
+            busy.iter_mut().for_each(|node| node.run(now));
             return;
         }
-        let share = self.nodes.len().div_ceil(self.threads);
+        let share = busy.len().div_ceil(self.threads);
         thread::scope(|scope| {
-            for nodes in self.nodes.chunks_mut(share) {
+            for nodes in busy.chunks_mut(share) {
                 scope.spawn(move || nodes.iter_mut().for_each(|node| node.run(now)));
             }
         });

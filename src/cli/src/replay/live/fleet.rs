@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 use vehicle_agent::grpc::Hub;
 use wayside::{
     pipeline::{Config, Station},
@@ -168,10 +168,14 @@ impl Fleet {
         }
     }
 
+    /// Closes all endpoints at the same time.
     pub(super) async fn shutdown(&self) {
+        let mut closing = JoinSet::new();
         for member in &self.members {
-            member.handle.shutdown(Duration::from_millis(200)).await;
+            let handle = member.handle.clone();
+            closing.spawn(async move { handle.shutdown(GRACE).await });
         }
+        closing.join_all().await;
     }
 
     fn new_station(&self, vehicle: usize, now: Now) -> Station {
@@ -208,3 +212,6 @@ fn first_bytes(bytes: [u8; 32]) -> [u8; 8] {
     let [a, b, c, d, e, f, g, h, ..] = bytes;
     [a, b, c, d, e, f, g, h]
 }
+
+/// How long hazards on their way may take at the end.
+const GRACE: Duration = Duration::from_millis(200);
