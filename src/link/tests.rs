@@ -389,3 +389,47 @@ fn at(ms: u64) -> Now {
 fn later(ms: u64) -> Instant {
     Instant::from_origin(Duration::from_millis(ms))
 }
+
+proptest::proptest! {
+    #[test]
+    fn m12_any_frame_is_taken_or_refused_within_bounds(
+        frames in proptest::collection::vec(
+            (0..3_u8, proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)),
+            0..60,
+        ),
+        greeted in proptest::prelude::any::<bool>(),
+    ) {
+        let mut link = Link::new(Config::default(), at(0));
+        if greeted {
+            link.handle_control(&hello().encode(), at(0)).unwrap();
+        }
+        let bytes: usize = frames.iter().map(|(_, frame)| frame.len()).sum();
+        for (way, frame) in frames {
+            // Whatever comes of it, it comes of each frame alone.
+            let _taken: Result<(), LinkError> = match way {
+                0 => link.handle_datagram(frame.into(), at(0)),
+                1 => link.handle_hazard_stream(frame.into(), at(0)),
+                _ => link.handle_control(&frame, at(0)),
+            };
+        }
+        // An envelope has a byte at least, so no more come out than bytes went in.
+        let events = std::iter::from_fn(|| link.poll_event());
+        let told: usize = events
+            .map(|event| match event {
+                LinkEvent::Message(envelope) => envelope.len(),
+                _ => 0,
+            })
+            .sum();
+        proptest::prop_assert!(told <= bytes);
+    }
+
+    #[test]
+    fn any_bytes_are_a_control_frame_or_refused(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+    ) {
+        if let Ok(frame) = ControlFrame::decode(&bytes) {
+            let encoded = frame.encode();
+            proptest::prop_assert_eq!(encoded.as_ref(), bytes.as_slice());
+        }
+    }
+}

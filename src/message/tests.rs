@@ -157,4 +157,22 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn m12_changed_statements_decode_or_are_refused(
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let hazard = HazardStatement::unsigned(breakdown());
+        for message in [Message::Telemetry(cruising()), Message::Hazard(hazard)] {
+            let mut bytes = message.encode().to_vec();
+            for (at, value) in &changes {
+                let at = at.index(bytes.len());
+                bytes[at] = *value;
+            }
+            let bytes = Bytes::from(bytes);
+            if let Ok(changed) = Message::decode(message.kind(), &bytes) {
+                prop_assert_eq!(Message::decode(message.kind(), &changed.encode()), Ok(changed));
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod doors;
 mod hazards;
+mod hostile;
 mod replays;
 mod roles;
 mod served;

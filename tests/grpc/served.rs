@@ -1,6 +1,7 @@
 //! An agent's services in this process, with a clock that the test moves.
 
 use std::{
+    path::PathBuf,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -105,6 +106,18 @@ impl Served {
 
     /// Opens a door for one caller and connects through it.
     pub(super) async fn connect_as(&self, caller: Caller, reflection: bool) -> Channel {
+        let path = self.open_door(caller, reflection);
+        Endpoint::from_shared(format!("unix:{}", path.display()))
+            .unwrap()
+            .initial_stream_window_size(SMALL_WINDOW)
+            .initial_connection_window_size(SMALL_WINDOW)
+            .connect()
+            .await
+            .unwrap()
+    }
+
+    /// Listens for one caller at a socket of its own.
+    pub(super) fn open_door(&self, caller: Caller, reflection: bool) -> PathBuf {
         let number = std::fs::read_dir(self.folder.path()).unwrap().count();
         let path = self.folder.path().join(format!("{number}.sock"));
         let listener = UnixListener::bind(&path).unwrap();
@@ -118,13 +131,7 @@ impl Served {
                 .serve(incoming, Exposure { reflection }, std::future::pending())
                 .await
         });
-        Endpoint::from_shared(format!("unix:{}", path.display()))
-            .unwrap()
-            .initial_stream_window_size(SMALL_WINDOW)
-            .initial_connection_window_size(SMALL_WINDOW)
-            .connect()
-            .await
-            .unwrap()
+        path
     }
 
     /// Lets time pass.

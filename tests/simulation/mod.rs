@@ -14,8 +14,7 @@ fn nothing_breaks_on_a_road_with_faults_and_liars() {
         let report = Trial::run(&Scenario::of(Seed(seed)));
         assert_eq!(report.broken, [], "seed {seed}");
         // Nothing was shown where nothing was said.
-        assert!(report.delivered > 500, "seed {seed}: {}", report.delivered);
-        assert!(report.hazards > 0, "seed {seed}");
+        assert!(report.delivered > report.published / 2, "seed {seed}");
         assert!(report.lies.values().all(|lies| *lies > 0), "seed {seed}");
         assert!(!report.refused.is_empty(), "seed {seed}");
     }

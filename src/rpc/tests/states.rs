@@ -316,3 +316,40 @@ fn wide_state() -> wire::VehicleState {
     });
     state
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_that_are_a_request_are_converted_or_refused(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..120),
+    ) {
+        use prost::Message as _;
+
+        if let Ok(state) = wire::VehicleState::decode(bytes.as_slice())
+            && let Ok(telemetry) = Telemetry::try_from(&state)
+        {
+            // What was taken holds only values in range, so it goes back as something to take.
+            let again = Telemetry::try_from(&wire::VehicleState::from(&telemetry));
+            proptest::prop_assert_eq!(again, Ok(telemetry));
+        }
+        if let Ok(area) = wire::Area::decode(bytes.as_slice()) {
+            let _converted = crate::world::AreaFilter::try_from(&area);
+        }
+        if let Ok(event) = crate::rpc::hazard::v1::Event::decode(bytes.as_slice()) {
+            let _converted = crate::pipeline::HazardReport::try_from(&event);
+        }
+    }
+
+    #[test]
+    fn m19_any_numbers_are_converted_or_refused(
+        value in proptest::prelude::any::<f64>(),
+        field in proptest::prelude::any::<proptest::sample::Index>(),
+    ) {
+        let mut state = full_state();
+        let (_, set) = FLOATS[field.index(FLOATS.len())];
+        set(&mut state, value);
+        if let Ok(telemetry) = Telemetry::try_from(&state) {
+            let again = Telemetry::try_from(&wire::VehicleState::from(&telemetry));
+            proptest::prop_assert_eq!(again, Ok(telemetry));
+        }
+    }
+}

@@ -316,7 +316,7 @@ fn removals_and_hazards_do_not_wait_for_the_interval() {
 }
 
 #[test]
-fn m14_no_amount_of_telemetry_displaces_or_delays_a_hazard() {
+fn g6_no_amount_of_telemetry_displaces_or_delays_a_hazard() {
     let mut reader = Reader::ready(FeedConfig {
         buffer: 1,
         ..quiet()
