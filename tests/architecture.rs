@@ -80,6 +80,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "tests/",
         ],
     ),
+    ("aws_lc_rs", &["src/crypto/"]),
     ("blake3", &["src/crypto/"]),
     ("csv", &["src/replay/"]),
     ("ed25519_dalek", &["src/crypto/", "tests/conformance"]),

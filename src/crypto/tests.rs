@@ -18,6 +18,30 @@ fn m16_a_signature_counts_for_its_own_purpose_only() {
     }
 }
 
+// RFC 8032 §7.1, the public key of test 1; and §5.1.6, which leaves a signer no choice.
+#[test]
+fn signatures_are_those_that_rfc_8032_prescribes() {
+    let seed = [
+        0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c,
+        0xc4, 0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae,
+        0x7f, 0x60,
+    ];
+    let key = SigningKey::from_seed(&seed);
+    assert_eq!(
+        format!("{:?}", key.verifying_key()),
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+    );
+    let other = ed25519_dalek::SigningKey::from_bytes(&seed);
+    for len in [0, 1, 63, 64, 200, 8_192] {
+        let message = vec![0xa5; len];
+        let signed = [b"wayside/msg/v1\0", &*message].concat();
+        assert_eq!(
+            key.sign(Context::Message, &[&message]).as_bytes(),
+            &ed25519_dalek::Signer::sign(&other, &signed).to_bytes()
+        );
+    }
+}
+
 #[test]
 fn m14_the_identity_key_is_refused() {
     let mut identity = [0; 32];
