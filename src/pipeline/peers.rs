@@ -37,6 +37,8 @@ impl Peer {
 pub(super) struct Peers {
     peers: BTreeMap<PeerId, Peer>,
     touched: BTreeSet<PeerId>,
+    /// The timers of the links that are not touched, so that nothing looks at every link.
+    timers: BTreeSet<(Instant, PeerId)>,
     closed: LinkCounters,
 }
 
@@ -46,6 +48,7 @@ impl Peers {
     }
 
     pub(super) fn insert(&mut self, id: PeerId, peer: Peer) {
+        self.remove(id);
         self.peers.insert(id, peer);
         self.touched.insert(id);
     }
@@ -53,6 +56,7 @@ impl Peers {
     pub(super) fn remove(&mut self, id: PeerId) {
         self.touched.remove(&id);
         if let Some(peer) = self.peers.remove(&id) {
+            forget_timer(&mut self.timers, id, &peer.link);
             self.closed += peer.link.counters();
         }
     }
@@ -60,7 +64,9 @@ impl Peers {
     /// The peer, which may have something to send afterwards.
     pub(super) fn touch(&mut self, id: PeerId) -> Option<&mut Peer> {
         let peer = self.peers.get_mut(&id)?;
-        self.touched.insert(id);
+        if self.touched.insert(id) {
+            forget_timer(&mut self.timers, id, &peer.link);
+        }
         Some(peer)
     }
 
@@ -73,8 +79,10 @@ impl Peers {
     /// Queues something to every peer.
     pub(super) fn for_each(&mut self, mut queue: impl FnMut(&mut Link)) {
         for (id, peer) in &mut self.peers {
+            if self.touched.insert(*id) {
+                forget_timer(&mut self.timers, *id, &peer.link);
+            }
             queue(&mut peer.link);
-            self.touched.insert(*id);
         }
     }
 
@@ -84,11 +92,14 @@ impl Peers {
 
     /// Peers whose timer has passed.
     pub(super) fn due(&self, now: Instant) -> Vec<PeerId> {
-        self.peers
-            .iter()
-            .filter(|(_, peer)| peer.link.poll_timeout().is_some_and(|due| due <= now))
-            .map(|(id, _)| *id)
-            .collect()
+        let resting = self.timers.iter().map(|(due, id)| (*due, *id));
+        let mut due: Vec<_> = resting
+            .take_while(|(due, _)| *due <= now)
+            .chain(self.touched_timers().filter(|(due, _)| *due <= now))
+            .map(|(_, id)| id)
+            .collect();
+        due.sort_unstable();
+        due
     }
 
     /// Peers whose ticket is over.
@@ -105,23 +116,24 @@ impl Peers {
 
     pub(super) fn poll_transmit(&mut self, now: Now) -> Option<(PeerId, Transmit)> {
         while let Some(&id) = self.touched.first() {
-            let transmit = self
+            let peer = self.peers.get_mut(&id);
+            if let Some(transmit) = peer.and_then(|peer| peer.link.poll_transmit(now)) {
+                return Some((id, transmit));
+            }
+            self.touched.remove(&id);
+            let timer = self
                 .peers
-                .get_mut(&id)
-                .and_then(|peer| peer.link.poll_transmit(now));
-            match transmit {
-                Some(transmit) => return Some((id, transmit)),
-                None => self.touched.remove(&id),
-            };
+                .get(&id)
+                .and_then(|peer| peer.link.poll_timeout());
+            self.timers.extend(timer.map(|due| (due, id)));
         }
         None
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.peers
-            .values()
-            .filter_map(|peer| peer.link.poll_timeout())
-            .min()
+        let resting = self.timers.first().map(|(due, _)| *due);
+        let touched = self.touched_timers().map(|(due, _)| due);
+        resting.into_iter().chain(touched).min()
     }
 
     /// What passed on all connections, closed ones among them.
@@ -131,5 +143,19 @@ impl Peers {
             sum += peer.link.counters();
         }
         sum
+    }
+
+    fn touched_timers(&self) -> impl Iterator<Item = (Instant, PeerId)> {
+        self.touched.iter().filter_map(|id| {
+            let due = self.peers.get(id)?.link.poll_timeout()?;
+            Some((due, *id))
+        })
+    }
+}
+
+/// Takes back the timer of a link that is about to change, or gone.
+fn forget_timer(timers: &mut BTreeSet<(Instant, PeerId)>, id: PeerId, link: &Link) {
+    if let Some(due) = link.poll_timeout() {
+        timers.remove(&(due, id));
     }
 }
