@@ -137,7 +137,7 @@ impl Stage {
     }
 
     fn play(&mut self) {
-        self.say("playing the drive: each stack publishes its vehicle's states to its agent");
+        self.say("playing the drive: each stack publishes its vehicle's states");
         let play = Instant::now();
         self.play = Some(play);
         for (vehicle, (role, agent)) in self.cast.roles.iter().zip(&self.agents).enumerate() {
