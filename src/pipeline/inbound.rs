@@ -89,6 +89,7 @@ impl Station {
         };
         let result = feed(&mut touched.link);
         self.drain_link(peer, now);
+        self.check_if_due(now);
         if result.is_err_and(LinkError::is_violation) {
             self.disconnect(peer, DisconnectReason::Protocol);
         }

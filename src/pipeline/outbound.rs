@@ -32,6 +32,7 @@ impl Station {
     /// Takes the own vehicle's state from its driving stack, at 10 Hz or more.
     pub fn handle_state(&mut self, state: OwnState, now: Now) -> Result<Published, PublishError> {
         self.counters.states += 1;
+        self.check_if_due(now);
         let result = self.publish_state(state, now);
         if let Err(error) = &result {
             self.count_unpublished(error.reason());

@@ -1,6 +1,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use zeroize::Zeroizing;
@@ -114,9 +115,7 @@ impl Station {
         }
         self.world.handle_timeout(now);
         self.raise_world_events();
-        if self.next_check <= now.instant {
-            self.check(now);
-        }
+        self.check_if_due(now);
     }
 
     /// What to put on the wire next, and on which connection.
@@ -132,7 +131,7 @@ impl Station {
     /// When to call [`Self::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
         [
-            Some(self.next_check),
+            Some(self.next_check + CHECK_SLACK),
             self.peers.poll_timeout(),
             self.world.poll_timeout(),
         ]
@@ -259,6 +258,14 @@ impl Station {
         }
     }
 
+    /// Looks at what time alone changes where something else has woken the station anyway, so that
+    /// a station with traffic needs no wake-up of its own for it.
+    pub(super) fn check_if_due(&mut self, now: Now) {
+        if self.next_check <= now.instant {
+            self.check(now);
+        }
+    }
+
     /// Everything that time alone changes: clock, ticket, driving stack, own hazards.
     fn check(&mut self, now: Now) {
         self.next_check = now.instant + CHECK_INTERVAL;
@@ -309,5 +316,7 @@ impl Station {
     }
 }
 
-/// How often time alone is looked at; a change of ticket is noticed this late at most.
-const CHECK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(250);
+/// How often time alone is looked at.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
+/// How much later a station without traffic wakes for it.
+const CHECK_SLACK: Duration = Duration::from_millis(250);
