@@ -18,9 +18,11 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Hazards {
     entries: BTreeMap<ActionId, Entry>,
-    ended: BTreeMap<ActionId, Ended>,
-    /// When entries and ends are forgotten.
-    deadlines: BTreeSet<(Instant, ActionId)>,
+    /// By event and by the key that ended it: until the event's own station spoke, nobody knows
+    /// which key is the event's.
+    ended: BTreeMap<(ActionId, [u8; 32]), Ended>,
+    /// When entries, which have no key here, and ends are forgotten.
+    deadlines: BTreeSet<(Instant, ActionId, Option<[u8; 32]>)>,
 }
 
 #[derive(Debug)]
@@ -99,6 +101,11 @@ impl Hazards {
                 Observed::Added
             }
             Some(entry) => match entry.owner.compare(&report, entry.known.hazard().update) {
+                Err(Observed::Foreign) if report.is_cancellation() && !entry.owner.confirmed => {
+                    // Either may be the event's key: remembered for when the event's station speaks.
+                    self.end(&report, config);
+                    Observed::Foreign
+                }
                 Err(refused) => refused,
                 Ok(()) => {
                     let before = self.take(report.action());
@@ -120,25 +127,22 @@ impl Hazards {
 
     /// Forgets what no longer holds.
     pub(super) fn forget(&mut self, now: Instant, changes: &mut Changes) {
-        while let Some((deadline, action)) = self.deadlines.first().copied()
+        while let Some((deadline, action, ended_by)) = self.deadlines.first().copied()
             && deadline <= now
         {
             self.deadlines.pop_first();
-            if self
-                .ended
-                .get(&action)
-                .is_some_and(|end| end.deadline == deadline)
-            {
-                self.ended.remove(&action);
-            } else {
-                self.remove(action, Removal::Expired, changes);
+            match ended_by {
+                Some(key) => {
+                    self.ended.remove(&(action, key));
+                }
+                None => self.remove(action, Removal::Expired, changes),
             }
         }
     }
 
     /// When the next one is to be forgotten.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        self.deadlines.first().map(|(deadline, ..)| *deadline)
     }
 
     pub(super) fn get(&self, action: ActionId) -> Option<&Arc<KnownHazard>> {
@@ -155,18 +159,22 @@ impl Hazards {
     }
 
     /// Why a report of a cancelled event is not taken; an end that its true owner contradicts is
-    /// no end.
+    /// no end, and two strangers may both say that it is over.
     fn is_over(&mut self, report: &Report) -> Option<Observed> {
-        let end = self.ended.get_mut(&report.action())?;
-        if end.owner.yields_to(report.owner) {
-            let end = self.ended.remove(&report.action())?;
-            self.deadlines.remove(&(end.deadline, report.action()));
-            return None;
+        let action = report.action();
+        if let Some(end) = self.ended.get_mut(&(action, report.owner.key.0)) {
+            return Some(match end.owner.compare(report, end.update) {
+                Err(refused) => refused,
+                Ok(()) => Observed::Outdated,
+            });
         }
-        Some(match end.owner.compare(report, end.update) {
-            Err(refused) => refused,
-            Ok(()) => Observed::Outdated,
-        })
+        let mut others = self
+            .ended
+            .range((action, [0; 32])..=(action, [u8::MAX; 32]))
+            .map(|(_, end)| end.owner);
+        let is_contradicted = others
+            .any(|owner| owner.confirmed || !(report.owner.confirmed || report.is_cancellation()));
+        is_contradicted.then_some(Observed::Foreign)
     }
 
     fn negate(&mut self, action: ActionId, by: StationId, changes: &mut Changes) -> Observed {
@@ -202,7 +210,7 @@ impl Hazards {
             negations,
         });
         changes.push(WorldEvent::HazardChanged(known.clone()));
-        self.deadlines.insert((report.deadline, action));
+        self.deadlines.insert((report.deadline, action, None));
         let confirmed = report.owner.confirmed
             || before.as_ref().is_some_and(|before| {
                 before.owner.confirmed && before.owner.key == report.owner.key
@@ -241,20 +249,22 @@ impl Hazards {
         let first = self
             .ended
             .iter()
-            .map(|(action, end)| (end.deadline, *action));
+            .map(|((action, key), end)| (end.deadline, *action, *key));
         if self.ended.len() >= config.hazards_max.get()
-            && let Some((deadline, action)) = first.min()
+            && let Some((deadline, action, key)) = first.min()
         {
-            self.ended.remove(&action);
-            self.deadlines.remove(&(deadline, action));
+            self.ended.remove(&(action, key));
+            self.deadlines.remove(&(deadline, action, Some(key)));
         }
         let end = Ended {
             owner: report.owner,
             update: report.hazard().update,
             deadline: report.deadline,
         };
-        self.deadlines.insert((report.deadline, report.action()));
-        self.ended.insert(report.action(), end);
+        let key = report.owner.key.0;
+        self.deadlines
+            .insert((report.deadline, report.action(), Some(key)));
+        self.ended.insert((report.action(), key), end);
     }
 
     fn remove(&mut self, action: ActionId, reason: Removal, changes: &mut Changes) {
@@ -265,7 +275,7 @@ impl Hazards {
 
     fn take(&mut self, action: ActionId) -> Option<Entry> {
         let entry = self.entries.remove(&action)?;
-        self.deadlines.remove(&(entry.deadline, action));
+        self.deadlines.remove(&(entry.deadline, action, None));
         Some(entry)
     }
 }

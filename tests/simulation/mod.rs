@@ -20,6 +20,15 @@ fn nothing_breaks_on_a_road_with_faults_and_liars() {
     }
 }
 
+/// A squatter ended an event in the eyes of a newcomer, before the event's own cancellation came
+/// under a later ticket: that was refused, and the event stayed.
+#[test]
+fn a_squatters_end_does_not_outlive_the_true_one() {
+    let report = Trial::run(&Scenario::of(Seed(178)));
+    assert_eq!(report.broken, []);
+    assert!(report.lies.contains_key(LiarKind::Squatter.name()));
+}
+
 #[test]
 fn every_liar_and_every_fault_comes_up_in_these_seeds() {
     let scenarios: Vec<_> = SEEDS.map(|seed| Scenario::of(Seed(seed))).collect();
