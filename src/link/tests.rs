@@ -216,9 +216,11 @@ fn telemetry_does_not_displace_hazards_that_come_before_the_hello() {
     }
     link.handle_control(&hello().encode(), at(0)).unwrap();
     let messages: Vec<_> = std::iter::from_fn(|| link.poll_event())
-        .filter_map(|event| match event {
-            LinkEvent::Message(bytes) => Some(bytes),
-            _ => None,
+        .filter_map(|event| {
+            let LinkEvent::Message(bytes) = event else {
+                return None;
+            };
+            Some(bytes)
         })
         .collect();
     assert_eq!(messages, [b"one".as_slice(), b"two", b"z"]);
@@ -415,9 +417,11 @@ proptest::proptest! {
         // An envelope has a byte at least, so no more come out than bytes went in.
         let events = std::iter::from_fn(|| link.poll_event());
         let told: usize = events
-            .map(|event| match event {
-                LinkEvent::Message(envelope) => envelope.len(),
-                _ => 0,
+            .map(|event| {
+                let LinkEvent::Message(envelope) = event else {
+                    return 0;
+                };
+                envelope.len()
             })
             .sum();
         proptest::prop_assert!(told <= bytes);

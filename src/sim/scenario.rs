@@ -74,9 +74,9 @@ impl Scenario {
         let mut choices = seed.choices("scenario");
         let stations = 3 + index(&mut choices, 4);
         let conditions = Conditions {
-            loss: [0.0, 0.1, 0.3][index(&mut choices, 3)],
+            loss: pick(&mut choices, [0.0, 0.1, 0.3]),
             delay: Duration::from_millis(choices.below(40)),
-            jitter: Duration::from_millis([0, 20, 150][index(&mut choices, 3)]),
+            jitter: Duration::from_millis(pick(&mut choices, [0, 20, 150])),
         };
         let generation = if choices.happens(0.5) {
             GenerationRule::Etsi
@@ -88,7 +88,7 @@ impl Scenario {
             stations,
             liars: liars(seed),
             conditions,
-            slot_s: [10, 20, 300][index(&mut choices, 3)],
+            slot_s: pick(&mut choices, [10, 20, 300]),
             generation,
             ticks: TICKS,
             faults: Vec::new(),
@@ -178,14 +178,19 @@ impl FaultKind {
 fn liars(seed: Seed) -> Vec<LiarKind> {
     let mut choices = seed.choices("liars");
     let first = usize::try_from(seed.0 % 10).unwrap_or(0);
-    let mut liars = vec![LiarKind::ALL[first % LiarKind::ALL.len()]];
+    let mut liars: Vec<_> = LiarKind::ALL.into_iter().skip(first).take(1).collect();
     for _ in 0..choices.below(3) {
-        let another = LiarKind::ALL[index(&mut choices, LiarKind::ALL.len())];
+        let another = pick(&mut choices, LiarKind::ALL);
         if !liars.contains(&another) {
             liars.push(another);
         }
     }
     liars
+}
+
+fn pick<T, const N: usize>(choices: &mut Choices, options: [T; N]) -> T {
+    let chosen = options.into_iter().nth(index(choices, N));
+    chosen.expect("the index is below the length")
 }
 
 fn index(choices: &mut Choices, bound: usize) -> usize {

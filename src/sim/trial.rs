@@ -143,7 +143,10 @@ impl<'a> Trial<'a> {
                     self.road.set_muted(NodeId(a), NodeId(b), true);
                 }
                 // Silent for seconds, so that QUIC has given the connection up.
-                FaultKind::Partition(a, b) => self.road.disconnect(NodeId(a), NodeId(b)),
+                FaultKind::Partition(a, b) => {
+                    self.road.disconnect(NodeId(a), NodeId(b));
+                    self.road.set_muted(NodeId(a), NodeId(b), false);
+                }
                 FaultKind::Crash(station) if begins => {
                     for other in 0..self.honest.len() + self.liars.len() {
                         self.road.disconnect(NodeId(station), NodeId(other));
@@ -172,7 +175,7 @@ impl<'a> Trial<'a> {
                 }
             }
         }
-        if tick % REDIAL == 0 {
+        if tick.is_multiple_of(REDIAL) {
             for liar in &self.liars {
                 for station in 0..self.honest.len() {
                     if !self.is_dead(station, tick) {

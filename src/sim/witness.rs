@@ -70,7 +70,7 @@ impl Witness {
         // What arrives at once arrives in the same instant as it was signed.
         for (at, node, event) in events {
             if let Event::Published { station, bytes, .. } = event {
-                self.handle_published(*node, *station, bytes, millis(*at), breaches);
+                self.handle_published(*node, (*station, bytes), millis(*at), breaches);
             }
         }
         for (at, node, event) in events {
@@ -126,8 +126,7 @@ impl Witness {
     fn handle_published(
         &mut self,
         node: NodeId,
-        station: StationId,
-        bytes: &Bytes,
+        (station, bytes): (StationId, &Bytes),
         at_ms: u64,
         breaches: &mut Breaches,
     ) {

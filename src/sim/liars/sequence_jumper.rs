@@ -16,11 +16,7 @@ impl Liar for SequenceJumper {
         let Some(station) = honest.signer().current(now).map(|own| own.station()) else {
             return;
         };
-        if !self
-            .pen
-            .as_ref()
-            .is_some_and(|(known, _)| *known == station)
-        {
+        if self.pen.as_ref().is_none_or(|(known, _)| *known != station) {
             let end = Reservation {
                 station,
                 telemetry_until: u32::MAX - STEPS,

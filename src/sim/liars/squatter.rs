@@ -36,22 +36,19 @@ impl Liar for Squatter {
             update: seen.update.saturating_add(1),
             detected: now.timestamp,
             update_key: Some(UpdateKey(*key.verifying_key().as_bytes())),
-            ..seen.clone()
+            ..seen
         };
         let ended = Hazard {
             termination: Some(Termination::Cancellation),
-            ..mine.clone()
+            ..mine
         };
-        let renamed = Hazard {
-            update: 0,
-            ..mine.clone()
-        };
+        let renamed = Hazard { update: 0, ..mine };
         let statements = [
             // With the event's key named but not used.
             signed_update(
                 Hazard {
                     update_key: seen.update_key,
-                    ..ended.clone()
+                    ..ended
                 },
                 &key,
                 station.as_bytes(),
