@@ -14,6 +14,9 @@ pub enum PublishError {
     /// Too many own hazards are open; cancel one.
     #[error("{0} own hazards are open, no more are allowed")]
     HazardsFull(usize),
+    /// Measured further ahead of this station's clock than receivers would believe.
+    #[error("state was measured {0:?} in the future")]
+    Future(Duration),
     /// No such hazard is open here.
     #[error("no open hazard {0}")]
     HazardUnknown(ActionId),
@@ -37,6 +40,7 @@ impl PublishError {
         match self {
             Self::ClockDoubted(_) => "clock_doubted",
             Self::HazardsFull(_) => "hazards_full",
+            Self::Future(_) => "future",
             Self::HazardUnknown(_) => "hazard_unknown",
             Self::NoPosition => "no_position",
             Self::NotNewer => "not_newer",

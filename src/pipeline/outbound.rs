@@ -95,6 +95,10 @@ impl Station {
         {
             return Err(PublishError::NotNewer);
         }
+        let ahead = state.measured.since(now.timestamp);
+        if ahead > self.config.verifier.future_max {
+            return Err(PublishError::Future(ahead));
+        }
         let age = now.timestamp.since(state.measured);
         if age > self.config.state_age_max {
             return Err(PublishError::Stale(age));

@@ -101,6 +101,23 @@ fn a_station_that_doubts_its_clock_signs_nothing_and_says_so() {
 }
 
 #[test]
+fn m4_a_state_from_the_future_is_refused_where_it_is_published() {
+    let mut convoy = Convoy::new(1, Conditions::default(), 8);
+    convoy.drive(seconds(1));
+    let ahead = Duration::from_millis(300);
+    let telemetry = convoy.telemetry(NodeId(0));
+    let measured = convoy.road.now().timestamp.saturating_add(ahead);
+    let result = convoy.road.with(NodeId(0), |station, now| {
+        let state = crate::pipeline::OwnState {
+            telemetry,
+            measured,
+        };
+        station.handle_state(state, now)
+    });
+    assert_eq!(result, Err(PublishError::Future(ahead)));
+}
+
+#[test]
 fn m2_a_replayed_message_is_refused_early_and_late() {
     let mut convoy = Convoy::new(3, Conditions::default(), 5);
     convoy.drive(seconds(1));

@@ -65,6 +65,7 @@ fn code(error: &PublishError) -> Code {
         PublishError::HazardUnknown(_) => Code::NotFound,
         PublishError::Sign(SignError::ReservationPending) => Code::Unavailable,
         PublishError::ClockDoubted(_)
+        | PublishError::Future(_)
         | PublishError::NoPosition
         | PublishError::NotNewer
         | PublishError::Sign(_)
