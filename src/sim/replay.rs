@@ -308,14 +308,8 @@ impl Run {
             let (a, b) = (NodeId(vehicle), NodeId(other));
             if self.range.reaches(vehicle, other) {
                 self.road.connect(a, b);
-                self.road.set_muted(a, b, false);
-            } else if self.road.are_connected(a, b) {
-                // Kept for a while, since vehicles at the edge come back.
-                if self.range.distance_m(vehicle, other).is_some() {
-                    self.road.set_muted(a, b, true);
-                } else {
-                    self.road.disconnect(a, b);
-                }
+            } else {
+                self.road.disconnect(a, b);
             }
         }
     }
