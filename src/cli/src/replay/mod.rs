@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     live: bool,
     /// Speed against the drive's own clock; live only.
-    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true, value_parser = numbers::parse_rate, requires = "live")]
+    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true, value_parser = numbers::parse_rate)]
     rate: f64,
     /// Play only the first N vehicles.
     #[arg(long, value_name = "N")]
@@ -39,18 +39,18 @@ pub(crate) struct Arguments {
         value_name = "P",
         default_value_t = 0.0,
         allow_negative_numbers = true, value_parser = numbers::parse_probability,
-        conflicts_with = "live"
+        conflicts_with_all = ["live", "serve"]
     )]
     loss: f64,
     /// Time that every message takes.
-    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "live")]
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with_all = ["live", "serve"])]
     delay_ms: u64,
     /// Serve this vehicle's agent by gRPC while the others drive; the replay service commands the
-    /// clock, which stands still at first. Prints the address as one line of JSON.
-    #[arg(long, value_name = "VEHICLE", requires = "live")]
+    /// clock, which stands still at first. Prints the address as one line of JSON. Implies --live.
+    #[arg(long, value_name = "VEHICLE")]
     serve: Option<String>,
     /// Connections that one vehicle keeps at most; live only.
-    #[arg(long, value_name = "N", default_value_t = 64, requires = "live")]
+    #[arg(long, value_name = "N", default_value_t = 64)]
     neighbours_max: usize,
     /// What every random choice and every key follows from.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -72,7 +72,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let input = arguments.reading.read(&arguments.file)?;
     let exit = report_cut(&input);
-    if arguments.live {
+    if arguments.live || arguments.serve.is_some() {
         live::run(&arguments, input)?;
         return Ok(exit);
     }
