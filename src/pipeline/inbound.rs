@@ -1,3 +1,5 @@
+use std::{sync::Arc, time::Duration};
+
 use bytes::Bytes;
 
 use super::{
@@ -9,7 +11,7 @@ use crate::{
     link::{ControlFrame, HelloFrame, Link, LinkError, LinkEvent, PROTOCOL_VERSION, TICKET_LEN},
     message::{HazardStatement, MessageType, Termination},
     plausibility::{Judged, judge_hazard, judge_telemetry},
-    security::{Envelope, Refusal, Ticket, VerifiedMessage},
+    security::{AdmittedTicket, Envelope, Refusal, Ticket, VerifiedMessage},
     time::Now,
     world::Observed,
 };
@@ -124,10 +126,7 @@ impl Station {
 
     /// A peer is who its ticket says if its TLS identity is the ticket's key.
     fn handle_hello(&mut self, peer: PeerId, hello: &HelloFrame, now: Now) {
-        let admitted = Ticket::from_bytes(hello.ticket.as_slice())
-            .map_err(Refusal::from)
-            .and_then(|ticket| self.verifier.handle_ticket(&ticket, now));
-        let admitted = admitted.and_then(|admitted| {
+        let admitted = self.admit(&hello.ticket, now).and_then(|admitted| {
             if admitted.is_valid_at(now.timestamp) {
                 Ok(admitted)
             } else {
@@ -160,12 +159,18 @@ impl Station {
     }
 
     fn handle_peer_ticket(&mut self, peer: PeerId, ticket: &[u8; TICKET_LEN], now: Now) {
-        let admitted = Ticket::from_bytes(ticket)
-            .map_err(Refusal::from)
-            .and_then(|ticket| self.verifier.handle_ticket(&ticket, now));
-        if let Err(refusal) = admitted {
+        if let Err(refusal) = self.admit(ticket, now) {
             self.refuse((Some(peer), None), &refusal, now);
         }
+    }
+
+    fn admit(
+        &mut self,
+        ticket: &[u8; TICKET_LEN],
+        now: Now,
+    ) -> Result<Arc<AdmittedTicket>, Refusal> {
+        let ticket = Ticket::from_bytes(ticket)?;
+        self.verifier.handle_ticket(&ticket, now)
     }
 
     /// Hands over our own ticket; those of others are for their holders to give.
@@ -303,7 +308,7 @@ impl Station {
     }
 }
 
-const ASK_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
+const ASK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Two stations that dial each other at once need two connections; who wants more takes the place
 /// of others.

@@ -16,6 +16,11 @@ impl Range {
         }
     }
 
+    /// The reach, in metres.
+    pub fn range_m(&self) -> f64 {
+        self.range_m
+    }
+
     /// Says where a vehicle is now, or `None` once it has left.
     pub fn set(&mut self, vehicle: usize, position: Option<Position>) {
         if let Some(frame) = self.frames.get_mut(vehicle) {

@@ -19,7 +19,6 @@ use super::Arguments;
 /// Who is where and who heard what, seen from above.
 pub(super) struct Audience {
     range: Range,
-    range_m: f64,
     tally: Tally,
     names: Vec<String>,
     /// Everything said, if somebody wants it recorded.
@@ -30,7 +29,6 @@ impl Audience {
     pub(super) fn new(script: &Script, arguments: &Arguments) -> Self {
         Self {
             range: Range::new(script.vehicles.len(), arguments.range_m),
-            range_m: arguments.range_m,
             tally: Tally::new(script.start, arguments.rate),
             names: script.vehicles.clone(),
             records: arguments.record.is_some().then(Vec::new),
@@ -38,7 +36,7 @@ impl Audience {
     }
 
     pub(super) fn range_m(&self) -> f64 {
-        self.range_m
+        self.range.range_m()
     }
 
     pub(super) fn place(&mut self, vehicle: usize, position: Option<Position>) {

@@ -36,7 +36,6 @@ pub(super) struct Player {
     open: BTreeMap<usize, ActionId>,
     /// The state that was handed to each station last.
     last_given: Vec<Option<Timestamp>>,
-    cpu_at_start: Duration,
 }
 
 /// Processor time that a run took.
@@ -51,18 +50,18 @@ impl Player {
         audience: Arc<Mutex<Audience>>,
     ) -> Self {
         let count = fleet.len();
+        let join_within_m = lock(&audience).range_m() + JOIN_MARGIN_M;
         Self {
             anchor: (script.start, clock.now().instant),
             script,
             fleet,
             clock,
             audience,
-            ahead: Range::new(count, JOIN_WITHIN_M),
+            ahead: Range::new(count, join_within_m),
             ahead_step: 0,
             next_step: 0,
             open: BTreeMap::new(),
             last_given: vec![None; count],
-            cpu_at_start: Duration::ZERO,
         }
     }
 
@@ -88,10 +87,10 @@ impl Player {
         self.clock.pause();
         self.clock.seek(to);
         self.fleet.forget(self.clock.now());
-        self.ahead = Range::new(self.fleet.len(), JOIN_WITHIN_M);
         self.open.clear();
         self.last_given.fill(None);
         for vehicle in 0..self.fleet.len() {
+            self.ahead.set(vehicle, None);
             lock(&self.audience).place(vehicle, None);
         }
         self.gather(to).await;
@@ -101,7 +100,7 @@ impl Player {
     pub(super) async fn play(&mut self, bar: &ProgressBar) -> Used {
         let whole = self.script.end.since(self.script.start);
         bar.set_length(u64::try_from(whole.as_millis()).unwrap_or(u64::MAX));
-        self.cpu_at_start = processor_time();
+        let cpu_at_start = processor_time();
         self.clock.play();
         while let Some(at) = self.next_at() {
             self.step().await;
@@ -110,7 +109,7 @@ impl Player {
         }
         let end = self.clock.now().instant + AFTERMATH;
         self.clock.sleep_until(end).await;
-        Used(processor_time().saturating_sub(self.cpu_at_start))
+        Used(processor_time().saturating_sub(cpu_at_start))
     }
 
     /// When the next step is due, if there is one.
@@ -180,14 +179,14 @@ impl Player {
                 }
             }
         }
-        let join_within_m = lock(&self.audience).range_m() + JOIN_MARGIN_M;
+        let part_beyond_m = self.ahead.range_m() + PART_MARGIN_M;
         for vehicle in moved {
             for other in (0..self.fleet.len()).filter(|other| *other != vehicle) {
                 match self.ahead.distance_m(vehicle, other) {
-                    Some(distance_m) if distance_m <= join_within_m => {
+                    Some(distance_m) if distance_m <= self.ahead.range_m() => {
                         self.fleet.join(vehicle, other);
                     }
-                    Some(distance_m) if distance_m <= join_within_m + PART_MARGIN_M => {}
+                    Some(distance_m) if distance_m <= part_beyond_m => {}
                     Some(_) | None => self.fleet.part(vehicle, other),
                 }
             }
@@ -292,8 +291,6 @@ fn processor_time() -> Duration {
 const AHEAD: Duration = Duration::from_secs(2);
 const JOIN_MARGIN_M: f64 = 20.0;
 const PART_MARGIN_M: f64 = 60.0;
-/// The look-ahead asks for distances only.
-const JOIN_WITHIN_M: f64 = 0.0;
 /// Ten seconds.
 const GATHER_TICKS_MAX: u32 = 1_000;
 const AFTERMATH: Duration = Duration::from_millis(500);
