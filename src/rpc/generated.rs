@@ -92,3 +92,20 @@ pub mod replay {
         include!(concat!(env!("OUT_DIR"), "/wayside.replay.v1.rs"));
     }
 }
+
+/// Records that no single party can alter: `wayside.ledger`.
+pub mod ledger {
+    /// Version 1, frozen but for additions.
+    pub mod v1 {
+        #![expect(
+            clippy::allow_attributes,
+            clippy::allow_attributes_without_reason,
+            clippy::doc_lazy_continuation,
+            clippy::too_many_lines,
+            unused_qualifications,
+            reason = "generated"
+        )]
+
+        include!(concat!(env!("OUT_DIR"), "/wayside.ledger.v1.rs"));
+    }
+}
