@@ -109,3 +109,21 @@ pub mod ledger {
         include!(concat!(env!("OUT_DIR"), "/wayside.ledger.v1.rs"));
     }
 }
+
+/// The own vehicle's records on the ledger: `wayside.record`.
+pub mod record {
+    /// Version 1, frozen but for additions.
+    pub mod v1 {
+        #![expect(
+            clippy::allow_attributes,
+            clippy::allow_attributes_without_reason,
+            clippy::doc_lazy_continuation,
+            clippy::large_enum_variant,
+            clippy::too_many_lines,
+            unused_qualifications,
+            reason = "generated"
+        )]
+
+        include!(concat!(env!("OUT_DIR"), "/wayside.record.v1.rs"));
+    }
+}

@@ -28,7 +28,7 @@ pub use danger::{to_wire_hazard, to_wire_own_hazard};
 pub use error::{ERROR_DOMAIN, FieldError, FieldProblem, refusal, retry_later};
 pub use event::required_event;
 pub use feed::{Moment, to_wire_hazard_event, to_wire_world_event};
-pub use generated::{agent, hazard, ledger, replay, telemetry, types, world};
+pub use generated::{agent, hazard, ledger, record, replay, telemetry, types, world};
 pub use name::{parse_request_id, parse_station, required_action};
 pub use object::to_wire_object;
 pub use time::{

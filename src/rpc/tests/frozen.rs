@@ -77,8 +77,8 @@ fn every_method_is_explained() {
         }
     }
     assert_eq!(
-        methods, 39,
-        "telemetry 2, world 3, hazard 7, agent 5, replay 7, ledger 12, governance 3"
+        methods, 45,
+        "telemetry 2, world 3, hazard 7, agent 5, replay 7, ledger 12, governance 3, record 6"
     );
 }
 
