@@ -1,7 +1,10 @@
-use std::fmt;
+use std::{fmt, sync::OnceLock};
+
+use blake3::hazmat::{self, ContextKey, HasherExt as _};
+use borsh::{BorshDeserialize, BorshSerialize};
 
 /// 32 bytes of BLAKE3 in `derive_key` mode.
-#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Digest([u8; 32]);
 
 /// What a digest is for; two purposes never give the same digest.
@@ -23,6 +26,32 @@ pub enum Purpose {
     Ticket,
     /// The description of a trust domain.
     TrustDomain,
+    /// A ledger's first words, which name it.
+    LedgerGenesis,
+    /// A signed transaction, signatures and all.
+    LedgerTransaction,
+    /// The receipts of one source block, as an entry of a block.
+    LedgerDelivery,
+    /// An entry of a block together with its outcome.
+    LedgerEntry,
+    /// The header of a block.
+    LedgerHeader,
+    /// A receipt from one shard to another.
+    LedgerReceipt,
+    /// Two neighbours in a list of the ledger.
+    LedgerNode,
+    /// A whole list of the ledger, with its kind and its length.
+    LedgerRoot,
+    /// Where a key stands in the ledger's state.
+    LedgerStateKey,
+    /// A value in the ledger's state.
+    LedgerStateValue,
+    /// A key and its value in the ledger's state.
+    LedgerStateLeaf,
+    /// Two halves of a part of the ledger's state.
+    LedgerStateNode,
+    /// The head of a vehicle's chain of records.
+    LedgerVehicleHistory,
 }
 
 impl Digest {
@@ -31,6 +60,11 @@ impl Digest {
         let mut builder = DigestBuilder::new(purpose);
         parts.iter().for_each(|part| builder.update(part));
         builder.finish()
+    }
+
+    /// The digest with these bytes, as it stands in a message or file.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 
     /// The digest's bytes.
@@ -52,7 +86,7 @@ pub struct DigestBuilder(blake3::Hasher);
 impl DigestBuilder {
     /// Begins with no bytes.
     pub fn new(purpose: Purpose) -> Self {
-        Self(blake3::Hasher::new_derive_key(purpose.context()))
+        Self(blake3::Hasher::new_from_context_key(&purpose.context_key()))
     }
 
     /// Adds bytes.
@@ -67,7 +101,18 @@ impl DigestBuilder {
 }
 
 impl Purpose {
-    pub(super) fn context(self) -> &'static str {
+    /// What BLAKE3 makes of the context string, which costs as much as a short digest.
+    pub(super) fn context_key(self) -> ContextKey {
+        static KEYS: [OnceLock<ContextKey>; PURPOSES_MAX] =
+            [const { OnceLock::new() }; PURPOSES_MAX];
+        let make = || hazmat::hash_derive_key_context(self.context());
+        match KEYS.get(self as usize) {
+            Some(key) => *key.get_or_init(make),
+            None => make(),
+        }
+    }
+
+    fn context(self) -> &'static str {
         match self {
             Self::Deliveries => "wayside 2026-11-22 delivery digest v1",
             Self::Recording => "wayside 2026-11-22 recording digest v1",
@@ -77,6 +122,19 @@ impl Purpose {
             Self::SimulationSeed => "wayside 2026-11-22 simulation seed v1",
             Self::Ticket => "wayside 2026-11-22 ticket digest v1",
             Self::TrustDomain => "wayside 2026-11-22 trust domain digest v1",
+            Self::LedgerGenesis => "wayside 2026-11-23 ledger genesis v1",
+            Self::LedgerTransaction => "wayside 2026-11-23 ledger transaction v1",
+            Self::LedgerDelivery => "wayside 2026-11-23 ledger delivery v1",
+            Self::LedgerEntry => "wayside 2026-11-23 ledger entry with outcome v1",
+            Self::LedgerHeader => "wayside 2026-11-23 ledger header v1",
+            Self::LedgerReceipt => "wayside 2026-11-23 ledger receipt v1",
+            Self::LedgerNode => "wayside 2026-11-23 ledger list node v1",
+            Self::LedgerRoot => "wayside 2026-11-23 ledger list root v1",
+            Self::LedgerStateKey => "wayside 2026-11-23 ledger state key v1",
+            Self::LedgerStateValue => "wayside 2026-11-23 ledger state value v1",
+            Self::LedgerStateLeaf => "wayside 2026-11-23 ledger state leaf v1",
+            Self::LedgerStateNode => "wayside 2026-11-23 ledger state node v1",
+            Self::LedgerVehicleHistory => "wayside 2026-11-23 ledger vehicle history v1",
         }
     }
 }
@@ -92,3 +150,6 @@ impl fmt::Debug for Digest {
         fmt::Display::fmt(self, f)
     }
 }
+
+/// How many context keys are kept; a purpose beyond them is only slower.
+const PURPOSES_MAX: usize = 64;

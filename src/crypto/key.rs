@@ -1,6 +1,8 @@
 use std::fmt;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use blake3::hazmat::HasherExt as _;
+use borsh::{BorshDeserialize, BorshSerialize};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -24,7 +26,7 @@ pub struct SigningKey {
 pub struct VerifyingKey(ed25519_dalek::VerifyingKey);
 
 /// An Ed25519 signature, not yet checked.
-#[derive(Clone, Copy, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Eq, PartialEq)]
 pub struct Signature([u8; 64]);
 
 /// What a signature is for; one made for another purpose is not valid.
@@ -36,6 +38,8 @@ pub enum Context {
     Message,
     /// A ticket, by its issuer.
     Ticket,
+    /// A transaction of the ledger, by its sender and by whoever approves it.
+    LedgerTransaction,
 }
 
 /// Why a public key was refused.
@@ -87,7 +91,7 @@ impl SigningKey {
     /// The key that follows from this one and `parts`, for one purpose; whoever sees it learns
     /// nothing about this one.
     pub fn derive(&self, purpose: Purpose, parts: &[&[u8]]) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key(purpose.context());
+        let mut hasher = blake3::Hasher::new_from_context_key(&purpose.context_key());
         hasher.update(self.seed.as_ref());
         for part in parts {
             hasher.update(part);
@@ -179,6 +183,7 @@ impl Context {
             Self::HazardUpdate => "wayside/hazard-update/v1",
             Self::Message => "wayside/msg/v1",
             Self::Ticket => "wayside/ticket/v1",
+            Self::LedgerTransaction => "wayside/ledger/transaction/v1",
         }
     }
 }

@@ -15,6 +15,7 @@
 //! | signature of a ticket by its issuer | `wayside/ticket/v1` |
 //! | signature of a message by a ticket's key | `wayside/msg/v1` |
 //! | signature of an update by a hazard's one-time key | `wayside/hazard-update/v1` |
+//! | signature of a ledger's transaction by its sender and its approvers | `wayside/ledger/transaction/v1` |
 //! | digest of a ticket, whose first 8 bytes are the station's id | `wayside 2026-11-22 ticket digest v1` |
 //! | digest of a trust domain's description | `wayside 2026-11-22 trust domain digest v1` |
 //! | what a scraper of metrics must know | `wayside 2026-11-22 metrics token v1` |
@@ -22,6 +23,22 @@
 //! | check value of a reservation of sequences | `wayside 2026-11-22 sequence reservation checksum v1` |
 //! | a hazard's one-time update key from its ticket's private key | `wayside 2026-11-22 hazard update key v1` |
 //! | keys and choices of a simulated world from its seed | `wayside 2026-11-22 simulation seed v1` |
+//! | digest of a ledger's genesis | `wayside 2026-11-23 ledger genesis v1` |
+//! | digest of a signed transaction | `wayside 2026-11-23 ledger transaction v1` |
+//! | digest of a delivery of receipts | `wayside 2026-11-23 ledger delivery v1` |
+//! | digest of an entry of a block with its outcome | `wayside 2026-11-23 ledger entry with outcome v1` |
+//! | digest of a block's header | `wayside 2026-11-23 ledger header v1` |
+//! | digest of a receipt | `wayside 2026-11-23 ledger receipt v1` |
+//! | two neighbours in a Merkle tree over a list | `wayside 2026-11-23 ledger list node v1` |
+//! | root of a Merkle tree over a list, with its kind and length | `wayside 2026-11-23 ledger list root v1` |
+//! | place of a key in the state's tree | `wayside 2026-11-23 ledger state key v1` |
+//! | digest of a value in the state | `wayside 2026-11-23 ledger state value v1` |
+//! | leaf of the state's tree | `wayside 2026-11-23 ledger state leaf v1` |
+//! | two halves of a part of the state's tree | `wayside 2026-11-23 ledger state node v1` |
+//! | head of a vehicle's chain of records | `wayside 2026-11-23 ledger vehicle history v1` |
+//!
+//! Votes of the ledger's committee are the one exception: their bytes are the consensus engine's, which
+//! begin with a namespace of their own (`ledger::vote`).
 
 mod backend;
 mod digest;

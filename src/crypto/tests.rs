@@ -1,6 +1,11 @@
 use super::{Context, Digest, KeyError, Purpose, Signature, SigningKey, VerifyingKey};
 
-const CONTEXTS: [Context; 3] = [Context::HazardUpdate, Context::Message, Context::Ticket];
+const CONTEXTS: [Context; 4] = [
+    Context::HazardUpdate,
+    Context::Message,
+    Context::Ticket,
+    Context::LedgerTransaction,
+];
 
 #[test]
 fn m16_a_signature_counts_for_its_own_purpose_only() {
@@ -72,16 +77,41 @@ fn flipped_bits_do_not_verify() {
 fn digests_differ_by_purpose() {
     let purposes = [
         Purpose::Deliveries,
+        Purpose::Recording,
         Purpose::HazardUpdateKey,
         Purpose::Reservation,
         Purpose::MetricsToken,
         Purpose::SimulationSeed,
         Purpose::Ticket,
         Purpose::TrustDomain,
+        Purpose::LedgerGenesis,
+        Purpose::LedgerTransaction,
+        Purpose::LedgerDelivery,
+        Purpose::LedgerEntry,
+        Purpose::LedgerHeader,
+        Purpose::LedgerReceipt,
+        Purpose::LedgerNode,
+        Purpose::LedgerRoot,
+        Purpose::LedgerStateKey,
+        Purpose::LedgerStateValue,
+        Purpose::LedgerStateLeaf,
+        Purpose::LedgerStateNode,
+        Purpose::LedgerVehicleHistory,
     ];
     for (index, one) in purposes.iter().enumerate() {
         for other in &purposes[index + 1..] {
             assert_ne!(Digest::of(*one, &[b"x"]), Digest::of(*other, &[b"x"]));
         }
+    }
+}
+
+// BLAKE3 §2.3: `derive_key` hashes the context string first, whose result may be kept.
+#[test]
+fn kept_context_keys_give_what_derive_key_gives() {
+    for _ in 0..2 {
+        assert_eq!(
+            Digest::of(Purpose::Ticket, &[b"by", b"tes"]).as_bytes(),
+            &blake3::derive_key("wayside 2026-11-22 ticket digest v1", b"bytes")
+        );
     }
 }

@@ -5,7 +5,9 @@
 //! [`Now`] is one reading of both and always an argument, so that tests and simulations can skew
 //! the two apart. No code above the edges reads a clock.
 
-use std::{fmt, time::Duration};
+use std::{fmt, io, time::Duration};
+
+use borsh::{BorshDeserialize, BorshSerialize};
 
 #[cfg(test)]
 mod tests;
@@ -90,6 +92,19 @@ impl Timestamp {
         Self {
             unix_ms: self.unix_ms.saturating_sub(ms),
         }
+    }
+}
+
+impl BorshSerialize for Timestamp {
+    fn serialize<W: io::Write>(&self, writer: &mut W) -> io::Result<()> {
+        self.unix_ms.serialize(writer)
+    }
+}
+
+impl BorshDeserialize for Timestamp {
+    fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
+        Self::from_unix_ms(u64::deserialize_reader(reader)?)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a time from 2^48 ms on"))
     }
 }
 
