@@ -31,6 +31,7 @@
 //! | | [`track`] | one road user over time |
 //! | | [`plausibility`] | whether a statement can be true |
 //! | | [`world`] | the picture of the road, and subscribers' views of it |
+//! | | [`ledger`] | records of vehicles that no single operator can alter unseen, and their proofs |
 //! | | [`pipeline`] | one station: all of the above as one machine |
 //! | laboratory | [`replay`] | recorded drives, from the formats of others and in our own |
 //! | | [`sim`] | many stations on virtual time, with faults and liars |
@@ -45,6 +46,7 @@
 pub mod crypto;
 pub mod geo;
 pub mod id;
+pub mod ledger;
 pub mod link;
 pub mod message;
 pub mod pipeline;

@@ -33,6 +33,12 @@ const MODULES: &[(&str, &[&str])] = &[
     ("track", VALUES_AND_MESSAGE),
     ("plausibility", &["*"]),
     ("world", &["*"]),
+    (
+        "ledger",
+        &[
+            "units", "time", "id", "geo", "message", "crypto", "security",
+        ],
+    ),
     ("pipeline", &["*"]),
     (
         "replay",
@@ -82,6 +88,16 @@ const CONFINED: &[(&str, &[&str])] = &[
     ),
     ("aws_lc_rs", &["src/crypto/"]),
     ("blake3", &["src/crypto/"]),
+    (
+        "borsh",
+        &[
+            "src/time/",
+            "src/id/",
+            "src/crypto/",
+            "src/ledger/",
+            "tests/conformance",
+        ],
+    ),
     ("csv", &["src/replay/"]),
     ("ed25519_dalek", &["src/crypto/", "tests/conformance"]),
     ("flate2", &["src/replay/"]),

@@ -1,0 +1,64 @@
+//! The ledger: what a vehicle's records are, what makes them final, and how anybody checks them.
+//!
+//! Several operators keep records of vehicles that no one of them can alter unseen. The engine that
+//! orders transactions lives in the roadside unit; here is everything that must come out the same on
+//! every machine and for ever: the bytes, the rules, the state, and the proofs. No function here knows
+//! a clock, a file or a random number, and no number that is agreed on is a float.
+//!
+//! # What hangs on what
+//!
+//! ```text
+//! Genesis ─▶ Committee ─▶ Certificate ─▶ Header ─┬─ tx_root ◀─ Entry with outcome (Path)
+//!                                                ├─ receipts_root ◀─ Receipt (Path)
+//!                                                ├─ history_root ◀─ earlier headers (Path)
+//!                                                ├─ state_root ◀─ Key, Value (StateProof)
+//!                                                └─ snapshot_root ◀─ the whole state, in chunks
+//! ```
+//!
+//! Whoever holds the [`Genesis`] checks everything below it without trusting who shows it. All of
+//! these bytes are frozen: they are [`borsh`] (one encoding for each value, little-endian) behind a
+//! version number, digests are BLAKE3 with a context of their own (the table is in
+//! [`crypto`](crate::crypto)), and files under `golden/` hold them to it.
+//!
+//! # The state is a tree of our own
+//!
+//! A database with proofs of its own would bind the ledger to that database's files and make the
+//! rules asynchronous. [`Tree`] is a frozen format instead: a car verifies presence and absence under
+//! it, a fork of it costs nothing, and it is rebuilt from a snapshot and later blocks, never from a
+//! database's files. The price is that a shard's state has to fit into memory, some 1 to 2 kB for each
+//! vehicle; shards divide it.
+
+mod action;
+mod block;
+mod certificate;
+mod committee;
+mod encoding;
+mod finalized;
+mod genesis;
+mod header;
+mod key;
+mod keys;
+mod merkle;
+mod receipt;
+mod role;
+mod transaction;
+mod tree;
+mod vote;
+
+pub use action::Action;
+pub use block::{Block, BlockBytesError, Delivery, Entry, delivery_leaf, transaction_leaf};
+pub use certificate::{Certificate, CertificateError};
+pub use committee::Committee;
+pub use finalized::{FinalityError, FinalizedHeader};
+pub use genesis::{Genesis, GenesisContent, GenesisError, Limits, Operator, RoleGrant, ShardEntry};
+pub use header::Header;
+pub use key::{AccountKey, PartTag, RecordCommitment, VinTag};
+pub use keys::KeyCache;
+pub use merkle::{List, Path, PathError, Peaks};
+pub use receipt::{Receipt, ReceiptBody};
+pub use role::Role;
+pub use transaction::{
+    Approval, CheckedTransaction, SignedTransaction, Transaction, TransactionError, TransactionId,
+};
+pub use tree::{StateProof, StateProofError, Tree};
+pub use vote::{Proposal, Vote, vote_namespace};
