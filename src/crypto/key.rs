@@ -38,6 +38,8 @@ pub enum Context {
     Message,
     /// A ticket, by its issuer.
     Ticket,
+    /// A roadside unit's key, by its operator's cold key.
+    UnitCertificate,
     /// A transaction of the ledger, by its sender and by whoever approves it.
     LedgerTransaction,
 }
@@ -183,6 +185,7 @@ impl Context {
             Self::HazardUpdate => "wayside/hazard-update/v1",
             Self::Message => "wayside/msg/v1",
             Self::Ticket => "wayside/ticket/v1",
+            Self::UnitCertificate => "wayside/unit-certificate/v1",
             Self::LedgerTransaction => "wayside/ledger/transaction/v1",
         }
     }

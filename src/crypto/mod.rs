@@ -13,6 +13,7 @@
 //! | purpose | string |
 //! |---|---|
 //! | signature of a ticket by its issuer | `wayside/ticket/v1` |
+//! | signature of a roadside unit's key by its operator's cold key | `wayside/unit-certificate/v1` |
 //! | signature of a message by a ticket's key | `wayside/msg/v1` |
 //! | signature of an update by a hazard's one-time key | `wayside/hazard-update/v1` |
 //! | signature of a ledger's transaction by its sender and its approvers | `wayside/ledger/transaction/v1` |

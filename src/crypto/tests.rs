@@ -1,9 +1,10 @@
 use super::{Context, Digest, KeyError, Purpose, Signature, SigningKey, VerifyingKey};
 
-const CONTEXTS: [Context; 4] = [
+const CONTEXTS: [Context; 5] = [
     Context::HazardUpdate,
     Context::Message,
     Context::Ticket,
+    Context::UnitCertificate,
     Context::LedgerTransaction,
 ];
 

@@ -12,6 +12,9 @@
 //! sequence, so it uses those only that were written down as a [`Reservation`] before. And its
 //! clock may be wrong: [`ClockMonitor`] says when, and then it signs nothing.
 //!
+//! A roadside unit shows a [`UnitCertificate`], by which its operator's cold key vouches for the key
+//! that the unit proves in the handshake.
+//!
 //! The embedded [`Issuer`] signs tickets alone, for development; the formats are final. Whether a
 //! message is true is left to `plausibility`, and what it means for the road to `world`.
 
@@ -31,6 +34,7 @@ mod sequences;
 mod signer;
 mod slot;
 mod ticket;
+mod unit_certificate;
 mod verified;
 mod verifier;
 mod wallet;
@@ -48,6 +52,9 @@ pub use reservation::{RESERVATION_LEN, Reservation, ReservationError};
 pub use signer::{SignError, Signed, Signer, SignerConfig};
 pub use slot::{Slot, SlotClock};
 pub use ticket::{Class, Permissions, TICKET_LEN, Ticket, TicketError};
+pub use unit_certificate::{
+    UNIT_CERTIFICATE_LEN, UnitCertificate, UnitCertificateError, UnitOrder,
+};
 pub use verified::{Equivocation, Verified, VerifiedMessage};
 pub use verifier::Verifier;
 pub use wallet::{Credential, ForeignKeyError, Wallet};

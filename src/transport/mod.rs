@@ -26,6 +26,7 @@ mod config;
 mod core;
 mod counters;
 mod discovery;
+pub mod door;
 mod driver;
 mod peer;
 mod quic;

@@ -179,7 +179,7 @@ impl ClientCertVerifier for RawKeyVerifier {
 
 /// AES-128-GCM first: with SHA-256 it saves a seventh of the handshake; one key exchange, so that
 /// there is nothing to downgrade to.
-fn provider() -> CryptoProvider {
+pub(super) fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: vec![
             aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256,
@@ -190,7 +190,7 @@ fn provider() -> CryptoProvider {
     }
 }
 
-fn certified_key(seed: &[u8; 32]) -> Result<Arc<CertifiedKey>, Error> {
+pub(super) fn certified_key(seed: &[u8; 32]) -> Result<Arc<CertifiedKey>, Error> {
     let mut pkcs8 = Zeroizing::new(Vec::with_capacity(PKCS8_PREFIX.len() + seed.len()));
     pkcs8.extend_from_slice(PKCS8_PREFIX);
     pkcs8.extend_from_slice(seed);

@@ -9,6 +9,7 @@ mod replay;
 mod restart;
 mod signer;
 mod ticket;
+mod unit_certificate;
 mod verifier;
 mod wallet;
 mod window;
