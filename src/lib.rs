@@ -38,6 +38,7 @@
 //! | edges | [`rpc`] | the gRPC schemas and their conversions |
 //! | | [`transport`] | a station on a QUIC endpoint |
 //! | | [`telemetry`] | logs and metrics |
+//! | | [`serve`] | what both daemons do alike: configuration, doors, roles |
 //!
 //! Logic never reads a clock, a file, a socket or randomness: time is an argument, and every machine
 //! has the same verbs (`handle_*`, `poll_transmit`, `poll_event`, `poll_timeout`). The simulator and
@@ -54,6 +55,7 @@ pub mod plausibility;
 pub mod replay;
 pub mod rpc;
 pub mod security;
+pub mod serve;
 pub mod sim;
 pub mod telemetry;
 pub mod time;

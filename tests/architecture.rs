@@ -51,12 +51,13 @@ const MODULES: &[(&str, &[&str])] = &[
         &["time", "id", "crypto", "security", "link", "pipeline"],
     ),
     ("telemetry", &["crypto", "id"]),
+    ("serve", &["time", "rpc", "telemetry"]),
 ];
 
 const VALUES_AND_MESSAGE: &[&str] = &["units", "time", "id", "geo", "message"];
 
 /// The modules that do input and output; all others decide, and are called with bytes and the time.
-const EDGES: &[&str] = &["rpc", "transport", "telemetry"];
+const EDGES: &[&str] = &["rpc", "transport", "telemetry", "serve"];
 
 /// What no module but an edge may name.
 const INPUT_AND_OUTPUT: &[&str] = &[
@@ -135,9 +136,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         &[
             "src/transport/",
             "src/cli/src/bench",
-            "vehicle-agent/src/grpc",
-            "vehicle-agent/src/listen",
-            "roadside-unit/src/grpc",
+            "src/serve/",
             "tests/",
         ],
     ),
@@ -146,6 +145,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         &[
             "src/transport/",
             "src/telemetry/",
+            "src/serve/",
             "src/cli/",
             "vehicle-agent/",
             "roadside-unit/",
@@ -156,9 +156,9 @@ const CONFINED: &[(&str, &[&str])] = &[
         "tonic",
         &[
             "src/rpc/",
+            "src/serve/",
             "src/cli/",
             "vehicle-agent/src/grpc",
-            "vehicle-agent/src/listen",
             "vehicle-agent/examples/",
             "roadside-unit/src/grpc",
             "tests/",

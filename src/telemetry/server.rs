@@ -1,4 +1,4 @@
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr};
 
 use axum::{
     Router,
@@ -12,7 +12,6 @@ use axum::{
 use thiserror::Error;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use super::Metrics;
 use crate::crypto::{Digest, Purpose};
 
 /// Serves `GET /metrics` until it is shut down or dropped.
@@ -36,20 +35,23 @@ pub enum MetricsError {
 }
 
 impl MetricsServer {
-    /// Starts serving; port 0 takes any free one.
+    /// Starts serving what `encode` writes; port 0 takes any free one.
     ///
     /// With a `token`, only scrapers that show it as their bearer token are answered.
-    pub async fn start(
+    pub async fn start<E>(
         address: SocketAddr,
         token: Option<String>,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, MetricsError> {
+        encode: E,
+    ) -> Result<Self, MetricsError>
+    where
+        E: Fn() -> String + Clone + Send + Sync + 'static,
+    {
         let bind_error = |source| MetricsError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind_error)?;
         let bound = listener.local_addr().map_err(bind_error)?;
         let (stop, mut stopped) = watch::channel(false);
         let expected = token.map(|token| Digest::of(Purpose::MetricsToken, &[token.as_bytes()]));
-        let scraped = move |headers| scrape(Arc::clone(&metrics), expected, headers);
+        let scraped = move |headers| scrape(encode.clone(), expected, headers);
         let routes = Router::new().route("/metrics", get(scraped));
         let task = tokio::spawn(async move {
             let served = axum::serve(listener, routes)
@@ -83,7 +85,7 @@ impl MetricsServer {
 
 #[expect(clippy::unused_async, reason = "axum's handlers are asynchronous")]
 async fn scrape(
-    metrics: Arc<Metrics>,
+    encode: impl Fn() -> String,
     expected: Option<Digest>,
     headers: HeaderMap,
 ) -> impl IntoResponse {
@@ -95,7 +97,7 @@ async fn scrape(
     if expected.is_some() && shown != expected {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    ([(CONTENT_TYPE, CONTENT_TYPE_OPENMETRICS)], metrics.encode()).into_response()
+    ([(CONTENT_TYPE, CONTENT_TYPE_OPENMETRICS)], encode()).into_response()
 }
 
 const CONTENT_TYPE_OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -25,11 +25,16 @@ const NAMES: [&str; 15] = [
     "wayside_build_info{version=\"1.2.3\"} 1",
 ];
 
+fn encode(metrics: &Arc<Metrics>) -> impl Fn() -> String + Clone + Send + Sync + 'static {
+    let metrics = Arc::clone(metrics);
+    move || metrics.encode()
+}
+
 #[tokio::test]
 async fn a_scrape_shows_every_metric_by_its_name() {
     let metrics = Arc::new(Metrics::new("1.2.3"));
     count_one_of_each(&metrics);
-    let server = MetricsServer::start(([127, 0, 0, 1], 0).into(), None, Arc::clone(&metrics))
+    let server = MetricsServer::start(([127, 0, 0, 1], 0).into(), None, encode(&metrics))
         .await
         .unwrap();
 
@@ -45,7 +50,7 @@ async fn a_scrape_shows_every_metric_by_its_name() {
 async fn g8_without_the_token_nothing_is_shown() {
     let metrics = Arc::new(Metrics::new("1.2.3"));
     let token = Some("secret".to_owned());
-    let server = MetricsServer::start(([127, 0, 0, 1], 0).into(), token, metrics)
+    let server = MetricsServer::start(([127, 0, 0, 1], 0).into(), token, encode(&metrics))
         .await
         .unwrap();
 
@@ -65,11 +70,11 @@ async fn g8_without_the_token_nothing_is_shown() {
 #[tokio::test]
 async fn a_taken_address_is_named() {
     let metrics = Arc::new(Metrics::new("1.2.3"));
-    let server = MetricsServer::start(([127, 0, 0, 1], 0).into(), None, Arc::clone(&metrics))
+    let server = MetricsServer::start(([127, 0, 0, 1], 0).into(), None, encode(&metrics))
         .await
         .unwrap();
 
-    let second = MetricsServer::start(server.address(), None, metrics).await;
+    let second = MetricsServer::start(server.address(), None, encode(&metrics)).await;
 
     let error = second.err().unwrap().to_string();
     assert!(error.contains(&server.address().to_string()), "{error}");

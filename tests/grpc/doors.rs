@@ -7,11 +7,12 @@ use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
-use vehicle_agent::{Role, grpc::Limits};
+use vehicle_agent::Role;
 use wayside::rpc::{
     hazard::v1::{ReportRequest, hazard_service_client::HazardServiceClient},
     telemetry::v1::{PublishStateRequest, telemetry_service_client::TelemetryServiceClient},
 };
+use wayside::serve::Limits;
 
 use super::{
     roles::call,

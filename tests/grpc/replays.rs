@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tonic::Code;
 use vehicle_agent::{
     Role,
-    grpc::{Bench, DriveDescription, Limits, VehicleDescription},
+    grpc::{Bench, DriveDescription, VehicleDescription},
 };
 use wayside::{
     rpc::{
@@ -16,6 +16,7 @@ use wayside::{
         },
         to_wire_duration, to_wire_time,
     },
+    serve::Limits,
     transport::Clock,
 };
 

@@ -4,8 +4,9 @@ use http::uri::PathAndQuery;
 use tokio_stream::{Stream, iter};
 use tonic::{Code, Request, Status, client::Grpc, transport::Channel};
 use tonic_prost::ProstCodec;
-use vehicle_agent::{Role, grpc::Limits};
+use vehicle_agent::Role;
 use wayside::rpc::agent::v1::{GetServerInfoRequest, agent_service_client::AgentServiceClient};
+use wayside::serve::Limits;
 
 use super::{
     replays::bench,

@@ -22,8 +22,8 @@ use tonic::{
 };
 use tonic_types::StatusExt;
 use vehicle_agent::{
-    Caller, CallerIdentity, Role,
-    grpc::{About, Agent, Bench, Exposure, Hub, Limits, Services},
+    Role,
+    grpc::{About, Agent, Bench, Exposure, Hub, Services},
 };
 use wayside::{
     geo::Position,
@@ -32,6 +32,7 @@ use wayside::{
     pipeline::{self, Event, GenerationRule, HazardReport, OwnState, Station},
     rpc::types::v1 as wire,
     security::{Class, SlotClock},
+    serve::{Caller, CallerIdentity, Limits},
     sim::{Cast, Seed},
     telemetry::Metrics,
     time::{Now, Timestamp},
@@ -105,7 +106,7 @@ impl Served {
     }
 
     /// Opens a door for one caller and connects through it.
-    pub(super) async fn connect_as(&self, caller: Caller, reflection: bool) -> Channel {
+    pub(super) async fn connect_as(&self, caller: Caller<Role>, reflection: bool) -> Channel {
         let path = self.open_door(caller, reflection);
         Endpoint::from_shared(format!("unix:{}", path.display()))
             .unwrap()
@@ -117,7 +118,7 @@ impl Served {
     }
 
     /// Listens for one caller at a socket of its own.
-    pub(super) fn open_door(&self, caller: Caller, reflection: bool) -> PathBuf {
+    pub(super) fn open_door(&self, caller: Caller<Role>, reflection: bool) -> PathBuf {
         let number = std::fs::read_dir(self.folder.path()).unwrap().count();
         let path = self.folder.path().join(format!("{number}.sock"));
         let listener = UnixListener::bind(&path).unwrap();
@@ -204,7 +205,7 @@ impl Neighbour {
 }
 
 /// Somebody on this machine.
-pub(super) fn caller(user: u32, role: Option<Role>) -> Caller {
+pub(super) fn caller(user: u32, role: Option<Role>) -> Caller<Role> {
     Caller {
         identity: CallerIdentity::LocalUser { user, group: 1_000 },
         role,
@@ -302,13 +303,13 @@ fn drive(cast: &Cast, clock: &Clock, hub: Hub) -> Handle {
 /// A connection that knows who is at its other end.
 struct Door {
     stream: UnixStream,
-    caller: Caller,
+    caller: Caller<Role>,
 }
 
 impl Connected for Door {
-    type ConnectInfo = Caller;
+    type ConnectInfo = Caller<Role>;
 
-    fn connect_info(&self) -> Caller {
+    fn connect_info(&self) -> Caller<Role> {
         self.caller.clone()
     }
 }

@@ -2,7 +2,7 @@
 
 use tokio_stream::{StreamExt, iter};
 use tonic::Code;
-use vehicle_agent::{Role, grpc::Limits};
+use vehicle_agent::Role;
 use wayside::rpc::{
     telemetry::v1::{
         Outcome, PublishRequest, PublishResponse, PublishStateRequest,
@@ -10,6 +10,7 @@ use wayside::rpc::{
     },
     types::v1 as wire,
 };
+use wayside::serve::Limits;
 
 use super::served::{Served, fields, reason, state, within};
 

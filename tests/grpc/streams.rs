@@ -3,7 +3,7 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use tonic::{Code, Streaming};
-use vehicle_agent::{Role, grpc::Limits};
+use vehicle_agent::Role;
 use wayside::rpc::{
     types::v1 as wire,
     world::v1::{
@@ -11,6 +11,7 @@ use wayside::rpc::{
         subscribe_response::Event, world_service_client::WorldServiceClient,
     },
 };
+use wayside::serve::Limits;
 
 use super::served::{Served, eventually, fields, reason, within};
 

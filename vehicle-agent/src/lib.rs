@@ -1,12 +1,11 @@
 //! The daemon in the car: everything that `vehicle-agent` and `wayside agent` run.
 
-mod caller;
 pub mod config;
 pub mod daemon;
 pub mod grpc;
 pub mod identity;
 pub mod journal;
-pub mod listen;
 pub mod record;
+mod role;
 
-pub use caller::{Caller, CallerIdentity, Role};
+pub use role::Role;

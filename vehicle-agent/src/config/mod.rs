@@ -6,17 +6,12 @@
 //! dangerous in combination, as a public address without authentication, is refused before
 //! anything is opened.
 
-mod error;
 mod load;
 mod sections;
 mod show;
 
-pub use error::ConfigError;
-pub use load::{Override, Sources, load};
-pub use sections::{
-    Config, GrpcConfig, IdentityConfig, MetricsConfig, Mode, RecordConfig, Reflection, RoleConfig,
-    ShutdownConfig, TcpConfig, TlsFiles, Version,
-};
+pub use load::{FILE_USUAL, load};
+pub use sections::{Config, IdentityConfig, RecordConfig};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,9 @@ use std::{fs, path::PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Config, ConfigError, Override, Sources, load};
+use wayside::serve::{ConfigError, Override, Sources};
+
+use super::{Config, load};
 
 #[test]
 fn defaults_are_valid_and_shown_in_full() {
@@ -22,6 +24,7 @@ fn flag_comes_before_environment_before_file_before_default() {
         "[log]\nfilter = \"file\"\n[grpc]\nmode = \"0600\"\n[record]\nqueue_max = 7",
     );
     let mut sources = Sources {
+        usual: PathBuf::new(),
         file: Some(file),
         environment: vec![
             variable("WAYSIDE__LOG__FILTER", "environment"),

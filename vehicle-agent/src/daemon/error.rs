@@ -1,12 +1,10 @@
-use std::{io, path::PathBuf};
-
 use thiserror::Error;
-use wayside::{telemetry::MetricsError, transport};
-
-use crate::{
-    config::ConfigError, identity::IdentityError, journal::JournalError, listen::ListenError,
-    record::RecordError,
+use wayside::{
+    serve::{ConfigError, ListenError, MetricsServeError, SocketError},
+    transport,
 };
+
+use crate::{identity::IdentityError, journal::JournalError, record::RecordError};
 
 /// Why an agent did not start; nothing is left running.
 #[derive(Debug, Error)]
@@ -25,18 +23,7 @@ pub enum StartError {
     Listen(#[from] ListenError),
     /// Metrics cannot be served.
     #[error(transparent)]
-    Metrics(#[from] MetricsError),
-    /// The file of the metrics' token cannot be read.
-    #[error("cannot read the metrics' token {}", path.display())]
-    Token {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// An empty token would let everybody in.
-    #[error("the metrics' token {} is empty", .0.display())]
-    EmptyToken(PathBuf),
+    Metrics(#[from] MetricsServeError),
     /// Nothing can be recorded.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -44,6 +31,6 @@ pub enum StartError {
     #[error(transparent)]
     Transport(#[from] transport::StartError),
     /// There is no usual place for this user's socket.
-    #[error("no place for the gRPC socket: set grpc.socket or XDG_RUNTIME_DIR")]
-    NoSocketPlace,
+    #[error(transparent)]
+    Socket(#[from] SocketError),
 }

@@ -11,7 +11,7 @@ mod monitor;
 mod process;
 mod sink;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -21,6 +21,7 @@ use tokio::{
 use tracing::{info, warn};
 use wayside::{
     pipeline::Station,
+    serve::{Listener, serve_doors, socket_path},
     telemetry::{Metrics, MetricsServer},
     transport::{Clock, Driver, Handle, Setup},
 };
@@ -29,10 +30,9 @@ pub use error::StartError;
 pub use process::{AgentArguments, run_from_arguments};
 
 use crate::{
-    config::{Config, Reflection},
+    config::Config,
     grpc::{About, Agent, Bench, Exposure, Hub, Services},
     identity::read_credentials,
-    listen::{Doors, Incoming, Listener},
     record::{Recorder, Recording},
 };
 use sink::{Sink, write_reservations};
@@ -75,9 +75,13 @@ impl Daemon {
         let identity = identity::open(&config.identity, clock.now())?;
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
         let (recorder, recording) = record(&config, &identity.domain, &clock, &metrics)?;
-        let (listener, doors) =
-            Listener::open(&config.grpc, socket_path(config.grpc.socket.as_ref())?).await?;
-        let metrics_server = serve_metrics(&config, &metrics).await?;
+        let (listener, doors) = Listener::open(
+            &config.grpc,
+            socket_path(config.grpc.socket.as_ref(), SOCKET)?,
+        )
+        .await?;
+        let encoded = Arc::clone(&metrics);
+        let metrics_server = config.metrics.serve(move || encoded.encode()).await?;
 
         let mut station_config = config.station.clone();
         station_config.report_received |= recorder.is_some();
@@ -114,7 +118,13 @@ impl Daemon {
         ];
         let services = start_services(&config, handle.clone(), hub, metrics, stage.bench);
         let stop = watch::Sender::new(false);
-        let servers = serve_doors(&services, doors, &config, &listener, &stop);
+        let servers = serve_doors(
+            (&listener, doors),
+            config.grpc.reflection,
+            services.gate(),
+            &stop,
+            |reflection| services.routes(Exposure { reflection }),
+        );
         Ok(Self {
             handle,
             driver,
@@ -248,89 +258,6 @@ fn record(
     Ok((Some(recorder), Some(recording)))
 }
 
-async fn serve_metrics(
-    config: &Config,
-    metrics: &Arc<Metrics>,
-) -> Result<Option<MetricsServer>, StartError> {
-    if !config.metrics.enabled {
-        return Ok(None);
-    }
-    let token = match &config.metrics.bearer_token_file {
-        None => None,
-        Some(path) => match std::fs::read_to_string(path) {
-            Ok(token) if token.trim().is_empty() => {
-                return Err(StartError::EmptyToken(path.clone()));
-            }
-            Ok(token) => Some(token.trim().to_owned()),
-            Err(source) => {
-                return Err(StartError::Token {
-                    path: path.clone(),
-                    source,
-                });
-            }
-        },
-    };
-    let server = MetricsServer::start(config.metrics.address, token, Arc::clone(metrics)).await?;
-    Ok(Some(server))
-}
-
-/// Serves the unix socket, and the TCP address if there is one.
-fn serve_doors(
-    services: &Services,
-    doors: Doors,
-    config: &Config,
-    listener: &Listener,
-    stop: &watch::Sender<bool>,
-) -> Vec<JoinHandle<()>> {
-    let is_near = listener
-        .tcp_address()
-        .is_none_or(|at| at.ip().is_loopback());
-    let mut servers = vec![serve(services, doors.unix, config, true, stop.subscribe())];
-    if let Some(tcp) = doors.tcp {
-        servers.push(serve(services, tcp, config, is_near, stop.subscribe()));
-    }
-    servers
-}
-
-fn serve(
-    services: &Services,
-    incoming: Incoming,
-    config: &Config,
-    is_near: bool,
-    mut stop: watch::Receiver<bool>,
-) -> JoinHandle<()> {
-    let reflection = match config.grpc.reflection {
-        Reflection::Auto => is_near,
-        Reflection::On => true,
-        Reflection::Off => false,
-    };
-    let services = services.clone();
-    tokio::spawn(async move {
-        let stopped = async move {
-            // A dropped sender is an end, too.
-            let _ = stop.wait_for(|is_stopped| *is_stopped).await;
-        };
-        let served = services
-            .serve(incoming, Exposure { reflection }, stopped)
-            .await;
-        if let Err(error) = served {
-            warn!(%error, "gRPC is no longer served");
-        }
-    })
-}
-
-/// The configured socket, or the usual place.
-fn socket_path(configured: Option<&PathBuf>) -> Result<PathBuf, StartError> {
-    if let Some(path) = configured {
-        return Ok(path.clone());
-    }
-    if rustix::process::geteuid().is_root() {
-        return Ok(SOCKET_OF_ROOT.into());
-    }
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").ok_or(StartError::NoSocketPlace)?;
-    Ok(PathBuf::from(runtime).join("wayside/agent.sock"))
-}
-
 /// Differs between agents that start at the same moment.
 fn seed() -> u64 {
     let key = wayside::crypto::SigningKey::generate().verifying_key();
@@ -342,4 +269,4 @@ fn seed() -> u64 {
 const RESERVATIONS_MAX: usize = 64;
 /// How long a part of the agent may take to end once it was told to.
 const SERVER_END_TIMEOUT: Duration = Duration::from_secs(1);
-const SOCKET_OF_ROOT: &str = "/run/wayside/agent.sock";
+const SOCKET: &str = "agent.sock";

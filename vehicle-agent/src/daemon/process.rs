@@ -1,18 +1,17 @@
-use std::{fs, io::Write as _, net::SocketAddr, num::NonZeroI32, path::PathBuf, time::Duration};
+use std::{io::Write as _, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use figment::value::Value;
-use rustix::process::{Pid, getppid};
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    time::sleep,
-};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
-use wayside::telemetry::{LogHandle, init_logs};
+use wayside::{
+    serve::{self, Ends, Override, Sources, orphaned},
+    telemetry::{LogHandle, init_logs},
+};
 
 use super::Daemon;
-use crate::config::{Config, Override, Sources, load};
+use crate::config::{Config, FILE_USUAL, load};
 
 /// Flags of `vehicle-agent` and `wayside agent`; each comes before the environment and the file.
 #[derive(Args, Clone, Debug, Default)]
@@ -120,17 +119,6 @@ async fn run(
     }
 }
 
-/// Returns once the parent is no longer this process; never, if there is none to look after.
-async fn orphaned(parent: Option<i32>) {
-    let Some(parent) = parent else {
-        return std::future::pending().await;
-    };
-    // Who loses its parent is given another one.
-    while getppid().map(Pid::as_raw_nonzero).map(NonZeroI32::get) == Some(parent) {
-        sleep(PARENT_CHECK_EVERY).await;
-    }
-}
-
 fn reload(daemon: &Daemon, sources: &Sources, log: &LogHandle) {
     match load(sources) {
         Ok(config) => {
@@ -153,36 +141,7 @@ fn announce(daemon: &Daemon, arguments: &AgentArguments) -> anyhow::Result<()> {
         "metrics": daemon.metrics_address(),
         "pid": std::process::id(),
     });
-    writeln!(std::io::stdout(), "{ready}").context("cannot print the addresses")?;
-    if let Some(path) = &arguments.ready_file {
-        let unready = path.with_extension("tmp");
-        fs::write(&unready, format!("{ready}\n"))
-            .and_then(|()| fs::rename(&unready, path))
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
-}
-
-/// The signals that end an agent.
-struct Ends {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Ends {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
+    Ok(serve::announce(&ready, arguments.ready_file.as_deref())?)
 }
 
 impl AgentArguments {
@@ -219,7 +178,7 @@ impl AgentArguments {
         ];
         let mut flags: Vec<Override> = texts
             .into_iter()
-            .filter_map(|(flag, key, value)| Some(says(flag, key, value?.into())))
+            .filter_map(|(flag, key, value)| Override::of_flag(flag, key, value))
             .collect();
         if !self.peers.is_empty() {
             let peers: Vec<Value> = self
@@ -227,18 +186,8 @@ impl AgentArguments {
                 .iter()
                 .map(|peer| peer.to_string().into())
                 .collect();
-            flags.push(says("peer", "transport.peers", peers.into()));
+            flags.extend(Override::of_flag("peer", "transport.peers", Some(peers)));
         }
-        Sources::of_process(self.config.clone(), flags)
+        Sources::of_process(FILE_USUAL, self.config.clone(), flags)
     }
 }
-
-fn says(flag: &str, key: &str, value: Value) -> Override {
-    Override {
-        origin: format!("flag --{flag}"),
-        key: key.to_owned(),
-        value,
-    }
-}
-
-const PARENT_CHECK_EVERY: Duration = Duration::from_millis(500);

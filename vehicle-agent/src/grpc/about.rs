@@ -16,16 +16,12 @@ use wayside::{
     world::{BUFFER_LEN_MAX, FeedConfig},
 };
 
-use super::{
-    admission::Admission,
-    limits::{MESSAGE_BYTES_MAX, STREAMS_PER_CONNECTION_MAX},
-    outlet::{Inlet, Outlet, outlet},
-    page::{bad_token, page, page_len},
-    readiness::readiness,
-    refusal::{from_gate, stopping},
-    server::Inner,
+use super::{readiness::readiness, refusal::stopping, server::Inner};
+use crate::Role;
+use wayside::serve::{
+    Admission, Caller, Inlet, MESSAGE_BYTES_MAX, Outlet, STREAMS_PER_CONNECTION_MAX, bad_token,
+    from_gate, outlet, page, page_len,
 };
-use crate::Caller;
 
 /// What a server says of itself.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +48,7 @@ impl AgentService for AgentDoor {
         &self,
         request: Request<GetServerInfoRequest>,
     ) -> Result<Response<GetServerInfoResponse>, Status> {
-        let caller: Caller = from_gate(&request)?;
+        let caller: Caller<Role> = from_gate(&request)?;
         let agent = &self.0;
         let (now, development) = agent
             .handle
@@ -157,7 +153,7 @@ async fn watch(agent: Arc<Inner>, inlet: Inlet<WatchReadinessResponse>) {
     }
 }
 
-fn limits(limits: &super::Limits) -> Limits {
+fn limits(limits: &wayside::serve::Limits) -> Limits {
     let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
     Limits {
         message_bytes_max: u64::try_from(MESSAGE_BYTES_MAX).unwrap_or(u64::MAX),

@@ -19,16 +19,14 @@ use wayside::{
 };
 
 use super::{
-    admission::Admission,
-    outlet::Outlet,
-    page::{bad_token, page, page_len},
-    refusal::{from_gate, unpublished},
+    refusal::unpublished,
     repeats::{Repeat, Repeats, RequestName},
     server::Inner,
     subscription::subscribe,
     world::place,
 };
-use crate::Caller;
+use crate::Role;
+use wayside::serve::{Admission, Caller, Outlet, bad_token, from_gate, page, page_len};
 
 /// Reports, ends and tells hazards.
 #[derive(Clone, Debug)]
@@ -45,7 +43,7 @@ impl HazardService for HazardDoor {
         &self,
         request: Request<ReportRequest>,
     ) -> Result<Response<ReportResponse>, Status> {
-        let caller: Caller = from_gate(&request)?;
+        let caller: Caller<Role> = from_gate(&request)?;
         let request = request.into_inner();
         let report = rpc::required_event(request.event.as_ref())?;
         let name = rpc::parse_request_id(&request.request_id)?.map(|request_id| RequestName {

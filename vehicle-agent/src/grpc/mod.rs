@@ -2,7 +2,7 @@
 //! answers.
 //!
 //! Nothing about the road is decided here. What is: who may call what (one table, `roles`), how
-//! much and for how long (`Limits`, `gate`), and what becomes of a client that does not read: it is
+//! much and for how long (`wayside::serve`), and what becomes of a client that does not read: it is
 //! told of the gap, and cut off when it goes on. Every refusal has a reason that a program can read.
 //!
 //! ```text
@@ -14,15 +14,9 @@
 //! end, so that clients learn of it from health and from their streams.
 
 mod about;
-mod admission;
-mod allowance;
 mod bench;
-mod gate;
 mod hazards;
 mod hub;
-mod limits;
-mod outlet;
-mod page;
 mod publication;
 mod readiness;
 mod refusal;
@@ -37,7 +31,7 @@ mod world;
 pub use about::About;
 pub use bench::{Bench, DriveDescription, SeekOrder, VehicleDescription};
 pub use hub::Hub;
-pub use limits::Limits;
+pub(crate) use roles::METHODS;
 pub use server::{Agent, Exposure, Services};
 
 #[cfg(test)]

@@ -10,9 +10,8 @@ use wayside::{
     },
 };
 
-use super::{
-    admission::Admission, outlet::Inlet, refusal::stopping, server::Inner, state::publish,
-};
+use super::{refusal::stopping, server::Inner, state::publish};
+use wayside::serve::{Admission, Inlet};
 
 /// One client's stream of own states, and what it is yet to be told of them.
 pub(super) struct Publication {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use thiserror::Error;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Status};
 use wayside::{
     pipeline::PublishError,
     rpc::{self, FieldError, telemetry::v1::Rejection},
@@ -85,19 +85,6 @@ pub(super) fn stopping() -> Status {
         "the agent is stopping",
         RESTART_DELAY,
     )
-}
-
-/// What the gate left in a request's extensions.
-pub(super) fn from_gate<T: Clone + Send + Sync + 'static, R>(
-    request: &Request<R>,
-) -> Result<T, Status> {
-    request.extensions().get::<T>().cloned().ok_or_else(|| {
-        rpc::refusal(
-            Code::Unauthenticated,
-            "CALLER_UNKNOWN",
-            "the call did not pass the gate",
-        )
-    })
 }
 
 /// About how long a disk takes to keep a reservation.

@@ -19,12 +19,11 @@ use wayside::{
 };
 
 use super::{
-    admission::Admission,
     bench::{Bench, SeekOrder},
-    outlet::{Inlet, Outlet, outlet},
-    refusal::{from_gate, stopping},
+    refusal::stopping,
     server::Inner,
 };
+use wayside::serve::{Admission, Inlet, Outlet, from_gate, outlet};
 
 /// Moves the clock of a replayed drive.
 #[derive(Clone, Debug)]

@@ -1,32 +1,10 @@
 //! Who may call which method: the whole table, and nothing else grants anything.
 
+use wayside::serve;
+
 use crate::Role::{self, Administrator, DrivingStack, Observer};
 
-/// Who may call one method.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Access {
-    /// Every caller that the listener established, with a role or without.
-    Known,
-    /// Callers with one of these roles.
-    Roles(&'static [Role]),
-}
-
-impl Access {
-    /// What the table says of the method at `path`, with the path as it is listed; `None` if it is
-    /// not, and may be called by nobody.
-    pub(crate) fn of(path: &str) -> Option<(&'static str, Self)> {
-        let index = METHODS.binary_search_by(|(listed, _)| (*listed).cmp(path));
-        METHODS.get(index.ok()?).copied()
-    }
-
-    /// Whether a caller with this role may call.
-    pub(crate) fn admits(self, role: Option<Role>) -> bool {
-        match self {
-            Self::Known => true,
-            Self::Roles(roles) => role.is_some_and(|role| roles.contains(&role)),
-        }
-    }
-}
+type Access = serve::Access<Role>;
 
 const WATCH: Access = Access::Roles(&[Observer, DrivingStack, Administrator]);
 const DRIVE: Access = Access::Roles(&[DrivingStack]);

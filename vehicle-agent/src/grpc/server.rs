@@ -1,7 +1,6 @@
 use std::{
     fmt, io,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use tokio::{
@@ -9,38 +8,32 @@ use tokio::{
     sync::watch,
 };
 use tokio_stream::Stream;
-use tonic::{
-    server::NamedService,
-    service::Routes,
-    transport::{Server, server::Connected},
-};
+use tonic::{server::NamedService, service::Routes, transport::server::Connected};
 use tonic_health::server::{HealthReporter, health_reporter};
 use wayside::{
     rpc::{
-        DESCRIPTORS,
         agent::v1::{Readiness, agent_service_server::AgentServiceServer},
         hazard::v1::hazard_service_server::HazardServiceServer,
         replay::v1::replay_service_server::ReplayServiceServer,
         telemetry::v1::telemetry_service_server::TelemetryServiceServer,
         world::v1::world_service_server::WorldServiceServer,
     },
+    serve::{Caller, Gate, Limits, MESSAGE_BYTES_MAX, serve_routes, with_reflection},
     telemetry::Metrics,
     transport::Handle,
 };
 
 use super::{
-    About, Bench, Hub, Limits,
+    About, Bench, Hub,
     about::AgentDoor,
-    gate::Gate,
     hazards::HazardDoor,
-    limits::{MESSAGE_BYTES_MAX, STREAMS_PER_CONNECTION_MAX},
     readiness::{keep_up, unknown},
     repeats::Repeats,
     replay::ReplayDoor,
     state::TelemetryDoor,
     world::WorldDoor,
 };
-use crate::Caller;
+use crate::Role;
 
 /// What the services speak for.
 pub struct Agent {
@@ -73,7 +66,7 @@ pub struct Services {
     inner: Arc<Inner>,
     bench: Option<Arc<Bench>>,
     repeats: Arc<Mutex<Repeats>>,
-    gate: Gate,
+    gate: Gate<Role>,
     health: HealthReporter,
 }
 
@@ -127,18 +120,14 @@ impl Services {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), tonic::transport::Error>
     where
-        IO: AsyncRead + AsyncWrite + Connected<ConnectInfo = Caller> + Unpin + Send + 'static,
+        IO: AsyncRead + AsyncWrite + Connected<ConnectInfo = Caller<Role>> + Unpin + Send + 'static,
     {
-        Server::builder()
-            .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
-            .http2_max_pending_accept_reset_streams(Some(RESETS_MAX))
-            .http2_max_header_list_size(HEADERS_LEN_MAX)
-            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-            .layer(self.gate.clone())
-            .add_routes(self.routes(exposure))
-            .serve_with_incoming_shutdown(incoming, shutdown)
-            .await
+        serve_routes(self.gate.clone(), self.routes(exposure), incoming, shutdown).await
+    }
+
+    /// What stands before every method.
+    pub(crate) fn gate(&self) -> &Gate<Role> {
+        &self.gate
     }
 
     /// Tells every client that the agent is stopping: health and readiness say so, and streams end
@@ -147,7 +136,8 @@ impl Services {
         self.inner.draining.send_replace(true);
     }
 
-    fn routes(&self, exposure: Exposure) -> Routes {
+    /// The services, for a door that shows so much.
+    pub(crate) fn routes(&self, exposure: Exposure) -> Routes {
         let agent = AgentServiceServer::new(AgentDoor(Arc::clone(&self.inner)))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
@@ -182,7 +172,8 @@ impl Services {
             routes = routes.add_service(replay);
         }
         if exposure.reflection {
-            routes = with_reflection(routes);
+            let services = self.inner.services().map(|(service, _)| service);
+            routes = with_reflection(routes, services);
         }
         routes
     }
@@ -190,7 +181,7 @@ impl Services {
 
 impl Inner {
     /// The names of the services, and whether each needs that the station can sign.
-    pub(super) fn services(&self) -> impl Iterator<Item = (&'static str, bool)> {
+    pub(super) fn services(&self) -> impl Iterator<Item = (&'static str, bool)> + Clone {
         let replay = (ReplayServiceServer::<ReplayDoor>::NAME, false);
         [
             (AgentServiceServer::<AgentDoor>::NAME, false),
@@ -218,24 +209,3 @@ impl fmt::Debug for Inner {
             .finish_non_exhaustive()
     }
 }
-
-/// Both versions of reflection: older tools know only the first.
-fn with_reflection(routes: Routes) -> Routes {
-    let builder = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-    };
-    let latest = builder().build_v1();
-    let older = builder().build_v1alpha();
-    let (Ok(latest), Ok(older)) = (latest, older) else {
-        unreachable!("the descriptors were compiled by this build");
-    };
-    routes.add_service(latest).add_service(older)
-}
-
-/// Streams that a client reset before they were looked at (rapid reset); then the connection ends.
-const RESETS_MAX: usize = 32;
-const HEADERS_LEN_MAX: u32 = 16 * 1024;
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -15,13 +15,8 @@ use wayside::{
     },
 };
 
-use super::{
-    admission::Admission,
-    outlet::{Outlet, outlet},
-    publication::Publication,
-    refusal::{StateRefusal, from_gate},
-    server::Inner,
-};
+use super::{publication::Publication, refusal::StateRefusal, server::Inner};
+use wayside::serve::{Admission, Outlet, from_gate, outlet};
 
 /// Takes the own vehicle's states.
 #[derive(Clone, Debug)]

@@ -12,13 +12,8 @@ use wayside::{
     world::{Delivery, Feed, FeedConfig, FeedError, FeedEvent, WorldEvent},
 };
 
-use super::{
-    admission::OpenStream,
-    hub::OwnSighting,
-    outlet::{Inlet, Outlet, outlet},
-    refusal::stopping,
-    server::Inner,
-};
+use super::{hub::OwnSighting, refusal::stopping, server::Inner};
+use wayside::serve::{Inlet, OpenStream, Outlet, outlet};
 
 /// Converts one delivery for the client.
 pub(super) type Convert<T> = fn(&Delivery, Moment) -> Option<T>;

@@ -16,10 +16,8 @@ use wayside::{
     world::{AreaFilter, Extrapolated, FeedConfig},
 };
 
-use super::{
-    admission::Admission, limits::MESSAGE_BYTES_MAX, outlet::Outlet, refusal::from_gate,
-    server::Inner, subscription::subscribe,
-};
+use super::{server::Inner, subscription::subscribe};
+use wayside::serve::{Admission, MESSAGE_BYTES_MAX, Outlet, from_gate};
 
 /// Tells what is on the road.
 #[derive(Clone, Debug)]

@@ -1,5 +1,2 @@
-mod allowance;
-mod gate;
-mod page;
 mod repeats;
 mod roles;

@@ -8,15 +8,14 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{mpsc, oneshot},
 };
-use vehicle_agent::{
-    config::GrpcConfig,
-    grpc::{
-        About, Agent, Bench, DriveDescription, Exposure, Limits, SeekOrder, Services,
-        VehicleDescription,
-    },
-    listen::Listener,
+use vehicle_agent::grpc::{
+    About, Agent, Bench, DriveDescription, Exposure, SeekOrder, Services, VehicleDescription,
 };
-use wayside::{sim::Script, telemetry::Metrics};
+use wayside::{
+    serve::{GrpcConfig, Limits, Listener},
+    sim::Script,
+    telemetry::Metrics,
+};
 
 use super::player::Player;
 

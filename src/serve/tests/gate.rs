@@ -4,19 +4,19 @@ use std::{
     task::{Context, Poll},
 };
 
+use crate::telemetry::Metrics;
 use http::{Request, Response};
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
-use wayside::telemetry::Metrics;
 
-use crate::grpc::{Limits, gate::Gate};
+use crate::serve::{Gate, Limits, tests::Part};
 
 #[tokio::test]
 async fn g1_a_call_without_a_caller_never_reaches_a_service() {
     let metrics = Arc::new(Metrics::new("0.0.0"));
-    let mut gated = Gate::new(&Limits::default(), &metrics).layer(NeverCalled);
+    let mut gated = Gate::<Part>::new(&Limits::default(), &metrics).layer(NeverCalled);
     for path in [
-        "/wayside.agent.v1.AgentService/GetServerInfo",
+        "/wayside.test.v1.TestService/Speak",
         "/grpc.health.v1.Health/Check",
         "/no.such.Service/Method",
     ] {

@@ -1,36 +1,39 @@
 use std::{
+    marker::PhantomData,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
+use crate::{
+    rpc,
+    telemetry::{GrpcMethod, Metrics},
+};
 use http::{Request, Response};
 use tokio::time::{Instant, timeout};
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
-use wayside::{
-    rpc,
-    telemetry::{GrpcMethod, Metrics},
-};
 
-use super::{Limits, admission::Admission, allowance::Allowances, roles::Access};
-use crate::Caller;
+use super::{Access, Admission, Caller, Limits, Role, allowance::Allowances};
 
 /// Stands before every method: who calls, may they, not too often, and not for too long.
 #[derive(Clone)]
-pub(super) struct Gate {
+pub struct Gate<R> {
     allowances: Arc<Allowances>,
     unary_timeout: Duration,
     metrics: Arc<Metrics>,
+    role: PhantomData<fn() -> R>,
 }
 
-impl Gate {
-    pub(super) fn new(limits: &Limits, metrics: &Arc<Metrics>) -> Self {
+impl<R: Role> Gate<R> {
+    /// A gate at which nobody has asked for anything yet.
+    pub fn new(limits: &Limits, metrics: &Arc<Metrics>) -> Self {
         Self {
             allowances: Arc::new(Allowances::new(limits)),
             unary_timeout: limits.unary_timeout,
             metrics: Arc::clone(metrics),
+            role: PhantomData,
         }
     }
 
@@ -38,9 +41,9 @@ impl Gate {
     fn admit(
         &self,
         request: &mut Request<Body>,
-        listed: Option<(GrpcMethod, Access)>,
+        listed: Option<(GrpcMethod, Access<R>)>,
     ) -> Result<(), Status> {
-        let caller = request.extensions().get::<Caller>().ok_or_else(|| {
+        let caller = request.extensions().get::<Caller<R>>().ok_or_else(|| {
             rpc::refusal(
                 Code::Unauthenticated,
                 "CALLER_UNKNOWN",
@@ -73,10 +76,23 @@ impl Gate {
     }
 }
 
-impl<S> Layer<S> for Gate {
-    type Service = Gated<S>;
+/// What the gate left in a request's extensions.
+pub fn from_gate<T: Clone + Send + Sync + 'static, R>(
+    request: &tonic::Request<R>,
+) -> Result<T, Status> {
+    request.extensions().get::<T>().cloned().ok_or_else(|| {
+        rpc::refusal(
+            Code::Unauthenticated,
+            "CALLER_UNKNOWN",
+            "the call did not pass the gate",
+        )
+    })
+}
 
-    fn layer(&self, inner: S) -> Gated<S> {
+impl<R: Role, S> Layer<S> for Gate<R> {
+    type Service = Gated<R, S>;
+
+    fn layer(&self, inner: S) -> Gated<R, S> {
         Gated {
             gate: self.clone(),
             inner,
@@ -86,13 +102,14 @@ impl<S> Layer<S> for Gate {
 
 /// A service behind the [`Gate`].
 #[derive(Clone)]
-pub(super) struct Gated<S> {
-    gate: Gate,
+pub struct Gated<R, S> {
+    gate: Gate<R>,
     inner: S,
 }
 
-impl<S> Service<Request<Body>> for Gated<S>
+impl<R, S> Service<Request<Body>> for Gated<R, S>
 where
+    R: Role,
     S: Service<Request<Body>, Response = Response<Body>>,
     S::Future: Send + 'static,
 {
@@ -106,8 +123,9 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let begun = Instant::now();
-        let listed = Access::of(request.uri().path())
-            .and_then(|(path, access)| Some((method(path)?, access)));
+        let listed = Access::<R>::of(request.uri().path());
+        let is_untimed = listed.is_some_and(|(path, _)| R::UNTIMED.contains(&path));
+        let listed = listed.and_then(|(path, access)| Some((method(path)?, access)));
         let counted = listed.map_or(UNLISTED, |(method, _)| method);
         let metrics = Arc::clone(&self.gate.metrics);
         if let Err(refused) = self.gate.admit(&mut request, listed) {
@@ -115,9 +133,10 @@ where
             return Box::pin(async move { Ok(refused.into_http()) });
         }
         // A stream's call ends with its head; the bounds of its body are the service's.
-        let bound = match counted {
-            STEP => Duration::MAX,
-            _ => self.gate.unary_timeout,
+        let bound = if is_untimed {
+            Duration::MAX
+        } else {
+            self.gate.unary_timeout
         };
         let answer = timeout(bound, self.inner.call(request));
         Box::pin(async move {
@@ -166,11 +185,6 @@ fn name(code: Code) -> &'static str {
 }
 
 /// What every path that is not listed counts as, so that strangers cannot make up labels.
-/// Lasts as long as the recorded time that it lets pass.
-const STEP: GrpcMethod = GrpcMethod {
-    service: "wayside.replay.v1.ReplayService",
-    method: "Step",
-};
 const UNLISTED: GrpcMethod = GrpcMethod {
     service: "unlisted",
     method: "unlisted",

@@ -12,12 +12,12 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use crate::Caller;
+use crate::serve::{Caller, Role};
 
 /// One client's connection, whose other end is known.
-pub struct Connection {
+pub struct Connection<R> {
     stream: Stream,
-    caller: Caller,
+    caller: Caller<R>,
     /// Its place among the connections that its door allows.
     _place: OwnedSemaphorePermit,
 }
@@ -29,8 +29,8 @@ pub(super) enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-impl Connection {
-    pub(super) fn new(stream: Stream, caller: Caller, place: OwnedSemaphorePermit) -> Self {
+impl<R> Connection<R> {
+    pub(super) fn new(stream: Stream, caller: Caller<R>, place: OwnedSemaphorePermit) -> Self {
         Self {
             stream,
             caller,
@@ -39,20 +39,20 @@ impl Connection {
     }
 
     /// Who is at the other end.
-    pub fn caller(&self) -> &Caller {
+    pub fn caller(&self) -> &Caller<R> {
         &self.caller
     }
 }
 
-impl Connected for Connection {
-    type ConnectInfo = Caller;
+impl<R: Role> Connected for Connection<R> {
+    type ConnectInfo = Caller<R>;
 
-    fn connect_info(&self) -> Caller {
+    fn connect_info(&self) -> Caller<R> {
         self.caller.clone()
     }
 }
 
-impl AsyncRead for Connection {
+impl<R: Role> AsyncRead for Connection<R> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -66,7 +66,7 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl<R: Role> AsyncWrite for Connection<R> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -2,13 +2,13 @@
 //!
 //! A client comes by a unix socket, where the kernel names its user, or by TCP with a certificate
 //! of an authority that the operator chose; only on loopback, and only if asked, without one. What
-//! is found out stands as [`Caller`](crate::Caller) in every request of the connection. What a
+//! is found out stands as [`Caller`] in every request of the connection. What a
 //! caller may do is decided by the services.
 //!
 //! A door that can be slammed is no door: an error while accepting, a client that stops in the
 //! middle of its handshake and a lack of file descriptors each cost that client only, and the
 //! loop goes on. Each door has its own bound on connections, so that strangers at the TCP port
-//! cannot keep the driving stack from its socket.
+//! cannot keep local processes from their socket.
 
 mod accept;
 mod connection;
@@ -27,11 +27,13 @@ use std::{
 use thiserror::Error;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 use tokio_stream::Stream;
-use wayside::time::Timestamp;
 
 pub use connection::Connection;
 
-use crate::config::GrpcConfig;
+use crate::{
+    serve::{GrpcConfig, Role},
+    time::Timestamp,
+};
 use accept::{Door, TcpDoor, UnixDoor};
 use tls::Tls;
 use unix::Socket;
@@ -48,14 +50,14 @@ pub struct Listener {
 }
 
 /// Connections that passed one door, in the form that tonic serves.
-pub struct Incoming(mpsc::Receiver<Connection>);
+pub struct Incoming<R>(mpsc::Receiver<Connection<R>>);
 
 /// Both doors' connections.
-pub struct Doors {
+pub struct Doors<R> {
     /// Local processes.
-    pub unix: Incoming,
+    pub unix: Incoming<R>,
     /// Clients by TCP; `None` without an address for them.
-    pub tcp: Option<Incoming>,
+    pub tcp: Option<Incoming<R>>,
 }
 
 /// Why gRPC clients cannot be let in.
@@ -92,7 +94,10 @@ pub enum ListenError {
 
 impl Listener {
     /// Opens the unix socket at `socket`, and the TCP address if the configuration has one.
-    pub async fn open(config: &GrpcConfig, socket: PathBuf) -> Result<(Self, Doors), ListenError> {
+    pub async fn open<R: Role>(
+        config: &GrpcConfig<R>,
+        socket: PathBuf,
+    ) -> Result<(Self, Doors<R>), ListenError> {
         let tls = config.tcp.as_ref().and_then(|tcp| tcp.tls.clone());
         let tls = tls.map(Tls::open).transpose()?.map(Arc::new);
         let (socket, unix) = Socket::bind(socket, config.mode)?;
@@ -159,13 +164,13 @@ impl Drop for Listener {
     }
 }
 
-impl Stream for Incoming {
-    type Item = io::Result<Connection>;
+impl<R: Role> Stream for Incoming<R> {
+    type Item = io::Result<Connection<R>>;
 
     fn poll_next(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Connection>>> {
+    ) -> Poll<Option<io::Result<Connection<R>>>> {
         self.0.poll_recv(context).map(|passed| passed.map(Ok))
     }
 }

@@ -1,21 +1,22 @@
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, de::DeserializeOwned};
 
-use crate::config::RoleConfig;
+use super::{Access, RoleConfig};
 
-/// What a caller of the gRPC interface may do; which role may call which method is decided in one
-/// table beside the services.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// May watch: the world, hazards, readiness.
-    Observer,
-    /// May watch, and speak for the vehicle: publish its state, report and cancel hazards.
-    DrivingStack,
-    /// May watch, and look into the agent itself: its configuration and its peers. Does not speak
-    /// for the vehicle.
-    Administrator,
+/// What a caller may be at one daemon: the agent's roles, and the roadside unit's.
+pub trait Role:
+    Copy + fmt::Debug + fmt::Display + Eq + Serialize + DeserializeOwned + Send + Sync + Unpin + 'static
+{
+    /// Every role.
+    const ALL: &'static [Self];
+    /// What the daemon's own user and root are unless the configuration says otherwise.
+    const OWNER: Self;
+    /// Who may call which method: every method, in the order of the bytes of its path. Nothing else
+    /// grants anything.
+    const METHODS: &'static [(&'static str, Access<Self>)];
+    /// The paths of unary methods that last as long as what they are asked for.
+    const UNTIMED: &'static [&'static str];
 }
 
 /// Who is at the other end of a gRPC connection, as the listener established it.
@@ -23,11 +24,11 @@ pub enum Role {
 /// Stands in the extensions of every request. A caller without a role may do nothing: the services
 /// answer `PERMISSION_DENIED`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Caller {
+pub struct Caller<R> {
     /// How the listener knows them.
     pub identity: CallerIdentity,
     /// What the configuration lets them do; `None` if it does not name them.
-    pub role: Option<Role>,
+    pub role: Option<R>,
 }
 
 /// How a caller showed who they are.
@@ -51,9 +52,9 @@ pub enum CallerIdentity {
     Loopback,
 }
 
-impl Caller {
-    /// A caller with the role that the configuration gives; `own_user` is the agent's own user id.
-    pub fn new(identity: CallerIdentity, roles: &RoleConfig, own_user: u32) -> Self {
+impl<R: Role> Caller<R> {
+    /// A caller with the role that the configuration gives; `own_user` is the daemon's own user id.
+    pub fn new(identity: CallerIdentity, roles: &RoleConfig<R>, own_user: u32) -> Self {
         let role = match &identity {
             CallerIdentity::LocalUser { user, group } => {
                 let is_owner = *user == own_user || *user == ROOT;
@@ -76,16 +77,6 @@ impl fmt::Display for CallerIdentity {
             Self::Certificate { uri } => write!(f, "certificate {uri:?}"),
             Self::Loopback => f.write_str("loopback"),
         }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Observer => "observer",
-            Self::DrivingStack => "driving-stack",
-            Self::Administrator => "administrator",
-        })
     }
 }
 

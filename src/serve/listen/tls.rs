@@ -10,13 +10,12 @@ use rustls::{
 };
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use wayside::time::Timestamp;
 use x509_parser::{extensions::GeneralName, parse_x509_certificate};
 
 use super::ListenError;
 use crate::{
-    CallerIdentity,
-    config::{RoleConfig, TlsFiles},
+    serve::{CallerIdentity, Role, RoleConfig, TlsFiles},
+    time::Timestamp,
 };
 
 /// The certificates of the TCP door, as they were last read.
@@ -51,7 +50,10 @@ impl Tls {
 }
 
 /// Who a client is by its certificate, which the handshake has verified.
-pub(super) fn identity(stream: &TlsStream<TcpStream>, roles: &RoleConfig) -> CallerIdentity {
+pub(super) fn identity<R: Role>(
+    stream: &TlsStream<TcpStream>,
+    roles: &RoleConfig<R>,
+) -> CallerIdentity {
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let uris = certificates.first().map(uris).unwrap_or_default();
     let named = uris

@@ -1,7 +1,7 @@
-use wayside::rpc::{FieldError, FieldProblem};
+use crate::rpc::{FieldError, FieldProblem};
 
 /// How many items a page holds, from what a client asks: 100 unless said, 500 at most.
-pub(super) fn page_len(page_size: i32) -> Result<usize, FieldError> {
+pub fn page_len(page_size: i32) -> Result<usize, FieldError> {
     let asked = usize::try_from(page_size)
         .map_err(|_| FieldError::new("page_size", FieldProblem::OutOfRange("0 or more")))?;
     Ok(match asked {
@@ -11,13 +11,13 @@ pub(super) fn page_len(page_size: i32) -> Result<usize, FieldError> {
 }
 
 /// The refusal of a token that this server never gave.
-pub(super) fn bad_token() -> FieldError {
+pub fn bad_token() -> FieldError {
     let problem = FieldProblem::Malformed("a next_page_token of this server");
     FieldError::new("page_token", problem)
 }
 
 /// The first items after `last`, and the key of the last of them if more follow.
-pub(super) fn page<T, K: Ord>(
+pub fn page<T, K: Ord>(
     items: impl Iterator<Item = T>,
     key: impl Fn(&T) -> K,
     last: Option<&K>,

@@ -3,7 +3,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 use figment::{Source, error::Kind};
 use thiserror::Error;
 
-/// Why an agent's configuration is refused.
+/// Why a daemon's configuration is refused.
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The file named by `--config` or `$WAYSIDE_CONFIG` cannot be read.

@@ -18,10 +18,9 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_stream::StreamExt as _;
 
 use super::{Doors, Incoming, ListenError, Listener, accept::accept};
-use crate::{
-    CallerIdentity, Role,
-    config::{GrpcConfig, TcpConfig, TlsFiles},
-};
+use crate::serve::{CallerIdentity, GrpcConfig as Config, TcpConfig, TlsFiles, tests::Part};
+
+type GrpcConfig = Config<Part>;
 
 #[tokio::test]
 async fn a_local_process_is_known_by_its_user() {
@@ -35,7 +34,7 @@ async fn a_local_process_is_known_by_its_user() {
 
     let own = rustix::process::geteuid().as_raw();
     assert!(matches!(caller.identity, CallerIdentity::LocalUser { user, .. } if user == own));
-    assert_eq!(caller.role, Some(Role::DrivingStack));
+    assert_eq!(caller.role, Some(Part::Speaker));
     assert_eq!(
         fs::metadata(&path).unwrap().permissions().mode() & 0o777,
         0o660
@@ -81,10 +80,10 @@ async fn a_certificate_of_the_authority_is_known_by_its_uri() {
     assert_eq!(
         caller.identity,
         CallerIdentity::Certificate {
-            uri: "wayside://role/driving-stack".to_owned()
+            uri: "wayside://role/speaker".to_owned()
         }
     );
-    assert_eq!(caller.role, Some(Role::DrivingStack));
+    assert_eq!(caller.role, Some(Part::Speaker));
 }
 
 #[tokio::test]
@@ -107,10 +106,7 @@ async fn g1_no_expired_or_foreign_certificates_come_in() {
     let good = pki.client(&pki.authority, 2999);
     let (client, passed) = tokio::join!(pki.connect(address, Some(&good)), incoming.next());
     client.unwrap();
-    assert_eq!(
-        passed.unwrap().unwrap().caller().role,
-        Some(Role::DrivingStack)
-    );
+    assert_eq!(passed.unwrap().unwrap().caller().role, Some(Part::Speaker));
 }
 
 #[tokio::test]
@@ -127,10 +123,7 @@ async fn g5_malformed_and_stalled_handshakes_do_not_close_the_door() {
     let (client, passed) = tokio::join!(pki.connect(address, Some(&good)), incoming.next());
 
     client.unwrap();
-    assert_eq!(
-        passed.unwrap().unwrap().caller().role,
-        Some(Role::DrivingStack)
-    );
+    assert_eq!(passed.unwrap().unwrap().caller().role, Some(Part::Speaker));
     let mut rest = Vec::new();
     // It is told so, or cut off.
     let _ = garbage.read_to_end(&mut rest).await;
@@ -187,7 +180,10 @@ async fn files_of_certificates_are_named_when_they_are_bad() {
     }
 }
 
-async fn open(config: &GrpcConfig, socket: PathBuf) -> Result<(Listener, Doors), ListenError> {
+async fn open(
+    config: &GrpcConfig,
+    socket: PathBuf,
+) -> Result<(Listener, Doors<Part>), ListenError> {
     Listener::open(config, socket).await
 }
 
@@ -239,7 +235,7 @@ impl Pki {
         }
     }
 
-    async fn open(&self) -> (Listener, Incoming) {
+    async fn open(&self) -> (Listener, Incoming<Part>) {
         let opened = open(&self.config(), self.file("agent.sock")).await;
         let (listener, doors) = opened.unwrap();
         (listener, doors.tcp.unwrap())
@@ -250,7 +246,7 @@ impl Pki {
         let mut params = CertificateParams::default();
         params.not_after = date_time_ymd(until_year, 1, 1);
         params.not_before = date_time_ymd(2000, 1, 1);
-        params.subject_alt_names = ["wayside://vehicle", "wayside://role/driving-stack"]
+        params.subject_alt_names = ["wayside://vehicle", "wayside://role/speaker"]
             .map(|uri| SanType::URI(uri.try_into().unwrap()))
             .to_vec();
         let certificate = params.signed_by(&key, issuer).unwrap();

@@ -7,12 +7,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_stream::Stream;
 use tonic::Status;
 
-use super::admission::OpenStream;
+use super::OpenStream;
 
 /// The client's end of a stream: items as a task sends them, then the reason of the end.
 ///
 /// Only one item waits here. Whatever else waits does so where it can be counted.
-pub(super) struct Outlet<T> {
+pub struct Outlet<T> {
     items: mpsc::Receiver<T>,
     end: Option<oneshot::Receiver<Status>>,
     _open: OpenStream,
@@ -20,13 +20,14 @@ pub(super) struct Outlet<T> {
 
 /// The task's end of a stream.
 #[derive(Debug)]
-pub(super) struct Inlet<T> {
-    pub(super) items: mpsc::Sender<T>,
+pub struct Inlet<T> {
+    /// Takes the next item; waits until the one before was taken.
+    pub items: mpsc::Sender<T>,
     end: oneshot::Sender<Status>,
 }
 
 /// A stream that ends when the task drops its inlet.
-pub(super) fn outlet<T>(open: OpenStream) -> (Inlet<T>, Outlet<T>) {
+pub fn outlet<T>(open: OpenStream) -> (Inlet<T>, Outlet<T>) {
     let (items, taken) = mpsc::channel(1);
     let (end, ended) = oneshot::channel();
     let outlet = Outlet {
@@ -39,7 +40,7 @@ pub(super) fn outlet<T>(open: OpenStream) -> (Inlet<T>, Outlet<T>) {
 
 impl<T> Inlet<T> {
     /// Ends the stream with an error, after what was sent before.
-    pub(super) fn fail(self, status: Status) {
+    pub fn fail(self, status: Status) {
         // A client that has gone needs no reason.
         let _ = self.end.send(status);
     }

@@ -1,4 +1,4 @@
-use crate::grpc::page::{page, page_len};
+use crate::serve::{page, page_len};
 
 #[test]
 fn pages_follow_each_other_without_gap_or_repeat() {

@@ -12,35 +12,42 @@ use super::{
     connection::{Connection, Stream},
     tls::{self, Tls},
 };
-use crate::{
-    Caller, CallerIdentity,
-    config::{GrpcConfig, RoleConfig},
-};
+use crate::serve::{Caller, CallerIdentity, GrpcConfig, Role, RoleConfig};
 
 /// What both doors have: a bound, the role map, and the way in.
-#[derive(Clone)]
-pub(super) struct Door {
+pub(super) struct Door<R> {
     places: Arc<Semaphore>,
-    roles: Arc<RoleConfig>,
+    roles: Arc<RoleConfig<R>>,
     handshake_timeout: Duration,
-    passed: mpsc::Sender<Connection>,
+    passed: mpsc::Sender<Connection<R>>,
+}
+
+impl<R> Clone for Door<R> {
+    fn clone(&self) -> Self {
+        Self {
+            places: Arc::clone(&self.places),
+            roles: Arc::clone(&self.roles),
+            handshake_timeout: self.handshake_timeout,
+            passed: self.passed.clone(),
+        }
+    }
 }
 
 /// Lets local processes in.
-pub(super) struct UnixDoor {
+pub(super) struct UnixDoor<R> {
     listener: UnixListener,
-    door: Door,
+    door: Door<R>,
 }
 
 /// Lets clients with a certificate in, or anybody where there is no TLS.
-pub(super) struct TcpDoor {
+pub(super) struct TcpDoor<R> {
     listener: TcpListener,
     tls: Option<Arc<Tls>>,
-    door: Door,
+    door: Door<R>,
 }
 
-impl Door {
-    pub(super) fn new(config: &GrpcConfig, passed: mpsc::Sender<Connection>) -> Self {
+impl<R: Role> Door<R> {
+    pub(super) fn new(config: &GrpcConfig<R>, passed: mpsc::Sender<Connection<R>>) -> Self {
         Self {
             places: Arc::new(Semaphore::new(config.connections_max.get())),
             roles: Arc::new(config.roles.clone()),
@@ -49,7 +56,7 @@ impl Door {
         }
     }
 
-    /// Waits for a place; `None` once the agent ends.
+    /// Waits for a place; `None` once the daemon ends.
     async fn place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.places).acquire_owned().await.ok()
     }
@@ -57,7 +64,7 @@ impl Door {
     async fn pass(&self, stream: Stream, identity: CallerIdentity, place: OwnedSemaphorePermit) {
         let caller = Caller::new(identity, &self.roles, geteuid().as_raw());
         debug!(caller = %caller.identity, role = ?caller.role, "gRPC client connected");
-        // Fails only while the agent ends.
+        // Fails only while the daemon ends.
         let _ = self
             .passed
             .send(Connection::new(stream, caller, place))
@@ -65,8 +72,8 @@ impl Door {
     }
 }
 
-impl UnixDoor {
-    pub(super) fn new(listener: UnixListener, door: Door) -> Self {
+impl<R: Role> UnixDoor<R> {
+    pub(super) fn new(listener: UnixListener, door: Door<R>) -> Self {
         Self { listener, door }
     }
 
@@ -91,8 +98,8 @@ impl UnixDoor {
     }
 }
 
-impl TcpDoor {
-    pub(super) fn new(listener: TcpListener, tls: Option<Arc<Tls>>, door: Door) -> Self {
+impl<R: Role> TcpDoor<R> {
+    pub(super) fn new(listener: TcpListener, tls: Option<Arc<Tls>>, door: Door<R>) -> Self {
         Self {
             listener,
             tls,
@@ -122,7 +129,12 @@ impl TcpDoor {
     }
 }
 
-async fn greet_by_tls(stream: TcpStream, tls: &Tls, door: &Door, place: OwnedSemaphorePermit) {
+async fn greet_by_tls<R: Role>(
+    stream: TcpStream,
+    tls: &Tls,
+    door: &Door<R>,
+    place: OwnedSemaphorePermit,
+) {
     match timeout(door.handshake_timeout, tls.acceptor().accept(stream)).await {
         Ok(Ok(stream)) => {
             let identity = tls::identity(&stream, &door.roles);

@@ -11,7 +11,7 @@ use std::{
 use tokio::net::UnixListener;
 
 use super::ListenError;
-use crate::config::Mode;
+use crate::serve::Mode;
 
 /// A unix socket's file, removed when dropped.
 pub(super) struct Socket {

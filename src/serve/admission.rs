@@ -1,21 +1,21 @@
 use std::sync::Arc;
 
+use crate::telemetry::{GrpcMethod, Metrics};
 use tokio::time::Instant;
 use tonic::Status;
-use wayside::telemetry::{GrpcMethod, Metrics};
 
 use super::allowance::{Allowance, StreamPlace};
 
 /// A call that passed the gate: what its caller may still use, and where it is counted.
 #[derive(Clone)]
-pub(super) struct Admission {
+pub struct Admission {
     pub(super) allowance: Arc<Allowance>,
     pub(super) method: GrpcMethod,
     pub(super) metrics: Arc<Metrics>,
 }
 
 /// An open stream; its place and its count are given back when it is dropped.
-pub(super) struct OpenStream {
+pub struct OpenStream {
     _place: StreamPlace,
     method: GrpcMethod,
     metrics: Arc<Metrics>,
@@ -23,12 +23,12 @@ pub(super) struct OpenStream {
 
 impl Admission {
     /// Takes one more message of a stream out of the caller's allowance.
-    pub(super) fn take(&self) -> Result<(), Status> {
+    pub fn take(&self) -> Result<(), Status> {
         self.allowance.take(Instant::now())
     }
 
     /// Takes a place for a stream.
-    pub(super) fn open_stream(&self) -> Result<OpenStream, Status> {
+    pub fn open_stream(&self) -> Result<OpenStream, Status> {
         let place = self.allowance.open_stream()?;
         self.metrics.change_grpc_streams(self.method, 1);
         Ok(OpenStream {

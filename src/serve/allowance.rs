@@ -6,9 +6,9 @@ use std::{
 
 use tokio::time::Instant;
 use tonic::{Code, Status};
-use wayside::rpc;
 
 use super::Limits;
+use crate::rpc;
 
 /// What each caller may still use.
 #[derive(Debug)]

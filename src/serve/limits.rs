@@ -40,6 +40,6 @@ impl Default for Limits {
 }
 
 /// The largest message, either way. Above it: `OUT_OF_RANGE`.
-pub(super) const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// Streams and calls of one connection at once; further ones wait.
-pub(super) const STREAMS_PER_CONNECTION_MAX: u32 = 100;
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 100;

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tonic::Code;
 
-use crate::grpc::{
+use crate::serve::{
     Limits,
     allowance::{Allowance, Allowances, CALLERS_MAX},
 };
