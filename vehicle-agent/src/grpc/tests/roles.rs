@@ -80,6 +80,7 @@ fn g2_the_table_lists_exactly_the_methods_that_are_served() {
         tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
     ] {
         for file in FileDescriptorSet::decode(descriptors).unwrap().file {
+            // What roadside units serve.
             if file.package().starts_with("wayside.ledger.") {
                 continue;
             }
