@@ -6,7 +6,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::Purpose;
+use super::{Digest, DigestBuilder, Purpose};
 
 /// A private key, wiped when dropped.
 ///
@@ -99,6 +99,14 @@ impl SigningKey {
             hasher.update(part);
         }
         Self::from_seed(&Zeroizing::new(hasher.finalize().into()))
+    }
+
+    /// A digest of `parts` that only who holds this key can make, for one purpose.
+    pub fn digest(&self, purpose: Purpose, parts: &[&[u8]]) -> Digest {
+        let mut builder = DigestBuilder::new(purpose);
+        builder.update(self.seed.as_ref());
+        parts.iter().for_each(|part| builder.update(part));
+        builder.finish()
     }
 
     /// The public half.

@@ -98,6 +98,9 @@ fn digests_differ_by_purpose() {
         Purpose::LedgerStateLeaf,
         Purpose::LedgerStateNode,
         Purpose::LedgerVehicleHistory,
+        Purpose::LedgerVehicle,
+        Purpose::LedgerVinTag,
+        Purpose::LedgerPartTag,
     ];
     for (index, one) in purposes.iter().enumerate() {
         for other in &purposes[index + 1..] {
@@ -115,4 +118,21 @@ fn kept_context_keys_give_what_derive_key_gives() {
             &blake3::derive_key("wayside 2026-11-22 ticket digest v1", b"bytes")
         );
     }
+}
+
+#[test]
+fn keyed_digests_differ_by_key_purpose_and_content() {
+    let [one, other] = [[1; 32], [2; 32]].map(|seed| SigningKey::from_seed(&seed));
+    let vin: &[&[u8]] = &[b"WVWZZZ1JZXW000001"];
+
+    let tag = one.digest(Purpose::LedgerVinTag, vin);
+
+    assert_eq!(one.digest(Purpose::LedgerVinTag, vin), tag);
+    assert_ne!(other.digest(Purpose::LedgerVinTag, vin), tag);
+    assert_ne!(one.digest(Purpose::LedgerPartTag, vin), tag);
+    assert_ne!(
+        one.digest(Purpose::LedgerVinTag, &[b"WVWZZZ1JZXW000002"]),
+        tag
+    );
+    assert_ne!(Digest::of(Purpose::LedgerVinTag, vin), tag);
 }

@@ -31,6 +31,7 @@
 mod action;
 mod block;
 mod certificate;
+mod commitment;
 mod committee;
 mod encoding;
 mod finalized;
