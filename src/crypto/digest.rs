@@ -1,7 +1,10 @@
-use std::{fmt, sync::OnceLock};
+use std::{fmt, str::FromStr, sync::OnceLock};
 
 use blake3::hazmat::{self, ContextKey, HasherExt as _};
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::id::{IdTextError, bytes_from_hex, deserialize_text, serialize_text};
 
 /// 32 bytes of BLAKE3 in `derive_key` mode.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -145,6 +148,26 @@ impl Purpose {
             Self::LedgerVinTag => "wayside 2026-11-23 ledger vehicle tag v1",
             Self::LedgerPartTag => "wayside 2026-11-23 ledger part tag v1",
         }
+    }
+}
+
+impl FromStr for Digest {
+    type Err = IdTextError;
+
+    fn from_str(text: &str) -> Result<Self, IdTextError> {
+        bytes_from_hex(text).map(Self)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_text(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize_text(deserializer)
     }
 }
 

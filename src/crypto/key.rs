@@ -1,12 +1,14 @@
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use blake3::hazmat::HasherExt as _;
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::{Digest, DigestBuilder, Purpose};
+use crate::id::{IdTextError, bytes_from_hex, deserialize_text, serialize_text};
 
 /// A private key, wiped when dropped.
 ///
@@ -116,7 +118,13 @@ impl SigningKey {
 
     /// Signs `parts`, one after the other, for one purpose.
     pub fn sign(&self, context: Context, parts: &[&[u8]]) -> Signature {
-        let signature = self.pair.sign(&context.prefixed(parts));
+        self.sign_raw(&context.prefixed(parts))
+    }
+
+    /// Signs bytes that another standard laid out, which begin with a purpose of their own (votes of
+    /// the consensus engine).
+    pub fn sign_raw(&self, message: &[u8]) -> Signature {
+        let signature = self.pair.sign(message);
         let bytes = signature.as_ref().try_into();
         Signature(bytes.expect("a signature has 64 bytes"))
     }
@@ -207,8 +215,34 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
-impl fmt::Debug for Signature {
+impl FromStr for Signature {
+    type Err = IdTextError;
+
+    fn from_str(text: &str) -> Result<Self, IdTextError> {
+        bytes_from_hex(text).map(Self)
+    }
+}
+
+impl Serialize for Signature {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_text(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Signature {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize_text(deserializer)
+    }
+}
+
+impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use thiserror::Error;
 
 #[cfg(test)]
@@ -68,8 +69,20 @@ pub struct ChainId([u8; 32]);
 
 /// One part of a ledger, with records and blocks of its own.
 #[derive(
-    BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd,
+    BorshDeserialize,
+    BorshSerialize,
+    Clone,
+    Copy,
+    Debug,
+    Deserialize,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd,
+    Serialize,
 )]
+#[serde(transparent)]
 pub struct ShardId(pub u16);
 
 /// A vehicle on the ledger; says nothing about who it is to anybody who cannot open the commitment.
@@ -86,9 +99,9 @@ pub struct VehicleId {
 /// Why text names nothing on a ledger.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum IdTextError {
-    /// Not 64 hexadecimal digits.
-    #[error("not 64 hexadecimal digits")]
-    NotHexadecimal,
+    /// Not that many hexadecimal digits.
+    #[error("not {0} hexadecimal digits")]
+    NotHexadecimal(usize),
     /// No shard number before a hyphen.
     #[error("a vehicle is named by its home shard, a hyphen and 64 hexadecimal digits")]
     NoShard,
@@ -111,17 +124,17 @@ impl ShardId {
     pub const GOVERNANCE: Self = Self(0);
 }
 
-/// Reads 64 hexadecimal digits of either case.
-pub fn bytes_from_hex(digits: &str) -> Result<[u8; 32], IdTextError> {
+/// Reads two hexadecimal digits of either case for each byte.
+pub fn bytes_from_hex<const LENGTH: usize>(digits: &str) -> Result<[u8; LENGTH], IdTextError> {
     let nibbles: Vec<u8> = digits
         .chars()
         .map(|digit| digit.to_digit(16).and_then(|digit| digit.try_into().ok()))
         .collect::<Option<_>>()
-        .ok_or(IdTextError::NotHexadecimal)?;
-    if nibbles.len() != 64 {
-        return Err(IdTextError::NotHexadecimal);
+        .ok_or(IdTextError::NotHexadecimal(2 * LENGTH))?;
+    if nibbles.len() != 2 * LENGTH {
+        return Err(IdTextError::NotHexadecimal(2 * LENGTH));
     }
-    let mut bytes = [0; 32];
+    let mut bytes = [0; LENGTH];
     for (byte, pair) in bytes.iter_mut().zip(nibbles.chunks_exact(2)) {
         *byte = pair.iter().fold(0, |byte, nibble| byte << 4 | nibble);
     }
@@ -182,5 +195,47 @@ impl fmt::Display for VehicleId {
 impl fmt::Debug for VehicleId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// Writes a value as its text, for serde.
+pub fn serialize_text<T: fmt::Display, S: Serializer>(
+    value: &T,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+/// Reads what [`serialize_text`] writes.
+pub fn deserialize_text<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: FromStr<Err: fmt::Display>,
+    D: Deserializer<'de>,
+{
+    let text = <String as Deserialize>::deserialize(deserializer)?;
+    text.parse().map_err(D::Error::custom)
+}
+
+impl Serialize for ChainId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_text(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ChainId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize_text(deserializer)
+    }
+}
+
+impl Serialize for VehicleId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_text(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for VehicleId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize_text(deserializer)
     }
 }

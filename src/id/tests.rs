@@ -21,10 +21,16 @@ fn other_text_is_no_id() {
         (format!("-{digits}"), IdTextError::NoShard),
         (format!("+1-{digits}"), IdTextError::NoShard),
         (format!("01-{digits}"), IdTextError::NoShard),
-        (format!("1-{digits}0"), IdTextError::NotHexadecimal),
-        (format!("1-{}", &digits[1..]), IdTextError::NotHexadecimal),
-        (format!("1-+{}", &digits[1..]), IdTextError::NotHexadecimal),
-        ("1-ä".to_owned(), IdTextError::NotHexadecimal),
+        (format!("1-{digits}0"), IdTextError::NotHexadecimal(64)),
+        (
+            format!("1-{}", &digits[1..]),
+            IdTextError::NotHexadecimal(64),
+        ),
+        (
+            format!("1-+{}", &digits[1..]),
+            IdTextError::NotHexadecimal(64),
+        ),
+        ("1-ä".to_owned(), IdTextError::NotHexadecimal(64)),
     ] {
         assert_eq!(text.parse::<VehicleId>(), Err(error), "{text}");
     }

@@ -2,10 +2,13 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use thiserror::Error;
 
 use super::{
-    FinalizedHeader, Header, Path, Receipt, SignedTransaction, encoding::encode,
+    FinalizedHeader, Genesis, Header, List, Path, Receipt, SignedTransaction, encoding::encode,
     transaction::TransactionId,
 };
-use crate::crypto::{Digest, Purpose};
+use crate::{
+    crypto::{Digest, Purpose},
+    id::ShardId,
+};
 
 /// What a shard's committee makes final at once.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
@@ -14,6 +17,9 @@ pub struct Block {
     pub header: Header,
     /// What happened, in order.
     pub entries: Vec<Entry>,
+    /// The code of each entry's outcome, 0 if it was applied. With these a body can be held against
+    /// the header without executing it.
+    pub outcomes: Vec<u16>,
 }
 
 /// One thing that happens to a shard.
@@ -46,15 +52,48 @@ pub enum BlockBytesError {
     /// Not the canonical form of any block.
     #[error("not a block: {0}")]
     Malformed(String),
+    /// Not one outcome for each entry, or not as many as the header says.
+    #[error("{0} entries with {1} outcomes")]
+    Counts(usize, usize),
+    /// The entries and outcomes are not those that the header's `tx_root` stands for.
+    #[error("the body is not the header's")]
+    OtherBody,
 }
 
 impl Block {
+    /// The block at height 0, which nobody votes on: it follows from the genesis, whose state has this
+    /// root on this shard.
+    pub fn genesis(genesis: &Genesis, shard: ShardId, state_root: Digest) -> Self {
+        Self {
+            header: Header {
+                version: Header::VERSION,
+                rules: Header::RULES_FIRST,
+                chain: genesis.chain(),
+                shard,
+                epoch: genesis.committee().epoch(),
+                height: 0,
+                proposer: 0,
+                parent: Digest::from_bytes(*genesis.chain().as_bytes()),
+                time: genesis.created,
+                entries: 0,
+                tx_root: List::Entries.root([]),
+                receipts_root: List::Receipts.root([]),
+                history_root: List::History.root([]),
+                state_root,
+                state_version: Header::STATE_VERSION,
+                snapshot_root: None,
+            },
+            entries: Vec::new(),
+            outcomes: Vec::new(),
+        }
+    }
+
     /// Its canonical bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         encode(self)
     }
 
-    /// Reads what [`Self::to_bytes`] writes, and nothing else.
+    /// Reads what [`Self::to_bytes`] writes, and nothing else; the body is the header's.
     ///
     /// `length_max` is the genesis' bound; no more memory is used than a small multiple of it.
     pub fn from_bytes(bytes: &[u8], length_max: usize) -> Result<Self, BlockBytesError> {
@@ -67,7 +106,30 @@ impl Block {
                 return Err(BlockBytesError::Version(version));
             }
         }
-        borsh::from_slice(bytes).map_err(|error| BlockBytesError::Malformed(error.to_string()))
+        let block: Self = borsh::from_slice(bytes)
+            .map_err(|error| BlockBytesError::Malformed(error.to_string()))?;
+        block.check_body()?;
+        Ok(block)
+    }
+
+    /// The root of entries with the codes of their outcomes, as a header signs it.
+    ///
+    /// Takes as many as the shorter of the two has.
+    pub fn tx_root(entries: &[Entry], outcomes: &[u16]) -> Digest {
+        let pairs = entries.iter().zip(outcomes);
+        List::Entries.root(pairs.map(|(entry, outcome)| entry.leaf(*outcome)))
+    }
+
+    /// Whether the body is what the header stands for.
+    pub fn check_body(&self) -> Result<(), BlockBytesError> {
+        let (entries, outcomes) = (self.entries.len(), self.outcomes.len());
+        if entries != outcomes || u32::try_from(entries) != Ok(self.header.entries) {
+            return Err(BlockBytesError::Counts(entries, outcomes));
+        }
+        if Self::tx_root(&self.entries, &self.outcomes) != self.header.tx_root {
+            return Err(BlockBytesError::OtherBody);
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 use std::{collections::BTreeMap, ops::Deref};
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{AccountKey, Committee, Role, encoding::encode};
@@ -48,7 +49,10 @@ pub struct GenesisContent {
 }
 
 /// A shard and how many of the new vehicles it takes.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(
+    BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize,
+)]
+#[serde(deny_unknown_fields)]
 pub struct ShardEntry {
     /// Its id.
     pub id: ShardId,
@@ -70,7 +74,8 @@ pub struct Operator {
 }
 
 /// A role that an account has from the beginning.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct RoleGrant {
     /// Whose it is.
     pub key: AccountKey,
@@ -81,7 +86,10 @@ pub struct RoleGrant {
 }
 
 /// Bounds that all units must agree on, since blocks beyond them are refused.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(
+    BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize,
+)]
+#[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Bytes of a block.
     pub block_bytes_max: u32,

@@ -50,6 +50,8 @@ pub struct Header {
 impl Header {
     /// The only version of the layout so far.
     pub const VERSION: u16 = 1;
+    /// The version of the rules at height 0.
+    pub const RULES_FIRST: u16 = 1;
     /// The only version of the state's tree so far.
     pub const STATE_VERSION: u16 = 1;
 

@@ -1,10 +1,11 @@
 use std::{fmt, str::FromStr};
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     crypto::{KeyError, VerifyingKey},
-    id::{IdTextError, bytes_from_hex},
+    id::{IdTextError, bytes_from_hex, deserialize_text, serialize_text},
 };
 
 /// Declares 32 bytes with a meaning of their own, shown as hexadecimal digits.
@@ -33,6 +34,18 @@ macro_rules! thirty_two_bytes {
 
             fn from_str(text: &str) -> Result<Self, IdTextError> {
                 bytes_from_hex(text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serialize_text(self, serializer)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserialize_text(deserializer)
             }
         }
 

@@ -36,12 +36,15 @@ mod committee;
 mod encoding;
 mod finalized;
 mod genesis;
+mod genesis_text;
 mod header;
 mod key;
 mod keys;
 mod merkle;
 mod receipt;
 mod role;
+#[cfg(test)]
+pub(crate) mod sample;
 mod transaction;
 mod tree;
 mod vote;
@@ -52,14 +55,18 @@ pub use certificate::{Certificate, CertificateError};
 pub use committee::Committee;
 pub use finalized::{FinalityError, FinalizedHeader};
 pub use genesis::{Genesis, GenesisContent, GenesisError, Limits, Operator, RoleGrant, ShardEntry};
+pub use genesis_text::GenesisTextError;
 pub use header::Header;
 pub use key::{AccountKey, PartTag, RecordCommitment, VinTag};
 pub use keys::KeyCache;
 pub use merkle::{List, Path, PathError, Peaks};
 pub use receipt::{Receipt, ReceiptBody};
-pub use role::Role;
+pub use role::{Role, UnknownRole};
 pub use transaction::{
     Approval, CheckedTransaction, SignedTransaction, Transaction, TransactionError, TransactionId,
 };
 pub use tree::{StateProof, StateProofError, Tree};
 pub use vote::{Proposal, Vote, vote_namespace};
+
+#[cfg(test)]
+mod tests;

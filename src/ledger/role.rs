@@ -1,5 +1,8 @@
+use std::{fmt, str::FromStr};
+
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 /// What an account may state on the ledger beyond what concerns its own vehicles.
 ///
@@ -18,7 +21,6 @@ use serde::{Deserialize, Serialize};
     PartialOrd,
     Serialize,
 )]
-#[borsh(use_discriminant = false)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Makes vehicles, and stands for their birth, warranty and recalls.
@@ -41,6 +43,11 @@ pub enum Role {
     Custodian,
 }
 
+/// No role has this name.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("unknown role {0:?}")]
+pub struct UnknownRole(String);
+
 impl Role {
     /// All roles, in the order of their codes.
     pub const ALL: [Self; 9] = [
@@ -54,4 +61,34 @@ impl Role {
         Self::TagIssuer,
         Self::Custodian,
     ];
+
+    /// Its name in text, the same as in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Maker => "maker",
+            Self::PartMaker => "part_maker",
+            Self::Distributor => "distributor",
+            Self::Workshop => "workshop",
+            Self::Inspection => "inspection",
+            Self::Registry => "registry",
+            Self::Insurer => "insurer",
+            Self::TagIssuer => "tag_issuer",
+            Self::Custodian => "custodian",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(name: &str) -> Result<Self, UnknownRole> {
+        let role = Self::ALL.into_iter().find(|role| role.name() == name);
+        role.ok_or_else(|| UnknownRole(name.to_owned()))
+    }
 }

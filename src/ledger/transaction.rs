@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use thiserror::Error;
@@ -55,10 +55,11 @@ pub struct TransactionId(Digest);
 
 /// A signed transaction that is for this ledger and shard, and whose signatures all hold.
 ///
-/// Whether its sender may do what it asks for is decided when it is executed.
+/// Whether its sender may do what it asks for is decided when it is executed. Cloning it costs
+/// nothing.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CheckedTransaction {
-    signed: SignedTransaction,
+    signed: Arc<SignedTransaction>,
     id: TransactionId,
     length: usize,
 }
@@ -214,7 +215,7 @@ impl SignedTransaction {
         Ok(CheckedTransaction {
             id: TransactionId::of(&bytes),
             length: bytes.len(),
-            signed: self,
+            signed: Arc::new(self),
         })
     }
 
@@ -244,7 +245,7 @@ impl CheckedTransaction {
 
     /// The transaction with all signatures, to keep.
     pub fn into_signed(self) -> SignedTransaction {
-        self.signed
+        Arc::unwrap_or_clone(self.signed)
     }
 
     /// Its name.

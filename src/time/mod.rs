@@ -8,6 +8,7 @@
 use std::{fmt, io, time::Duration};
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 #[cfg(test)]
 mod tests;
@@ -97,7 +98,7 @@ impl Timestamp {
 
 impl BorshSerialize for Timestamp {
     fn serialize<W: io::Write>(&self, writer: &mut W) -> io::Result<()> {
-        self.unix_ms.serialize(writer)
+        BorshSerialize::serialize(&self.unix_ms, writer)
     }
 }
 
@@ -105,6 +106,20 @@ impl BorshDeserialize for Timestamp {
     fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
         Self::from_unix_ms(u64::deserialize_reader(reader)?)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a time from 2^48 ms on"))
+    }
+}
+
+/// As an integer, milliseconds since the Unix epoch.
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.unix_ms)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let unix_ms = <u64 as Deserialize>::deserialize(deserializer)?;
+        Self::from_unix_ms(unix_ms).ok_or_else(|| D::Error::custom("a time from 2^48 ms on"))
     }
 }
 
