@@ -44,6 +44,8 @@ pub enum Context {
     UnitCertificate,
     /// A transaction of the ledger, by its sender and by whoever approves it.
     LedgerTransaction,
+    /// A tag that is unique on a ledger, by its issuer.
+    LedgerTag,
 }
 
 /// Why a public key was refused.
@@ -203,6 +205,7 @@ impl Context {
             Self::Ticket => "wayside/ticket/v1",
             Self::UnitCertificate => "wayside/unit-certificate/v1",
             Self::LedgerTransaction => "wayside/ledger/transaction/v1",
+            Self::LedgerTag => "wayside/ledger/tag/v1",
         }
     }
 }

@@ -17,6 +17,7 @@
 //! | signature of a message by a ticket's key | `wayside/msg/v1` |
 //! | signature of an update by a hazard's one-time key | `wayside/hazard-update/v1` |
 //! | signature of a ledger's transaction by its sender and its approvers | `wayside/ledger/transaction/v1` |
+//! | signature of a unique tag by its issuer | `wayside/ledger/tag/v1` |
 //! | digest of a ticket, whose first 8 bytes are the station's id | `wayside 2026-11-22 ticket digest v1` |
 //! | digest of a trust domain's description | `wayside 2026-11-22 trust domain digest v1` |
 //! | what a scraper of metrics must know | `wayside 2026-11-22 metrics token v1` |

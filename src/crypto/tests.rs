@@ -1,11 +1,12 @@
 use super::{Context, Digest, KeyError, Purpose, Signature, SigningKey, VerifyingKey};
 
-const CONTEXTS: [Context; 5] = [
+const CONTEXTS: [Context; 6] = [
     Context::HazardUpdate,
     Context::Message,
     Context::Ticket,
     Context::UnitCertificate,
     Context::LedgerTransaction,
+    Context::LedgerTag,
 ];
 
 #[test]

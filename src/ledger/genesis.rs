@@ -4,7 +4,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{AccountKey, Committee, Role, encoding::encode};
+use super::{AccountKey, Committee, Quotas, Role, encoding::encode};
 use crate::{
     crypto::{Digest, KeyError, Purpose},
     id::{ChainId, ShardId},
@@ -101,6 +101,8 @@ pub struct Limits {
     pub clock_skew_max_ms: u32,
     /// A block is made at least this often, in milliseconds, even without transactions.
     pub heartbeat_ms: u32,
+    /// How many transactions an account may send.
+    pub quotas: Quotas,
 }
 
 /// Why a genesis contradicts itself.
@@ -356,6 +358,7 @@ impl Default for Limits {
             transaction_bytes_max: 64 << 10,
             clock_skew_max_ms: 5_000,
             heartbeat_ms: 30_000,
+            quotas: Quotas::default(),
         }
     }
 }

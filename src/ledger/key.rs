@@ -92,6 +92,16 @@ thirty_two_bytes! {
     RecordCommitment
 }
 
+thirty_two_bytes! {
+    /// A warranty, named by whoever gives it; at random, so that nobody else takes the name.
+    PolicyId
+}
+
+thirty_two_bytes! {
+    /// A claim under a warranty, named by whoever makes it, at random.
+    ClaimId
+}
+
 impl AccountKey {
     /// Admits the key, or says why nobody may sign with it.
     pub fn admit(&self) -> Result<VerifyingKey, KeyError> {

@@ -40,16 +40,32 @@ mod genesis_text;
 mod header;
 mod key;
 mod keys;
+mod label;
 mod merkle;
+mod outcome;
+mod quota;
 mod receipt;
+mod record;
 mod role;
+mod rule;
 #[cfg(test)]
 pub(crate) mod sample;
+mod state;
 mod transaction;
 mod tree;
 mod vote;
 
-pub use action::Action;
+pub use action::{
+    Action, ActionError, AttachRecord, BatteryFigures, BatteryStatus, BeginCustody, Birth,
+    COVERED_MAX, ConfirmErasure, Correct, Correction, CustodyPurpose, DecideClaim, EndCustody,
+    EraseRecord, GrantAccess, GrantRole, InstallPart, IssuePolicy, IssueRecall, LiftBlock,
+    MakePart, Method, MovePart, OdometerSource, OpenClaim, OperatorStatus, PlaceBlock, ReadReceipt,
+    RecallCriteria, RecordBattery, RecordClass, RecordOdometer, RecordService, RecordTrip,
+    RecordWear, RemedyRecall, RemovePart, RepairBattery, ReplaceWearPart, RetireVehicle,
+    RevokeAccess, RevokeRole, RotateKey, STOPS_MAX, SaleBlock, ScheduleRules, ScrapPart,
+    SetOperator, SetShard, SettleClaim, ShipPart, Stop, TagCertificate, TagKind, Transfer,
+    WHEELS_MAX, WearKind, WearSlot, WithdrawClaim,
+};
 pub use block::{Block, BlockBytesError, Delivery, Entry, delivery_leaf, transaction_leaf};
 pub use certificate::{Certificate, CertificateError};
 pub use committee::Committee;
@@ -57,11 +73,22 @@ pub use finalized::{FinalityError, FinalizedHeader};
 pub use genesis::{Genesis, GenesisContent, GenesisError, Limits, Operator, RoleGrant, ShardEntry};
 pub use genesis_text::GenesisTextError;
 pub use header::Header;
-pub use key::{AccountKey, PartTag, RecordCommitment, VinTag};
+pub use key::{AccountKey, ClaimId, PartTag, PolicyId, RecordCommitment, VinTag};
 pub use keys::KeyCache;
+pub use label::{Label, LabelError};
 pub use merkle::{List, Path, PathError, Peaks};
-pub use receipt::{Receipt, ReceiptBody};
+pub use outcome::Outcome;
+pub use quota::Quotas;
+pub use receipt::{Receipt, ReceiptBody, TagSubject};
+pub use record::{
+    Account, Alarm, Battery, Blocks, ChainState, ChannelIn, ChannelOut, Claim, ClaimState, Custody,
+    Grant, HistoryHead, Key, NextRules, NonceWindow, Odometer, OperatorState, Part, PartState,
+    Policy, Recall, Remedy, RoleHolder, SERVICES_MAX, Service, Services, ShardState, TRIPS_MAX,
+    Tag, TagClaim, Tombstone, Transit, TripSpan, Trips, Value, Vehicle, VehicleStatus, Wear,
+};
 pub use role::{Role, UnknownRole};
+pub use rule::Rule;
+pub use state::State;
 pub use transaction::{
     Approval, CheckedTransaction, SignedTransaction, Transaction, TransactionError, TransactionId,
 };

@@ -1,9 +1,13 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use super::{AccountKey, Role, encoding::encode};
+use super::{
+    AccountKey, Label, NextRules, OperatorState, Part, PartTag, Recall, Role, Rule, TagClaim,
+    TagKind, VinTag, encoding::encode,
+};
 use crate::{
     crypto::{Digest, Purpose},
-    id::{ChainId, ShardId},
+    id::{ChainId, ShardId, VehicleId},
+    time::Timestamp,
 };
 
 /// What one shard tells another, once and in order.
@@ -25,18 +29,6 @@ pub struct Receipt {
     pub body: ReceiptBody,
 }
 
-/// What one shard tells another.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
-pub enum ReceiptBody {
-    /// An account has a role.
-    RoleGranted {
-        /// The account.
-        key: AccountKey,
-        /// The role.
-        role: Role,
-    },
-}
-
 impl Receipt {
     /// The only version so far.
     pub const VERSION: u8 = 1;
@@ -44,5 +36,137 @@ impl Receipt {
     /// Names it by all its bytes: its leaf under a header's `receipts_root`.
     pub fn digest(&self) -> Digest {
         Digest::of(Purpose::LedgerReceipt, &[&encode(self)])
+    }
+}
+
+/// What one shard tells another.
+///
+/// The order is part of the format: new kinds are added at the end.
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
+pub enum ReceiptBody {
+    /// A tag is claimed in the shard that keeps it.
+    RegisterTag {
+        /// The tag and what it is for.
+        subject: TagSubject,
+        /// The claim.
+        claim: TagClaim,
+    },
+    /// The tag was free, and the claim counts.
+    TagRegistered {
+        /// The tag and what it is for.
+        subject: TagSubject,
+    },
+    /// The tag was taken, and the claim does not count.
+    TagRefused {
+        /// The tag and what it is for.
+        subject: TagSubject,
+        /// The claim that counts.
+        first: TagClaim,
+        /// The claim that does not.
+        refused: TagClaim,
+    },
+    /// A part leaves for a vehicle of the destination.
+    PartMoved {
+        /// Its tag.
+        tag: PartTag,
+        /// What it was when it left.
+        part: Part,
+        /// The vehicle that it goes to.
+        vehicle: VehicleId,
+        /// When it was fitted there.
+        fitted: Timestamp,
+        /// Who signed the move, among whom the vehicle's owner or custodian must be; sorted.
+        signers: Vec<AccountKey>,
+    },
+    /// The part arrived.
+    PartArrived {
+        /// Its tag.
+        tag: PartTag,
+    },
+    /// The part could not arrive and is what it was before it left.
+    PartReturned {
+        /// Its tag.
+        tag: PartTag,
+        /// Which rule kept it from arriving.
+        rule: Rule,
+    },
+    /// An account may do what a role may.
+    RoleGranted {
+        /// The account.
+        key: AccountKey,
+        /// What it may do.
+        role: Role,
+        /// What people call it.
+        name: String,
+    },
+    /// An account may no longer do what a role may.
+    RoleRevoked {
+        /// The account.
+        key: AccountKey,
+        /// What it may no longer do.
+        role: Role,
+    },
+    /// How an operator stands.
+    OperatorFact {
+        /// Its index in the genesis.
+        operator: u16,
+        /// How it stands.
+        state: OperatorState,
+    },
+    /// A shard's share of new vehicles.
+    ShardFact {
+        /// The shard.
+        shard: ShardId,
+        /// Its share.
+        weight: u32,
+    },
+    /// The destination follows another version of the rules from a height on.
+    RulesScheduled {
+        /// Which, and from when.
+        next: NextRules,
+    },
+    /// A maker calls vehicles back.
+    RecallIssued {
+        /// The maker.
+        maker: AccountKey,
+        /// The maker's name for it.
+        name: Label,
+        /// The recall.
+        recall: Recall,
+    },
+}
+
+/// A tag and what it is claimed for.
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TagSubject {
+    /// A vehicle.
+    Vehicle {
+        /// Its tag.
+        tag: VinTag,
+        /// Its name on the ledger.
+        vehicle: VehicleId,
+    },
+    /// A part.
+    Part {
+        /// Its tag, which is its name.
+        tag: PartTag,
+    },
+}
+
+impl TagSubject {
+    /// What the tag names.
+    pub fn kind(&self) -> TagKind {
+        match self {
+            Self::Vehicle { .. } => TagKind::Vehicle,
+            Self::Part { .. } => TagKind::Part,
+        }
+    }
+
+    /// The tag's bytes.
+    pub fn tag(&self) -> [u8; 32] {
+        match self {
+            Self::Vehicle { tag, .. } => *tag.as_bytes(),
+            Self::Part { tag } => *tag.as_bytes(),
+        }
     }
 }

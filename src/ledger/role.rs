@@ -41,6 +41,10 @@ pub enum Role {
     TagIssuer,
     /// Keeps a share of the keys that open records.
     Custodian,
+    /// Speaks for the state: stolen vehicles, disputes, erasure.
+    Authority,
+    /// Lends money on vehicles.
+    Lender,
 }
 
 /// No role has this name.
@@ -50,7 +54,7 @@ pub struct UnknownRole(String);
 
 impl Role {
     /// All roles, in the order of their codes.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Maker,
         Self::PartMaker,
         Self::Distributor,
@@ -60,6 +64,8 @@ impl Role {
         Self::Insurer,
         Self::TagIssuer,
         Self::Custodian,
+        Self::Authority,
+        Self::Lender,
     ];
 
     /// Its name in text, the same as in files.
@@ -74,6 +80,8 @@ impl Role {
             Self::Insurer => "insurer",
             Self::TagIssuer => "tag_issuer",
             Self::Custodian => "custodian",
+            Self::Authority => "authority",
+            Self::Lender => "lender",
         }
     }
 }

@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 use borsh::{BorshDeserialize, BorshSerialize};
 use thiserror::Error;
 
-use super::{AccountKey, Action, Genesis, KeyCache, encoding::encode};
+use super::{AccountKey, Action, ActionError, Genesis, KeyCache, encoding::encode};
 use crate::{
     crypto::{Context, Digest, KeyError, Purpose, Signature, SigningKey},
     id::{ChainId, ShardId},
@@ -95,6 +95,9 @@ pub enum TransactionError {
     /// The signature under this key fits other bytes, or none.
     #[error("signature of {0} does not match")]
     BadSignature(AccountKey),
+    /// What it asks for can stand in no block.
+    #[error(transparent)]
+    Action(#[from] ActionError),
 }
 
 impl Transaction {
@@ -212,6 +215,7 @@ impl SignedTransaction {
                 .verify(Context::LedgerTransaction, &[signed], &signature)
                 .map_err(|_| TransactionError::BadSignature(key))?;
         }
+        transaction.action.check(transaction.chain, keys)?;
         Ok(CheckedTransaction {
             id: TransactionId::of(&bytes),
             length: bytes.len(),

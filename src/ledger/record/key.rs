@@ -1,0 +1,66 @@
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use crate::{
+    id::{ShardId, VehicleId},
+    ledger::{
+        AccountKey, ClaimId, Label, PartTag, PolicyId, RecordClass, RecordCommitment, TagKind,
+        WearSlot,
+    },
+};
+
+/// Where a [`Value`](super::Value) stands in a shard's state.
+///
+/// The order is part of the format: new kinds are added at the end.
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Key {
+    /// The shard itself.
+    Chain,
+    /// The headers of the shard so far.
+    History,
+    /// What an account may do.
+    Role(AccountKey),
+    /// An operator, by its index in the genesis.
+    Operator(u16),
+    /// A shard's share of new vehicles.
+    Shard(ShardId),
+    /// Nonces and quota of whoever may send transactions.
+    Account(AccountKey),
+    /// A vehicle at home here.
+    Vehicle(VehicleId),
+    /// Who claimed a tag first, in the shard that keeps it.
+    Tag(TagKind, [u8; 32]),
+    /// Two claims of one tag.
+    Alarm(TagKind, [u8; 32]),
+    /// A part that is here.
+    Part(PartTag),
+    /// A part whose tag is not yet known to be free.
+    PendingPart(PartTag),
+    /// A part that left for another shard and is not known to have arrived.
+    Transit(PartTag),
+    /// What was sent to another shard.
+    ChannelOut(ShardId),
+    /// What came from another shard.
+    ChannelIn(ShardId),
+    /// A pad or tyre of a vehicle.
+    Wear(VehicleId, WearSlot),
+    /// A vehicle's traction battery.
+    Battery(VehicleId),
+    /// A vehicle's last services.
+    Services(VehicleId),
+    /// A vehicle's last trips.
+    Trips(VehicleId),
+    /// A warranty.
+    Policy(PolicyId),
+    /// A claim under a warranty.
+    Claim(ClaimId),
+    /// The open claim for a part and a fault.
+    OpenClaim(PartTag, Label),
+    /// A recall, by its maker and the maker's name for it.
+    Recall(AccountKey, Label),
+    /// That a recall was remedied on a vehicle.
+    Remedy(AccountKey, Label, VehicleId),
+    /// Who may read what of a vehicle.
+    Grant(VehicleId, AccountKey, RecordClass),
+    /// That a vehicle's record was erased.
+    Tombstone(VehicleId, RecordCommitment),
+}

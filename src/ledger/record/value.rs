@@ -1,0 +1,65 @@
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use super::{
+    Account, Alarm, Battery, ChainState, ChannelIn, ChannelOut, Claim, Grant, OperatorState, Part,
+    Policy, Recall, Remedy, RoleHolder, Services, ShardState, Tag, Tombstone, Transit, Trips,
+    Vehicle, Wear,
+};
+use crate::ledger::{ClaimId, Peaks};
+
+/// What stands under a [`Key`](super::Key); the names are the same.
+///
+/// The order is part of the format: new kinds are added at the end.
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
+pub enum Value {
+    /// The shard itself.
+    Chain(ChainState),
+    /// The tops over all earlier headers.
+    History(Peaks),
+    /// What an account may do.
+    Role(RoleHolder),
+    /// How an operator stands.
+    Operator(OperatorState),
+    /// A shard's share of new vehicles.
+    Shard(ShardState),
+    /// Nonces and quota.
+    Account(Account),
+    /// A vehicle.
+    Vehicle(Box<Vehicle>),
+    /// The first claim of a tag.
+    Tag(Tag),
+    /// Two claims of one tag.
+    Alarm(Alarm),
+    /// A part.
+    Part(Part),
+    /// A part whose tag is not yet known to be free.
+    PendingPart(Part),
+    /// A part on its way.
+    Transit(Transit),
+    /// What was sent.
+    ChannelOut(ChannelOut),
+    /// What came.
+    ChannelIn(ChannelIn),
+    /// A pad or tyre.
+    Wear(Wear),
+    /// A battery.
+    Battery(Battery),
+    /// The last services.
+    Services(Services),
+    /// The last trips.
+    Trips(Trips),
+    /// A warranty.
+    Policy(Policy),
+    /// A claim.
+    Claim(Claim),
+    /// Which claim is open.
+    OpenClaim(ClaimId),
+    /// A recall.
+    Recall(Recall),
+    /// A remedied recall.
+    Remedy(Remedy),
+    /// Who may read.
+    Grant(Grant),
+    /// An erased record.
+    Tombstone(Tombstone),
+}
