@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod drive;
 mod files;
+mod ledger;
 mod pki;
 mod replay;
 mod sim;
@@ -32,6 +33,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Imports recorded drives, and says what they hold.
     Drive(drive::Arguments),
+    /// Writes to the ledger and reads from it, by way of a roadside unit.
+    Ledger(ledger::Arguments),
     /// Makes and reads trust domains and tickets, for development.
     Pki(pki::Arguments),
     /// Runs a recorded drive through real stations, in virtual or in real time.
@@ -60,6 +63,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Drive(arguments) => drive::run(arguments),
+        Command::Ledger(arguments) => ledger::run(arguments),
         Command::Pki(arguments) => pki::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
         Command::Sim(arguments) => sim::run(&arguments),

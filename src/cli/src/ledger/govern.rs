@@ -1,0 +1,101 @@
+use std::{io::Write as _, process::ExitCode};
+
+use clap::Args;
+use serde_json::json;
+use wayside::{
+    ledger::{AccountKey, Action, GrantRole, Label, RevokeRole, Role},
+    rpc::ledger::v1::ListRolesRequest,
+};
+
+use super::{
+    sign::Signing,
+    unit::{Unit, UnitArguments, refused},
+};
+
+/// Lets a key do what a role may, once a quorum of operators has signed: with `--key` and `--with`
+/// at once, or one after the other with `--save-draft` and `wayside ledger approve`.
+#[derive(Args, Debug)]
+pub(super) struct Grant {
+    /// The public half of the key, as `wayside ledger key show` prints it.
+    account: AccountKey,
+    /// What it may do: maker, workshop, inspection, insurer, …
+    role: Role,
+    /// Whose key it is: 1 to 32 characters of A-Z a-z 0-9 _ - . : /
+    #[arg(long, default_value = "unnamed")]
+    name: Label,
+    #[command(flatten)]
+    signing: Signing,
+}
+
+/// Takes a role from a key, once a quorum of operators has signed, as with `grant`.
+#[derive(Args, Debug)]
+pub(super) struct Revoke {
+    /// The public half of the key.
+    account: AccountKey,
+    /// What it may no longer do.
+    role: Role,
+    #[command(flatten)]
+    signing: Signing,
+}
+
+/// Prints one line of JSON for each key that has a role.
+#[derive(Args, Debug)]
+pub(super) struct Roles {
+    /// Only this role.
+    role: Option<Role>,
+}
+
+impl Grant {
+    pub(super) async fn run(self, unit: &UnitArguments) -> anyhow::Result<ExitCode> {
+        let action = Action::GrantRole(GrantRole {
+            key: self.account,
+            role: self.role,
+            name: self.name,
+        });
+        self.signing
+            .perform(unit, |_| Ok((action, Vec::new())))
+            .await
+    }
+}
+
+impl Revoke {
+    pub(super) async fn run(self, unit: &UnitArguments) -> anyhow::Result<ExitCode> {
+        let action = Action::RevokeRole(RevokeRole {
+            key: self.account,
+            role: self.role,
+        });
+        self.signing
+            .perform(unit, |_| Ok((action, Vec::new())))
+            .await
+    }
+}
+
+impl Roles {
+    pub(super) async fn run(self, mut unit: Unit) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        let mut page_token = String::new();
+        loop {
+            let request = ListRolesRequest {
+                role: self
+                    .role
+                    .map_or_else(String::new, |it| it.name().to_owned()),
+                page_size: 0,
+                page_token,
+            };
+            let answer = unit.governance.list_roles(request).await;
+            let page = answer.map_err(|status| refused(&status))?.into_inner();
+            for holder in page.holders {
+                let line = json!({
+                    "key": holder.key,
+                    "roles": holder.roles,
+                    "name": holder.name,
+                });
+                writeln!(out, "{line}")?;
+            }
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+}

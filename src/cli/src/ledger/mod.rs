@@ -1,0 +1,110 @@
+//! `wayside ledger`: writes to the ledger and reads from it, by way of a roadside unit.
+//!
+//! Keys stay here: what goes to the unit is signed, so that a unit can neither change it nor do it
+//! twice. What comes back is the unit's word; `history` and `prove` fetch what `wayside verify`
+//! checks without trusting anybody.
+
+mod batch;
+mod draft;
+mod enrol;
+mod genesis;
+mod govern;
+mod key;
+mod read;
+mod record;
+mod send;
+mod sent;
+mod sign;
+mod signer;
+mod status;
+mod submit;
+mod tag;
+mod text;
+mod unit;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+
+use unit::UnitArguments;
+
+/// Arguments of `wayside ledger`.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    unit: UnitArguments,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Signs a draft of a transaction that needs more than one key.
+    Approve(draft::Approve),
+    /// Fetches recent headers, to hold a history against; best from another operator's unit.
+    Checkpoint(read::Checkpoint),
+    /// Brings a vehicle to the ledger.
+    Enrol(enrol::Enrol),
+    /// Prints what the unit says of a transaction or a vehicle.
+    Get(read::Get),
+    /// Gives a key a role; needs a quorum of operators' cold keys.
+    Grant(govern::Grant),
+    /// Fetches a vehicle's history as a bundle, which `wayside verify` checks without a network.
+    History(read::Fetch),
+    /// Makes keys, and shows their public halves.
+    Key(key::Arguments),
+    /// Lists a vehicle's records.
+    List(read::List),
+    /// Fetches the proof of a transaction's outcome, or of what the ledger says of a vehicle now.
+    Prove(read::Prove),
+    /// Takes a role from a key; needs a quorum of operators' cold keys.
+    Revoke(govern::Revoke),
+    /// Lists who has which role.
+    Roles(govern::Roles),
+    /// Says where a unit and its shards stand.
+    Status(status::Status),
+    /// Signs records and brings them to the ledger: one, or a file of many.
+    Submit(submit::Submit),
+    /// Certifies the tag of a vehicle or a part; for the tag issuer.
+    Tag(tag::Tag),
+    /// Prints what becomes final.
+    Watch(watch::Watch),
+}
+
+/// Runs `wayside ledger`.
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(arguments.run())
+}
+
+impl Arguments {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let unit = self.unit;
+        match self.command {
+            Command::Approve(it) => it.run()?,
+            Command::Checkpoint(it) => it.run(unit.connect().await?).await?,
+            Command::Enrol(it) => return it.run(&unit).await,
+            Command::Get(it) => it.run(unit.connect().await?).await?,
+            Command::Grant(it) => return it.run(&unit).await,
+            Command::History(it) => it.run(unit.connect().await?).await?,
+            Command::Key(it) => it.run()?,
+            Command::List(it) => it.run(unit.connect().await?).await?,
+            Command::Prove(it) => it.run(unit.connect().await?).await?,
+            Command::Revoke(it) => return it.run(&unit).await,
+            Command::Roles(it) => it.run(unit.connect().await?).await?,
+            Command::Status(it) => it.run(unit.connect().await?).await?,
+            Command::Submit(it) => return it.run(&unit).await,
+            Command::Tag(it) => it.run()?,
+            Command::Watch(it) => it.run(unit.connect().await?).await?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,137 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::Context as _;
+use wayside::{
+    crypto::SigningKey,
+    id::ShardId,
+    ledger::{AccountKey, Action, Genesis, SignedTransaction, Transaction},
+    rpc::ledger::v1::GetNonceRequest,
+    transport::Clock,
+};
+
+use super::{
+    key::account,
+    unit::{Unit, refused},
+};
+
+/// Makes the transactions of one key, with nonces that are free by the word of a unit.
+///
+/// Whatever nonce is chosen, nothing happens twice: of two transactions with one nonce the ledger
+/// executes one, and the other is signed again.
+pub(super) struct Signer {
+    unit: Unit,
+    genesis: Genesis,
+    key: SigningKey,
+    options: Options,
+    nonces: BTreeMap<ShardId, Nonces>,
+}
+
+/// What all transactions of a signer have in common.
+#[derive(Default)]
+pub(super) struct Options {
+    /// Who agrees, besides the sender.
+    pub(super) approvers: Vec<SigningKey>,
+    /// The shard, where it is not the one that the action belongs to.
+    pub(super) shard: Option<ShardId>,
+    /// How long a block may hold them; for ever if `None`.
+    pub(super) lifetime: Option<Duration>,
+}
+
+/// The nonces of one shard.
+#[derive(Clone, Copy, Default)]
+struct Nonces {
+    /// The next one.
+    next: u64,
+    /// From here on the unit must be asked again.
+    beyond: u64,
+}
+
+impl Signer {
+    pub(super) fn new(unit: Unit, genesis: Genesis, key: SigningKey, options: Options) -> Self {
+        Self {
+            unit,
+            genesis,
+            key,
+            options,
+            nonces: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn unit(&self) -> &Unit {
+        &self.unit
+    }
+
+    pub(super) fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// Whose transactions they are.
+    pub(super) fn sender(&self) -> AccountKey {
+        account(&self.key)
+    }
+
+    /// Uses later nonces than that of a transaction that was signed before.
+    pub(super) fn follow(&mut self, signed: &SignedTransaction) {
+        let nonces = self.nonces.entry(signed.transaction.shard).or_default();
+        nonces.next = nonces.next.max(signed.transaction.nonce.saturating_add(1));
+    }
+
+    /// Asks the unit again before the next nonce of a shard.
+    pub(super) fn ask_again(&mut self, shard: ShardId) {
+        self.nonces.entry(shard).or_default().beyond = 0;
+    }
+
+    /// Signs an action as the sender, and for everybody who agrees.
+    pub(super) async fn sign(&mut self, action: &Action) -> anyhow::Result<SignedTransaction> {
+        let shard = self.options.shard.or_else(|| action.shard());
+        let shard = shard.with_context(|| {
+            format!(
+                "{} goes to the shard where the part is: say which with --shard",
+                action.name()
+            )
+        })?;
+        let nonce = self.next_nonce(shard).await?;
+        let now = Clock::system().now().timestamp;
+        let transaction = Transaction {
+            version: Transaction::VERSION,
+            chain: self.genesis.chain(),
+            shard,
+            sender: self.sender(),
+            nonce,
+            expires: self.options.lifetime.map(|it| now.saturating_add(it)),
+            action: action.clone(),
+        };
+        let sender = self.sender();
+        let approvers = self.options.approvers.iter();
+        let approvals: Vec<_> = approvers
+            .filter(|key| account(key) != sender)
+            .map(|key| transaction.approve(key))
+            .collect();
+        let signed = transaction.sign(&self.key);
+        Ok(approvals
+            .into_iter()
+            .fold(signed, SignedTransaction::with_approval))
+    }
+
+    async fn next_nonce(&mut self, shard: ShardId) -> anyhow::Result<u64> {
+        let key = self.sender().to_string();
+        let nonces = self.nonces.entry(shard).or_default();
+        if nonces.next >= nonces.beyond {
+            let request = GetNonceRequest {
+                key,
+                shard_id: shard.0.into(),
+            };
+            let answer = self.unit.ledger.get_nonce(request).await;
+            let free = answer.map_err(|status| refused(&status))?.into_inner();
+            nonces.beyond = free.beyond;
+            nonces.next = nonces.next.max(free.next);
+            // Those before were never taken into a block.
+            if nonces.next >= nonces.beyond {
+                nonces.next = free.next;
+            }
+        }
+        let nonce = nonces.next;
+        nonces.next += 1;
+        Ok(nonce)
+    }
+}

@@ -1,0 +1,116 @@
+use std::{fs, path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, anyhow, ensure};
+use clap::Args;
+use tonic::{
+    Status,
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
+};
+use tonic_types::StatusExt as _;
+use wayside::rpc::ledger::v1::{
+    governance_service_client::GovernanceServiceClient, ledger_service_client::LedgerServiceClient,
+};
+
+/// Which roadside unit to talk to.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct UnitArguments {
+    /// Where a roadside unit serves gRPC: `unix:PATH`, `http://HOST:PORT` or `https://HOST:PORT`.
+    #[arg(
+        long = "unit",
+        global = true,
+        value_name = "ADDRESS",
+        env = "WAYSIDE_UNIT",
+        default_value = DEFAULT
+    )]
+    address: String,
+    /// For https: the authority that signed the unit's certificate.
+    #[arg(long, global = true, value_name = "PEM")]
+    authority: Option<PathBuf>,
+    /// For https: the certificate that says who you are.
+    #[arg(long, global = true, value_name = "PEM", requires = "certificate_key")]
+    certificate: Option<PathBuf>,
+    /// For https: its private key.
+    #[arg(long, global = true, value_name = "PEM", requires = "certificate")]
+    certificate_key: Option<PathBuf>,
+}
+
+/// A connection to a roadside unit.
+#[derive(Clone, Debug)]
+pub(crate) struct Unit {
+    pub(crate) ledger: LedgerServiceClient<Channel>,
+    pub(crate) governance: GovernanceServiceClient<Channel>,
+}
+
+impl UnitArguments {
+    /// Connects, or says where nobody answered.
+    pub(crate) async fn connect(&self) -> anyhow::Result<Unit> {
+        let mut endpoint = Endpoint::from_shared(self.address.clone())
+            .with_context(|| format!("{} is no address", self.address))?
+            .connect_timeout(CONNECT_MAX);
+        if self.address.starts_with("https:") {
+            endpoint = endpoint.tls_config(self.tls()?)?;
+        } else {
+            ensure!(
+                self.authority.is_none() && self.certificate.is_none(),
+                "certificates are for https, not for {}",
+                self.address
+            );
+        }
+        let channel = endpoint.connect().await.with_context(|| {
+            format!(
+                "no roadside unit answers at {} (--unit, or WAYSIDE_UNIT)",
+                self.address
+            )
+        })?;
+        Ok(Unit::new(channel))
+    }
+
+    fn tls(&self) -> anyhow::Result<ClientTlsConfig> {
+        let read = |path: &PathBuf| {
+            fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let mut config = ClientTlsConfig::new();
+        if let Some(authority) = &self.authority {
+            config = config.ca_certificate(Certificate::from_pem(read(authority)?));
+        }
+        if let (Some(certificate), Some(key)) = (&self.certificate, &self.certificate_key) {
+            config = config.identity(Identity::from_pem(read(certificate)?, read(key)?));
+        }
+        Ok(config)
+    }
+}
+
+impl Unit {
+    /// Speaks over a connection that is there.
+    pub(crate) fn new(channel: Channel) -> Self {
+        Self {
+            ledger: LedgerServiceClient::new(channel.clone())
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+            governance: GovernanceServiceClient::new(channel),
+        }
+    }
+}
+
+/// What a unit said no with, in one line: its words, and the name of the reason for programs.
+pub(crate) fn refused(status: &Status) -> anyhow::Error {
+    let words = if status.message().is_empty() {
+        status.code().description()
+    } else {
+        status.message()
+    };
+    match reason(status) {
+        Some(reason) => anyhow!("the unit refused: {words} ({reason})"),
+        None => anyhow!("the unit refused: {words} ({:?})", status.code()),
+    }
+}
+
+/// The name of the reason, as `NONCE_USED`; `None` where the unit gave none.
+pub(crate) fn reason(status: &Status) -> Option<String> {
+    Some(status.get_details_error_info()?.reason)
+}
+
+/// Where a unit without a configuration listens.
+const DEFAULT: &str = "http://127.0.0.1:7450";
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// As the units' own limit.
+const MESSAGE_BYTES_MAX: usize = 1 << 20;
