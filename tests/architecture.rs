@@ -51,7 +51,7 @@ const MODULES: &[(&str, &[&str])] = &[
         &["time", "id", "crypto", "security", "link", "pipeline"],
     ),
     ("telemetry", &["crypto", "id"]),
-    ("serve", &["time", "rpc", "telemetry"]),
+    ("serve", &["time", "crypto", "rpc", "telemetry"]),
 ];
 
 const VALUES_AND_MESSAGE: &[&str] = &["units", "time", "id", "geo", "message"];

@@ -19,6 +19,7 @@ mod field;
 mod generated;
 mod name;
 mod object;
+mod on_ledger;
 mod state;
 mod statement;
 mod time;
@@ -31,6 +32,10 @@ pub use feed::{Moment, to_wire_hazard_event, to_wire_world_event};
 pub use generated::{agent, hazard, ledger, record, replay, telemetry, types, world};
 pub use name::{parse_request_id, parse_station, required_action};
 pub use object::to_wire_object;
+pub use on_ledger::{
+    parse_account, parse_shard, parse_transaction, parse_vehicle, to_wire_finalized,
+    to_wire_outcome, to_wire_tip, to_wire_vehicle,
+};
 pub use time::{
     from_wire_duration, from_wire_time, to_wire_duration, to_wire_duration_ms, to_wire_time,
 };

@@ -5,9 +5,8 @@
 //! names it, since a car that quietly lacks a ticket falls silent in the middle of a drive.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    fs, io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -16,6 +15,7 @@ use thiserror::Error;
 use wayside::{
     crypto::SigningKey,
     security::{Credential, Refusal, Ticket, TrustDomain, Wallet},
+    serve::{from_hex, to_hex, write_private},
 };
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -154,42 +154,8 @@ pub fn write_credential(folder: &Path, credential: &Credential) -> Result<PathBu
         key: to_hex(credential.key().to_seed().as_slice()),
     };
     let text = Zeroizing::new(toml::to_string(&text).expect("a number and text are TOML"));
-    write_private(&path, text.as_bytes())?;
+    write_private(&path, text.as_bytes()).map_err(unusable(&path))?;
     Ok(path)
-}
-
-/// Writes a new file that its owner alone may read; fails if it is there already.
-pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), IdentityError> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        })
-        .map_err(unusable(path))
-}
-
-/// Writes bytes as hexadecimal digits.
-pub fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Reads hexadecimal digits, an even number of them.
-pub fn from_hex(digits: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let nibbles: Vec<u32> = digits
-        .chars()
-        .map(|digit| digit.to_digit(16))
-        .collect::<Option<_>>()?;
-    let pairs = nibbles.chunks_exact(2);
-    let is_whole = pairs.remainder().is_empty();
-    let bytes = pairs
-        .map(|pair| pair.iter().fold(0, |byte, nibble| byte << 4 | nibble))
-        .map(|byte| u8::try_from(byte).ok())
-        .collect::<Option<Vec<u8>>>()?;
-    is_whole.then(|| Zeroizing::new(bytes))
 }
 
 #[derive(Deserialize, Serialize)]

@@ -16,10 +16,7 @@ use wayside::{
     time::Timestamp,
 };
 
-use super::{
-    IdentityError, from_hex, read_credential, read_trust_domain, read_wallet, to_hex,
-    write_credential,
-};
+use super::{IdentityError, read_credential, read_trust_domain, read_wallet, write_credential};
 
 #[test]
 fn what_is_written_is_read() {
@@ -118,9 +115,14 @@ fn trust_domain_is_read_or_its_file_named() {
 
 #[test]
 fn hexadecimal_digits_are_read_in_pairs() {
-    assert_eq!(from_hex(&to_hex(&[0, 255])).unwrap().as_slice(), [0, 255]);
+    assert_eq!(
+        wayside::serve::from_hex(&wayside::serve::to_hex(&[0, 255]))
+            .unwrap()
+            .as_slice(),
+        [0, 255]
+    );
     for bad in ["0", "0g", "é"] {
-        assert!(from_hex(bad).is_none(), "{bad}");
+        assert!(wayside::serve::from_hex(bad).is_none(), "{bad}");
     }
 }
 

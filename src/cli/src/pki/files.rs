@@ -6,10 +6,11 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
-use vehicle_agent::identity::{from_hex, read_trust_domain, to_hex, write_private};
+use vehicle_agent::identity::read_trust_domain;
 use wayside::{
     crypto::SigningKey,
     security::{Issuer, TrustDomain},
+    serve::{from_hex, to_hex, write_private},
 };
 
 /// Where everything of a trust domain lies.

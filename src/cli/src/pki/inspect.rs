@@ -3,10 +3,11 @@ use std::{fs, io::Write as _};
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
-use vehicle_agent::identity::{from_hex, read_credential, to_hex};
+use vehicle_agent::identity::read_credential;
 use wayside::{
     message::Message,
     security::{Envelope, EnvelopeSigner, TICKET_LEN, Ticket, TrustDomain},
+    serve::{from_hex, to_hex},
 };
 
 use super::Inspect;

@@ -9,8 +9,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
 };
-use vehicle_agent::{Role, identity::write_private};
-use wayside::time::Timestamp;
+use vehicle_agent::Role;
+use wayside::{serve::write_private, time::Timestamp};
 
 use super::files::make_private_folder;
 
