@@ -7,8 +7,8 @@ use std::{
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use serde_json::{Value, json};
-use vehicle_agent::identity::{from_hex, to_hex};
 use wayside::ledger::SignedTransaction;
+use wayside::serve::{from_hex, to_hex};
 
 use super::key;
 use crate::files::write_whole;

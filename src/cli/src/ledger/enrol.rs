@@ -2,7 +2,7 @@ use std::{fs, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Args;
-use vehicle_agent::identity::{to_hex, write_private};
+use wayside::serve::{to_hex, write_private};
 use wayside::{
     crypto::{Digest, SigningKey},
     id::{ShardId, VehicleId},

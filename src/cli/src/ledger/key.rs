@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
 use serde::Deserialize;
-use vehicle_agent::identity::{from_hex, to_hex, write_private};
+use wayside::serve::{from_hex, to_hex, write_private};
 use wayside::{crypto::SigningKey, ledger::AccountKey};
 
 /// Arguments of `wayside ledger key`.

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
-use vehicle_agent::identity::{from_hex, to_hex};
+use wayside::serve::{from_hex, to_hex};
 use wayside::{
     id::ChainId,
     ledger::{AccountKey, SignedTransaction},
