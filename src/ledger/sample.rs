@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AccountKey, Certificate, Genesis, GenesisContent, Header, Limits, Operator, Proposal, Role,
-    RoleGrant, ShardEntry, Vote,
+    AccountKey, Block, Certificate, Genesis, GenesisContent, Header, Limits, Operator, Proposal,
+    Role, RoleGrant, ShardEntry, Vote,
 };
 use crate::{
-    crypto::{Signature, SigningKey},
+    crypto::{Digest, SigningKey},
     id::ShardId,
     time::Timestamp,
 };
@@ -73,21 +73,31 @@ pub(crate) fn certify(genesis: &Genesis, header: &Header) -> Certificate {
         payload: header.digest(),
     };
     let bytes = Vote::Finalize(proposal).to_signed_bytes(genesis.chain(), header.shard);
-    let voters = committee.keys().iter().take(committee.quorum());
+    let voters = (0..).take(committee.quorum());
     Certificate {
         epoch: proposal.epoch,
         view: proposal.view,
         parent_view: proposal.parent_view,
         payload: proposal.payload,
         signers: (0..).take(committee.quorum()).collect(),
-        signatures: voters.map(|voter| vote_with(*voter, &bytes)).collect(),
+        signatures: voters
+            .map(|voter| vote_key(genesis, voter).sign_raw(&bytes))
+            .collect(),
     }
 }
 
-/// The signature of whichever operator has this vote key.
-fn vote_with(voter: AccountKey, bytes: &[u8]) -> Signature {
-    let number = (100..200).find(|number| account(*number) == voter).unwrap();
-    key(number).sign_raw(bytes)
+/// The vote key of the operator with an index.
+pub(crate) fn vote_key(genesis: &Genesis, index: u16) -> SigningKey {
+    let wanted = genesis.committee().key(index).unwrap();
+    let number = (100..200).find(|number| account(*number) == wanted);
+    key(number.unwrap())
+}
+
+/// An empty block at a height, which follows no other.
+pub(crate) fn block(genesis: &Genesis, shard: ShardId, height: u64) -> Block {
+    let mut block = Block::genesis(genesis, shard, Digest::from_bytes([0; 32]));
+    block.header.height = height;
+    block
 }
 
 fn operator(index: u8) -> Operator {

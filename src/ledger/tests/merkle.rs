@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use crate::{
     crypto::{Digest, Purpose},
-    ledger::{List, Path, Peaks},
+    ledger::{HistoryLog, List, Path, Peaks},
 };
 
 fn leaves(count: usize) -> Vec<Digest> {
@@ -153,4 +153,27 @@ proptest! {
         let bytes = borsh::to_vec(&peaks).unwrap();
         prop_assert_eq!(borsh::from_slice::<Peaks>(&bytes).unwrap(), peaks);
     }
+}
+
+#[test]
+fn a_log_proves_every_header_under_every_later_one() {
+    let leaves = leaves(40);
+    let mut log = HistoryLog::default();
+    for (count, leaf) in (0..).zip(&leaves) {
+        assert_eq!(log.count(), count);
+        log.append(*leaf);
+        assert_eq!(log.header(count), Some(*leaf));
+    }
+    for under in 0..=40 {
+        let before = &leaves[..under];
+        let root = List::History.root(before.iter().copied());
+        for height in 0..under {
+            let path = log.path(height as u64, under as u64).unwrap();
+            assert_eq!(Some(&path), List::History.path(before, height).as_ref());
+            assert_eq!(path.verify(List::History, leaves[height], root), Ok(()));
+        }
+        assert_eq!(log.path(under as u64, under as u64), None);
+    }
+    assert_eq!(log.path(3, 41), None);
+    assert_eq!(log.header(40), None);
 }

@@ -1,2 +1,3 @@
 mod genesis;
 mod merkle;
+mod vote;
