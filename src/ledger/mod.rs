@@ -48,6 +48,7 @@ mod outcome;
 mod quota;
 mod receipt;
 mod record;
+mod results;
 mod role;
 mod rule;
 #[cfg(test)]
@@ -90,6 +91,7 @@ pub use record::{
     Policy, Recall, Remedy, RoleHolder, SERVICES_MAX, Service, Services, ShardState, TRIPS_MAX,
     Tag, TagClaim, Tombstone, Transit, TripSpan, Trips, Value, Vehicle, VehicleStatus, Wear,
 };
+pub use results::Results;
 pub use role::{Role, UnknownRole};
 pub use rule::Rule;
 pub use state::State;

@@ -1,4 +1,35 @@
-//! Orders the ledger's transactions and makes them final: the consensus engine behind a narrow
-//! interface.
+//! The consensus engine that orders and finalizes the ledger.
 //!
-//! A crate of its own, since the engine is generic throughout: whoever names its types compiles it.
+//! One [`start`] runs one operator's member of the committee on a thread of its own, for all shards
+//! that the process keeps; a [`Handle`] submits transactions to it and reads what became final. What
+//! a block says and what is true of it is decided in [`wayside::ledger`], by pure functions; here is
+//! only what makes all honest members call the same functions on the same blocks in the same order,
+//! and keeps those blocks through crashes.
+//!
+//! Consensus is commonware's simplex with Ed25519 votes, its marshal for storing and fetching
+//! blocks, and its authenticated connections, whose keys are the vote keys. These are generic over
+//! a runtime, so tests run the very same parts on virtual time.
+//!
+//! The state is not in a database: a block is executed on the state of its parent, which costs
+//! nothing to keep, and after a restart the blocks above the newest snapshot are executed again.
+
+mod block;
+mod certificate;
+mod config;
+mod fence;
+mod finalizer;
+mod gossip;
+mod handle;
+mod member;
+mod observer;
+mod proposer;
+mod runtime;
+mod scheme;
+mod shard;
+mod shim;
+mod start;
+mod storage;
+
+pub use config::{Application, Config, StartError, Timing};
+pub use handle::{FinalizedBlock, Handle, ShardStatus, SubmitError, Tip};
+pub use start::{EngineFailed, Running, start};

@@ -1,0 +1,64 @@
+use commonware_consensus::{
+    Epochable as _, Viewable as _, simplex::types::Finalization, types::Height,
+};
+use wayside::{
+    crypto::Signature,
+    ledger::{Certificate, FinalizedHeader},
+};
+
+use crate::{
+    block::{Payload, digest},
+    scheme::VoteScheme,
+    shard::Marshal,
+};
+
+/// The engine's votes for a block as a car checks them; `None` if one of them is no signature,
+/// which the engine would have refused.
+pub(crate) fn certificate(finalization: &Finalization<VoteScheme, Payload>) -> Option<Certificate> {
+    let proposal = &finalization.proposal;
+    let votes = &finalization.certificate;
+    let signers = votes
+        .signers
+        .iter()
+        .map(|signer| u16::try_from(signer.get()).ok());
+    let signatures = votes.signatures.iter().map(|vote| {
+        let bytes = <[u8; 64]>::try_from(vote.get()?.as_ref()).ok()?;
+        Some(Signature::from_bytes(bytes))
+    });
+    Some(Certificate {
+        epoch: proposal.epoch().get(),
+        view: proposal.view().get(),
+        parent_view: proposal.parent.get(),
+        payload: digest(&proposal.payload),
+        signers: signers.collect::<Option<_>>()?,
+        signatures: signatures.collect::<Option<_>>()?,
+    })
+}
+
+/// The header at a height with the votes that made it final, or those for the next block above it
+/// that has votes of its own; `None` if there are none at or below `tip`.
+pub(crate) async fn finalized_header(
+    marshal: &Marshal,
+    height: u64,
+    tip: u64,
+) -> Option<FinalizedHeader> {
+    let block = marshal.get_block(Height::new(height)).await?;
+    let mut link = Vec::new();
+    for above in height..=tip.min(height + LINK_MAX) {
+        if above > height {
+            let next = marshal.get_block(Height::new(above)).await?;
+            link.push(next.inner().block().header.clone());
+        }
+        if let Some(finalization) = marshal.get_finalization(Height::new(above)).await {
+            return Some(FinalizedHeader {
+                header: block.inner().block().header.clone(),
+                link,
+                certificate: certificate(&finalization)?,
+            });
+        }
+    }
+    None
+}
+
+/// The longest link that is taken for a proof.
+const LINK_MAX: u64 = 64;

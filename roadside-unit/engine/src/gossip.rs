@@ -1,0 +1,295 @@
+//! What members tell each other beside consensus: transactions that wait, and where they are.
+//!
+//! Every member hands each transaction that it takes from a client to all others at once, so that any
+//! member may be asked and whoever leads next can propose it. Nothing is passed on a second time:
+//! all members hear each other. What was lost on the way is told again by the member that took it.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use commonware_cryptography::ed25519::PublicKey;
+use commonware_macros::select;
+use commonware_p2p::{Receiver, Recipients, Sender};
+use commonware_runtime::IoBuf;
+use commonware_utils::vec::NonEmptyVec;
+use tokio::sync::mpsc;
+use tracing::{debug, trace};
+use wayside::ledger::{SignedTransaction, TransactionId};
+
+use crate::{runtime::Runtime, shard::Shard};
+
+/// Tells the other members of one shard.
+pub(crate) struct Gossip {
+    shard: Arc<Shard>,
+    outgoing: mpsc::Receiver<SignedTransaction>,
+    interval: Duration,
+    told: BTreeMap<TransactionId, SignedTransaction>,
+}
+
+/// What one member tells another.
+#[derive(Debug, Eq, PartialEq)]
+enum Told {
+    /// Where it is.
+    Hello {
+        /// The newest view that it saw end.
+        view: u64,
+        /// The height of its newest final block.
+        height: u64,
+    },
+    /// Transactions, as bytes.
+    Transactions(Vec<Vec<u8>>),
+}
+
+impl Gossip {
+    /// The gossip of `shard`, which says hello every `interval`.
+    pub(crate) fn new(
+        shard: Arc<Shard>,
+        outgoing: mpsc::Receiver<SignedTransaction>,
+        interval: Duration,
+    ) -> Self {
+        Self {
+            shard,
+            outgoing,
+            interval,
+            told: BTreeMap::new(),
+        }
+    }
+
+    /// Talks until the runtime stops.
+    pub(crate) async fn run<E: Runtime>(
+        mut self,
+        runtime: E,
+        mut sender: impl Sender<PublicKey = PublicKey>,
+        mut receiver: impl Receiver<PublicKey = PublicKey>,
+    ) {
+        let (heard, intake) = mpsc::channel(INTAKE_MAX);
+        let shard = Arc::clone(&self.shard);
+        let _intake = runtime
+            .child("intake")
+            .spawn(move |runtime| take_in(runtime, shard, intake));
+        let mut hello_at = runtime.current();
+        loop {
+            select! {
+                signed = self.outgoing.recv() => {
+                    let Some(signed) = signed else { return };
+                    self.tell(&mut sender, signed);
+                },
+                message = receiver.recv() => {
+                    let Ok((peer, bytes)) = message else { return };
+                    self.hear(&runtime, peer, bytes.as_ref(), &heard);
+                },
+                _ = runtime.sleep_until(hello_at) => {
+                    hello_at = runtime.current() + self.interval;
+                    self.say_hello(&runtime, &mut sender);
+                },
+            }
+        }
+    }
+
+    /// Tells of a transaction, and of all others that wait to be told.
+    fn tell(&mut self, sender: &mut impl Sender<PublicKey = PublicKey>, first: SignedTransaction) {
+        let mut batch = vec![self.remember(first)];
+        let mut length = batch.iter().map(Vec::len).sum::<usize>();
+        while length < BATCH_LENGTH_MAX
+            && let Ok(signed) = self.outgoing.try_recv()
+        {
+            let bytes = self.remember(signed);
+            length += bytes.len();
+            batch.push(bytes);
+        }
+        send(sender, &Told::Transactions(batch));
+    }
+
+    fn remember(&mut self, signed: SignedTransaction) -> Vec<u8> {
+        let bytes = signed.to_bytes();
+        if self.told.len() < TOLD_MAX {
+            self.told.insert(TransactionId::of(&bytes), signed);
+        }
+        bytes
+    }
+
+    /// Says where this member is, and tells again of what still waits.
+    fn say_hello<E: Runtime>(
+        &mut self,
+        runtime: &E,
+        sender: &mut impl Sender<PublicKey = PublicKey>,
+    ) {
+        let height = self.shard.tip_node().header().height;
+        let view = self.shard.view();
+        send(sender, &Told::Hello { view, height });
+        self.shard
+            .peers
+            .lock()
+            .forget(runtime.current(), self.interval * SILENT_INTERVALS);
+        self.told.retain(|id, _| self.shard.waits(id));
+        let mut batch = Vec::new();
+        let mut length = 0;
+        for signed in self.told.values() {
+            if length >= BATCH_LENGTH_MAX {
+                break;
+            }
+            let bytes = signed.to_bytes();
+            length += bytes.len();
+            batch.push(bytes);
+        }
+        if !batch.is_empty() {
+            send(sender, &Told::Transactions(batch));
+        }
+    }
+
+    fn hear<E: Runtime>(
+        &self,
+        runtime: &E,
+        peer: PublicKey,
+        bytes: &[u8],
+        intake: &mpsc::Sender<Vec<Vec<u8>>>,
+    ) {
+        match Told::from_bytes(bytes) {
+            None => debug!(?peer, "refused gossip"),
+            Some(Told::Transactions(batch)) => {
+                if intake.try_send(batch).is_err() {
+                    debug!(?peer, "dropped gossip");
+                }
+            }
+            Some(Told::Hello { view, height }) => {
+                let mut peers = self.shard.peers.lock();
+                peers.hear(peer.clone(), runtime.current(), view, height);
+                drop(peers);
+                self.catch_up(peer, height);
+            }
+        }
+    }
+
+    /// Asks a member for its newest block, if that is missing here.
+    ///
+    /// Without this, a member that comes back while nothing happens would wait for the next block.
+    fn catch_up(&self, peer: PublicKey, height: u64) {
+        let tip = self.shard.tip_node().header().height;
+        if height > tip
+            && let Some(marshal) = self.shard.marshal().get()
+        {
+            trace!(shard = %self.shard.id, tip, height, "asked for a block");
+            let height = commonware_consensus::types::Height::new(height);
+            marshal.hint_finalized(height, NonEmptyVec::new(peer));
+        }
+    }
+}
+
+/// Checks what was heard, a batch at a time, away from the threads on which votes are counted.
+async fn take_in<E: Runtime>(
+    runtime: E,
+    shard: Arc<Shard>,
+    mut batches: mpsc::Receiver<Vec<Vec<u8>>>,
+) {
+    while let Some(batch) = batches.recv().await {
+        let shard = Arc::clone(&shard);
+        let length_max = shard.genesis.limits.transaction_length_max();
+        let task = runtime.child("check").shared(true);
+        let checked = task.spawn(move |_| async move {
+            for bytes in batch {
+                if let Ok(signed) = SignedTransaction::from_bytes(&bytes, length_max) {
+                    shard.hear(signed);
+                }
+            }
+        });
+        if checked.await.is_err() {
+            return;
+        }
+    }
+}
+
+fn send(sender: &mut impl Sender<PublicKey = PublicKey>, told: &Told) {
+    let bytes = told.to_bytes();
+    let _ = sender.send(Recipients::All, IoBuf::from(bytes), false);
+}
+
+impl Told {
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        match self {
+            Self::Hello { view, height } => {
+                bytes.push(HELLO);
+                bytes.extend_from_slice(&view.to_le_bytes());
+                bytes.extend_from_slice(&height.to_le_bytes());
+            }
+            Self::Transactions(batch) => {
+                bytes.push(TRANSACTIONS);
+                for transaction in batch {
+                    let length = u32::try_from(transaction.len());
+                    let length = length.expect("a transaction is bounded by a u32");
+                    bytes.extend_from_slice(&length.to_le_bytes());
+                    bytes.extend_from_slice(transaction);
+                }
+            }
+        }
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (kind, mut rest) = bytes.split_first()?;
+        match *kind {
+            HELLO => {
+                let (view, height) = rest.split_first_chunk::<8>()?;
+                Some(Self::Hello {
+                    view: u64::from_le_bytes(*view),
+                    height: u64::from_le_bytes(height.try_into().ok()?),
+                })
+            }
+            TRANSACTIONS => {
+                let mut batch = Vec::new();
+                while let Some((length, after)) = rest.split_first_chunk::<4>() {
+                    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+                    let (transaction, after) = after.split_at_checked(length)?;
+                    batch.push(transaction.to_vec());
+                    rest = after;
+                }
+                rest.is_empty().then_some(Self::Transactions(batch))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The most bytes of gossip in one message, for transactions of at most `transaction` bytes.
+pub(crate) fn message_length_max(transaction: usize) -> usize {
+    // A batch is closed by the transaction that exceeds its bound, and each has its length before it.
+    1 + 2 * BATCH_LENGTH_MAX + transaction + size_of::<u32>()
+}
+
+const HELLO: u8 = 0;
+const TRANSACTIONS: u8 = 1;
+
+/// Some hundred transactions in a message.
+const BATCH_LENGTH_MAX: usize = 128 * 1024;
+
+/// Batches that wait to be checked; further ones are dropped, and told again later.
+const INTAKE_MAX: usize = 64;
+
+/// Transactions that are told again while they wait; further ones wait for this member's turn.
+const TOLD_MAX: usize = 8_192;
+
+/// A member that has not said hello for so many intervals counts as gone.
+const SILENT_INTERVALS: u32 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gossip_survives_the_wire() {
+        for told in [
+            Told::Hello { view: 7, height: 3 },
+            Told::Transactions(vec![vec![1, 2, 3], vec![], vec![4]]),
+        ] {
+            assert_eq!(Told::from_bytes(&told.to_bytes()), Some(told));
+        }
+    }
+
+    #[test]
+    fn broken_gossip_is_refused() {
+        assert_eq!(Told::from_bytes(&[]), None);
+        assert_eq!(Told::from_bytes(&[2]), None);
+        assert_eq!(Told::from_bytes(&[HELLO, 0]), None);
+        assert_eq!(Told::from_bytes(&[TRANSACTIONS, 1]), None);
+        assert_eq!(Told::from_bytes(&[TRANSACTIONS, 9, 0, 0, 0, 1]), None);
+    }
+}

@@ -1,0 +1,187 @@
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::sync::{broadcast, mpsc, oneshot};
+use wayside::{
+    id::{ShardId, VehicleId},
+    ledger::{
+        Block, FinalizedHeader, Header, Outcome, Receipt, SignedTransaction, State,
+        TransactionError, TransactionId,
+    },
+};
+
+use crate::{certificate::finalized_header, shard::Shards, shim::MempoolRefusal};
+
+/// A running member of the committee, to talk to.
+///
+/// May be used from any thread and any runtime.
+#[derive(Clone)]
+pub struct Handle {
+    shards: Arc<Shards>,
+    published: broadcast::Sender<Arc<FinalizedBlock>>,
+    commands: mpsc::UnboundedSender<Command>,
+}
+
+/// What a handle asks of the engine's own thread.
+pub(crate) enum Command {
+    /// The metrics of all its parts.
+    Metrics(oneshot::Sender<String>),
+    /// To end.
+    Shutdown,
+}
+
+/// A block that a quorum has made final, with all that follows from it.
+#[derive(Clone, Debug)]
+pub struct FinalizedBlock {
+    /// The shard.
+    pub shard: ShardId,
+    /// The block.
+    pub block: Block,
+    /// What became of each entry.
+    pub outcomes: Vec<Outcome>,
+    /// What it tells other shards.
+    pub receipts: Vec<Receipt>,
+    /// For each entry, the vehicles whose history it is part of, and its place there.
+    pub touched: Vec<Vec<(VehicleId, u64)>>,
+}
+
+/// The newest block that this member has executed after it was made final.
+#[derive(Clone)]
+pub struct Tip {
+    /// Its header.
+    pub header: Arc<Header>,
+    /// The state after it.
+    pub state: State,
+}
+
+/// How a shard is doing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ShardStatus {
+    /// The height of the newest final block that is executed.
+    pub height: u64,
+    /// The newest view of the consensus that was seen to end.
+    pub view: u64,
+    /// How many other members have been heard of lately.
+    pub peers: usize,
+    /// The greatest height that another member claims to have reached.
+    pub peer_height: u64,
+    /// How many transactions wait.
+    pub mempool_len: usize,
+    /// Whether this member votes. It does not while it cannot know what it said before.
+    pub voting: bool,
+    /// Whether stored or missed blocks are still being executed.
+    pub catching_up: bool,
+}
+
+/// Why a transaction was not taken.
+#[derive(Debug, Error)]
+pub enum SubmitError {
+    /// This process does not keep the shard.
+    #[error("shard {0} is not kept here")]
+    UnknownShard(ShardId),
+    /// It can never be executed.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
+    /// There is no room for it, or it is there already.
+    #[error(transparent)]
+    Mempool(#[from] MempoolRefusal),
+}
+
+impl Handle {
+    pub(crate) fn new(
+        shards: Arc<Shards>,
+        published: broadcast::Sender<Arc<FinalizedBlock>>,
+        commands: mpsc::UnboundedSender<Command>,
+    ) -> Self {
+        Self {
+            shards,
+            published,
+            commands,
+        }
+    }
+
+    /// Waits until all shards have executed the blocks that were stored before this process began,
+    /// or the engine has stopped.
+    pub async fn ready(&self) {
+        for shard in self.shards.values() {
+            let mut recovered = shard.recovered().subscribe();
+            // The sender lives as long as the shard.
+            let _ = recovered.wait_for(|it| *it).await;
+        }
+    }
+
+    /// The shards that this process keeps, in order.
+    pub fn shards(&self) -> Vec<ShardId> {
+        self.shards.keys().copied().collect()
+    }
+
+    /// Takes a transaction, and tells the other members. What it says is done only when a block
+    /// with it is final.
+    pub async fn submit(
+        &self,
+        shard: ShardId,
+        transaction: SignedTransaction,
+    ) -> Result<TransactionId, SubmitError> {
+        let kept = self.shards.get(&shard).map(Arc::clone);
+        let kept = kept.ok_or(SubmitError::UnknownShard(shard))?;
+        kept.submit(transaction)
+    }
+
+    /// The newest final block of a shard; `None` if the shard is not kept here.
+    pub fn tip(&self, shard: ShardId) -> Option<Tip> {
+        self.shards.get(&shard).map(|it| it.tip())
+    }
+
+    /// The final block at a height; `None` if there is none, or it is not stored any more.
+    pub async fn block(&self, shard: ShardId, height: u64) -> Option<Arc<FinalizedBlock>> {
+        self.shards.get(&shard)?.block(height).await
+    }
+
+    /// The header at a height with proof that it is final; `None` if there is none, or its votes
+    /// are not stored any more.
+    pub async fn certified(&self, shard: ShardId, height: u64) -> Option<FinalizedHeader> {
+        let shard = self.shards.get(&shard)?;
+        let tip = shard.tip_node().header().height;
+        finalized_header(shard.marshal().get()?, height, tip).await
+    }
+
+    /// The lowest height whose block is stored; `None` if the shard is not kept here.
+    pub fn oldest(&self, shard: ShardId) -> Option<u64> {
+        self.shards.get(&shard).map(|it| it.oldest())
+    }
+
+    /// Whether a transaction waits to be put into a block.
+    pub fn pending(&self, shard: ShardId, transaction: &TransactionId) -> bool {
+        let shard = self.shards.get(&shard);
+        shard.is_some_and(|it| it.waits(transaction))
+    }
+
+    /// Every block that becomes final from now on, in order for each shard. A receiver that falls
+    /// behind by more than [`Self::SUBSCRIPTION_LAG_MAX`] misses blocks, and is told so.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<FinalizedBlock>> {
+        self.published.subscribe()
+    }
+
+    /// How many blocks a subscriber may be behind.
+    pub const SUBSCRIPTION_LAG_MAX: usize = 1_024;
+
+    /// How a shard is doing; `None` if it is not kept here.
+    pub fn status(&self, shard: ShardId) -> Option<ShardStatus> {
+        self.shards.get(&shard).map(|it| it.status())
+    }
+
+    /// The metrics of consensus, storage and network, as OpenMetrics text; `None` if the engine has
+    /// stopped.
+    pub async fn metrics(&self) -> Option<String> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(Command::Metrics(answer)).ok()?;
+        answered.await.ok()
+    }
+
+    /// Lets the engine end; [`Running::join`](crate::Running::join) waits for it. It also ends when
+    /// the last handle is dropped.
+    pub fn shutdown(&self) {
+        // It may have ended already.
+        let _ = self.commands.send(Command::Shutdown);
+    }
+}

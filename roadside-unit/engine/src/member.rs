@@ -1,0 +1,344 @@
+//! One shard's parts, put together.
+//!
+//! ```text
+//!  gossip ─▶ mempool ─┐            ┌─▶ Observer ─▶ Inline ─▶ marshal ─▶ Finalizer ─▶ subscribers
+//!                     ▼            │                 ▲          │           │
+//!  simplex ─▶ Inline ─▶ Proposer   simplex           └──────────┘           └─▶ other shards' inboxes
+//! ```
+//!
+//! Simplex decides on digests of headers; [`Inline`] has blocks proposed and judged by the
+//! [`Proposer`], and sends them; marshal stores them, fetches those that are missing, and hands
+//! final ones to the [`Finalizer`] in order. Nothing here knows whether it runs on the road or in a test.
+
+use std::{sync::Arc, time::Duration};
+
+use commonware_broadcast::buffered;
+use commonware_codec::{Copying, DecodeExt as _};
+use commonware_consensus::{
+    marshal::{
+        self,
+        core::Actor,
+        resolver::p2p as backfill,
+        standard::{Inline, Standard},
+    },
+    simplex::{
+        self, SkipBudget,
+        config::{Floor, ForwardPolicy, SkipPolicy},
+        elector::RoundRobin,
+        types::Activity,
+    },
+    types::{Epoch, FixedEpocher, ViewDelta},
+};
+use commonware_cryptography::{
+    Digested, Sha256, Signer as _,
+    certificate::{ConstantProvider, Verifier as _},
+    ed25519::{PrivateKey, PublicKey},
+};
+use commonware_macros::select;
+use commonware_p2p::{Blocker, Provider, Receiver, Sender};
+use commonware_parallel::Sequential;
+use commonware_storage::archive::prunable;
+use commonware_utils::{NZU64, NZUsize, NonZeroDuration, ordered::Set};
+use tokio::sync::{broadcast, mpsc};
+use wayside::ledger::{Genesis, vote_namespace};
+
+use crate::{
+    FinalizedBlock, Timing,
+    block::{OrderedBlock, Payload},
+    fence::Fence,
+    finalizer::{Finalizer, Reports},
+    gossip::Gossip,
+    observer::Observer,
+    proposer::Proposer,
+    runtime::Runtime,
+    scheme::VoteScheme,
+    shard::{Marshal, Queues, Shard, Shards},
+    storage::{self, BUFFER, Stores},
+};
+
+/// What all shards of a member have in common.
+#[derive(Clone)]
+pub(crate) struct Member {
+    /// Signs votes.
+    pub(crate) key: PrivateKey,
+    /// How long to wait for others.
+    pub(crate) timing: Timing,
+    /// Who hears of final blocks.
+    pub(crate) published: broadcast::Sender<Arc<FinalizedBlock>>,
+    /// All shards of this process.
+    pub(crate) shards: Arc<Shards>,
+}
+
+/// How a shard reaches the other members.
+pub(crate) struct Links<S, R, P, B> {
+    /// Votes.
+    pub(crate) votes: (S, R),
+    /// Votes of a quorum, put together.
+    pub(crate) certificates: (S, R),
+    /// Questions for such, and answers.
+    pub(crate) fetch: (S, R),
+    /// Questions for final blocks, and answers.
+    pub(crate) backfill: (S, R),
+    /// Proposed blocks.
+    pub(crate) blocks: (S, R),
+    /// Transactions that wait, and where members are.
+    pub(crate) gossip: (S, R),
+    /// Who the others are.
+    pub(crate) peers: P,
+    /// Keeps out those that break the protocol.
+    pub(crate) blocker: B,
+}
+
+type MarshalActor<E> = Actor<
+    E,
+    Standard<OrderedBlock>,
+    ConstantProvider<VoteScheme, Epoch>,
+    storage::Finalizations<E>,
+    storage::Blocks<E>,
+    FixedEpocher,
+    Sequential,
+>;
+
+/// Keeps one shard until the runtime stops or a part of it fails.
+pub(crate) async fn keep_shard<E, S, R, P, B>(
+    runtime: E,
+    member: Member,
+    shard: Arc<Shard>,
+    queues: Queues,
+    links: Links<S, R, P, B>,
+) where
+    E: Runtime,
+    S: Sender<PublicKey = PublicKey>,
+    R: Receiver<PublicKey = PublicKey>,
+    P: Provider<PublicKey = PublicKey>,
+    B: Blocker<PublicKey = PublicKey>,
+{
+    let stores = Stores::new(shard.id);
+    // The fence has to see whether there is a journal of votes before consensus opens one.
+    let fence = Fence::open(runtime.child("fence"), Arc::clone(&shard), &stores).await;
+    let scheme = scheme(&member.key, &shard);
+    let (actor, marshal) = open_marshal(&runtime, &shard, &stores, scheme.clone()).await;
+    let set = shard.marshal().set(marshal.clone());
+    assert!(set.is_ok(), "a shard is kept once");
+    let buffer = start_broadcast(&runtime, &member, &shard, links.peers.clone(), links.blocks);
+    let resolver = backfill::Config {
+        public_key: member.key.public_key(),
+        peer_provider: links.peers,
+        blocker: links.blocker.clone(),
+        mailbox_size: MAILBOX,
+        fetch_timeout: NonZeroDuration::new_panic(member.timing.fetch_timeout),
+        fetch_retry_delay: FETCH_RETRY,
+        priority_requests: false,
+        priority_responses: false,
+    };
+    let resolver = backfill::init(runtime.child("backfill"), resolver, links.backfill);
+    let (blocks, final_blocks) = mpsc::unbounded_channel();
+    let reports = Reports::new(Arc::clone(&shard), blocks);
+    let marshal_task = actor.start(reports, buffer, resolver);
+
+    let results = storage::Results::open(runtime.child("results"), &stores).await;
+    let kept = (Arc::clone(&shard), Arc::clone(&member.shards));
+    let child = runtime.child("finalizer");
+    let published = member.published.clone();
+    let mut finalizer = Finalizer::new(child, kept, marshal.clone(), results, published);
+    finalizer.recover().await;
+    let child = runtime.child("finalize");
+    let finalizing = child.spawn(move |_| finalizer.run(final_blocks, queues.queries));
+    let fencing = runtime.child("guard").spawn(move |_| fence.run());
+    let gossip = Gossip::new(
+        Arc::clone(&shard),
+        queues.outgoing,
+        member.timing.hello_interval,
+    );
+    let child = runtime.child("gossip");
+    let gossiping = child.spawn(move |runtime| gossip.run(runtime, links.gossip.0, links.gossip.1));
+
+    let consensus = Consensus {
+        stores,
+        scheme,
+        marshal,
+        blocker: links.blocker,
+    };
+    let engine = consensus.engine(&runtime, &member, &shard);
+    let voting = engine.start(links.votes, links.certificates, links.fetch);
+    select! {
+        _ = marshal_task => {},
+        _ = finalizing => {},
+        _ = fencing => {},
+        _ = gossiping => {},
+        _ = voting => {},
+    }
+}
+
+/// What consensus needs beside its links.
+struct Consensus<B> {
+    stores: Stores,
+    scheme: VoteScheme,
+    marshal: Marshal,
+    blocker: B,
+}
+
+type InlineProposer<E> = Inline<E, VoteScheme, Proposer, OrderedBlock, FixedEpocher>;
+
+type Engine<E, B> = simplex::Engine<
+    E,
+    VoteScheme,
+    RoundRobin<Sha256>,
+    B,
+    Payload,
+    InlineProposer<E>,
+    InlineProposer<E>,
+    Observer<InlineProposer<E>>,
+    Sequential,
+>;
+
+impl<B: Blocker<PublicKey = PublicKey>> Consensus<B> {
+    fn engine<E: Runtime>(self, runtime: &E, member: &Member, shard: &Arc<Shard>) -> Engine<E, B> {
+        let timing = member.timing;
+        let proposer = Proposer::new(Arc::clone(shard), timing);
+        let child = runtime.child("inline");
+        let inline = Inline::new(
+            child,
+            proposer,
+            self.marshal,
+            FixedEpocher::new(EPOCH_LENGTH),
+        );
+        let (conflicts, _) = mpsc::channel::<Activity<VoteScheme, Payload>>(CONFLICTS_MAX);
+        let config = simplex::Config {
+            scheme: self.scheme,
+            elector: RoundRobin::default(),
+            blocker: self.blocker,
+            automaton: inline.clone(),
+            relay: inline.clone(),
+            reporter: Observer::new(Arc::clone(shard), conflicts, inline),
+            strategy: Sequential,
+            partition: self.stores.journal(),
+            mailbox_size: MAILBOX,
+            epoch: EPOCH,
+            floor: Floor::Genesis(shard.genesis_payload()),
+            replay_buffer: BUFFER,
+            write_buffer: BUFFER,
+            page_cache: self.stores.cache,
+            leader_timeout: timing.leader_timeout,
+            certification_timeout: timing.certification_timeout,
+            timeout_retry: timing.retry,
+            view_retention: VIEWS_KEPT,
+            skip: SkipPolicy::Enabled {
+                timeout: timing.skip_timeout,
+                budget: SkipBudget::Fixed(SKIPS_MAX),
+            },
+            fetch_timeout: NonZeroDuration::new_panic(timing.fetch_timeout),
+            fetch_retry_delay: FETCH_RETRY,
+            forward: ForwardPolicy::SilentVoters,
+            track_historical_votes: true,
+        };
+        simplex::Engine::new(runtime.child("consensus"), config)
+    }
+}
+
+fn scheme(key: &PrivateKey, shard: &Shard) -> VoteScheme {
+    let namespace = vote_namespace(shard.genesis.chain(), shard.id);
+    let participants = participants(&shard.genesis);
+    let gate = Arc::clone(&shard.gate);
+    VoteScheme::new(&namespace, participants, key.clone(), gate)
+        .expect("start has seen that the key is a member's")
+}
+
+/// The committee as the engine knows it.
+pub(crate) fn participants(genesis: &Genesis) -> Set<PublicKey> {
+    let keys = genesis.committee().keys().iter().map(|key| {
+        PublicKey::decode(Copying(key.as_bytes()))
+            .expect("the keys of a genesis can be signed with")
+    });
+    Set::from_iter_dedup(keys)
+}
+
+async fn open_marshal<E: Runtime>(
+    runtime: &E,
+    shard: &Shard,
+    stores: &Stores,
+    scheme: VoteScheme,
+) -> (MarshalActor<E>, Marshal) {
+    let bytes_max = shard.block_length_max();
+    let votes_config = scheme.certificate_codec_config();
+    let config = stores.archive("finalizations", votes_config);
+    let child = runtime.child("finalizations");
+    let finalizations = prunable::Archive::init(child, config).await;
+    let config = stores.archive("blocks", bytes_max);
+    let blocks = prunable::Archive::init(runtime.child("blocks"), config).await;
+    let genesis = shard.tip_node().block.clone();
+    let config = marshal::Config {
+        provider: ConstantProvider::new(scheme),
+        epocher: FixedEpocher::new(EPOCH_LENGTH),
+        start: marshal::Start::Genesis(Digested::precomputed(genesis.clone(), genesis.payload())),
+        partition_prefix: stores.name("marshal"),
+        mailbox_size: MAILBOX,
+        view_retention: VIEWS_KEPT,
+        prunable_items_per_section: NZU64!(1_024),
+        page_cache: stores.cache.clone(),
+        replay_buffer: BUFFER,
+        key_write_buffer: BUFFER,
+        value_write_buffer: BUFFER,
+        block_codec_config: bytes_max,
+        max_repair: NZUsize!(64),
+        max_pending_acks: NZUsize!(16),
+        strategy: Sequential,
+    };
+    let finalizations = finalizations.expect("the votes of final blocks can be read");
+    let blocks = blocks.expect("the final blocks can be read");
+    let child = runtime.child("marshal");
+    let (actor, mailbox, _) = Actor::init(child, finalizations, blocks, config).await;
+    (actor, mailbox)
+}
+
+fn start_broadcast<E, S, R, P>(
+    runtime: &E,
+    member: &Member,
+    shard: &Shard,
+    peers: P,
+    (sender, receiver): (S, R),
+) -> buffered::Mailbox<PublicKey, OrderedBlock>
+where
+    E: Runtime,
+    S: Sender<PublicKey = PublicKey>,
+    R: Receiver<PublicKey = PublicKey>,
+    P: Provider<PublicKey = PublicKey>,
+{
+    let config = buffered::Config {
+        public_key: member.key.public_key(),
+        mailbox_size: MAILBOX,
+        deque_size: BLOCKS_CACHED,
+        priority: false,
+        codec_config: shard.block_length_max(),
+        peer_provider: peers,
+        strategy: Sequential,
+    };
+    let (engine, mailbox) = buffered::Engine::new(runtime.child("broadcast"), config);
+    engine.start((sender, receiver));
+    mailbox
+}
+
+/// The committee of the genesis; changes of the committee come with later epochs.
+const EPOCH: Epoch = Epoch::zero();
+
+/// One epoch has as many heights as there will ever be.
+const EPOCH_LENGTH: std::num::NonZeroU64 = NZU64!(u64::MAX);
+
+/// Messages between the parts of one shard; what happens at the bound is the receiving part's
+/// policy.
+const MAILBOX: std::num::NonZeroUsize = NZUsize!(1_024);
+
+/// Proposed blocks that are kept of each member.
+const BLOCKS_CACHED: usize = 16;
+
+/// Views of which votes are remembered, to recognize contradictions and to help members that lag.
+const VIEWS_KEPT: ViewDelta = ViewDelta::new(256);
+
+/// A leader with nothing to propose gives its turn away, however often in a row.
+const SKIPS_MAX: std::num::NonZeroU64 = NZU64!(1 << 40);
+
+/// How long to wait before something is asked for again.
+const FETCH_RETRY: Duration = Duration::from_millis(100);
+
+/// Contradictions that wait to become evidence.
+const CONFLICTS_MAX: usize = 64;

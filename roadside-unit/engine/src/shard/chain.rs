@@ -1,0 +1,110 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use wayside::ledger::{Header, Results, State, TransactionId};
+
+use crate::{
+    block::{OrderedBlock, Payload, payload},
+    shim::Executed,
+};
+
+/// A block with the state after it.
+pub(crate) struct Node {
+    /// The block.
+    pub(crate) block: OrderedBlock,
+    /// What came of executing it.
+    pub(crate) executed: Executed,
+    /// The transactions that it holds.
+    pub(crate) ids: BTreeSet<TransactionId>,
+}
+
+/// The newest final block, and the executed blocks above it, of which some will become final.
+pub(crate) struct Chain {
+    tip: Arc<Node>,
+    pending: BTreeMap<Payload, Arc<Node>>,
+}
+
+impl Node {
+    /// The block's header.
+    pub(crate) fn header(&self) -> &Header {
+        &self.block.block().header
+    }
+
+    /// What is stored of it beside the block.
+    pub(crate) fn results(&self) -> Results {
+        Results {
+            receipts: self.executed.receipts.clone(),
+            touched: self.executed.touched.clone(),
+        }
+    }
+
+    /// The state after the block.
+    pub(crate) fn state(&self) -> &State {
+        &self.executed.state
+    }
+}
+
+impl Chain {
+    /// A chain whose newest final block is `tip`.
+    pub(crate) fn new(tip: Arc<Node>) -> Self {
+        Self {
+            tip,
+            pending: BTreeMap::new(),
+        }
+    }
+
+    /// The newest final block.
+    pub(crate) fn tip(&self) -> &Arc<Node> {
+        &self.tip
+    }
+
+    /// The final tip or executed block whose header has this digest.
+    pub(crate) fn find(&self, payload: &Payload) -> Option<Arc<Node>> {
+        if self.tip.block.payload() == *payload {
+            return Some(Arc::clone(&self.tip));
+        }
+        self.pending.get(payload).map(Arc::clone)
+    }
+
+    /// Keeps an executed block that is not final yet; forgets it if it came too late.
+    pub(crate) fn insert(&mut self, node: Arc<Node>) {
+        let height = node.header().height;
+        if height > self.tip.header().height && self.pending.len() < PENDING_MAX {
+            self.pending.insert(node.block.payload(), node);
+        }
+    }
+
+    /// The transactions of `node` and of its ancestors down to the final tip.
+    pub(crate) fn unfinalized_ids(&self, node: &Node) -> BTreeSet<TransactionId> {
+        let mut ids = BTreeSet::new();
+        if node.header().height <= self.tip.header().height {
+            return ids;
+        }
+        ids.extend(&node.ids);
+        let mut parent = payload(&node.header().parent);
+        while let Some(node) = self.pending.get(&parent) {
+            ids.extend(&node.ids);
+            parent = payload(&node.header().parent);
+        }
+        ids
+    }
+
+    /// Makes a block the final tip, which must follow the one before, and drops what cannot become
+    /// final any more.
+    pub(crate) fn commit(&mut self, node: Arc<Node>) {
+        assert_eq!(
+            node.header().parent,
+            self.tip.header().digest(),
+            "a final block follows the one before it"
+        );
+        let height = node.header().height;
+        self.pending.retain(|_, it| it.header().height > height);
+        self.tip = node;
+    }
+}
+
+/// Far more than a committee has under way at once; beyond it a block is executed again when it
+/// becomes final.
+const PENDING_MAX: usize = 256;

@@ -1,0 +1,56 @@
+use std::collections::BTreeMap;
+
+use wayside::{id::ShardId, ledger::Delivery};
+
+/// Receipts of other shards that wait to be delivered, by source and by the first one's sequence.
+///
+/// Only receipts that this member has executed itself come here, so that they need no bound beyond
+/// [`WAITING_MAX`]: what does not fit is fetched again from the source's blocks.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    waiting: BTreeMap<(ShardId, u64), Delivery>,
+}
+
+impl Inbox {
+    /// Keeps a delivery unless the shard already `received` all of it, or there is no room; whether
+    /// it was kept.
+    pub(crate) fn insert(&mut self, delivery: Delivery, received: u64) -> bool {
+        let (Some((first, _)), Some((last, _))) =
+            (delivery.receipts.first(), delivery.receipts.last())
+        else {
+            return false;
+        };
+        if last.sequence < received || self.waiting.len() >= WAITING_MAX {
+            return false;
+        }
+        let key = (delivery.finalized.header.shard, first.sequence);
+        self.waiting.insert(key, delivery).is_none()
+    }
+
+    /// Up to `count` deliveries that may come next, in order, where `received` says how many
+    /// receipts of a source the state below has taken.
+    pub(crate) fn next(&self, count: usize, received: impl Fn(ShardId) -> u64) -> Vec<Delivery> {
+        let mut next: BTreeMap<ShardId, u64> = BTreeMap::new();
+        let mut chosen = Vec::new();
+        for ((source, first), delivery) in &self.waiting {
+            let expected = next.entry(*source).or_insert_with(|| received(*source));
+            let Some((last, _)) = delivery.receipts.last() else {
+                continue;
+            };
+            if first == expected && chosen.len() < count {
+                *expected = last.sequence + 1;
+                chosen.push(delivery.clone());
+            }
+        }
+        chosen
+    }
+
+    /// Drops what the shard has received.
+    pub(crate) fn retain(&mut self, received: impl Fn(ShardId) -> u64) {
+        self.waiting
+            .retain(|(source, first), _| *first >= received(*source));
+    }
+}
+
+/// Some thousand blocks' receipts for one shard that has been gone.
+const WAITING_MAX: usize = 4_096;

@@ -1,0 +1,291 @@
+//! One shard as this member keeps it.
+//!
+//! [`Shard`] is what everybody touches: consensus proposes and checks blocks on it, gossip fills its
+//! mempool, a handle reads it. [`Chain`] keeps the state after the newest final block and after
+//! each executed block above it, so that a block is executed once, whoever asks first.
+
+mod chain;
+mod execute;
+mod inbox;
+mod peers;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use commonware_consensus::marshal::{core::Mailbox, standard::Standard};
+use commonware_utils::sync::Mutex;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use wayside::{
+    id::ShardId,
+    ledger::{Genesis, SignedTransaction, TransactionId},
+};
+
+pub(crate) use chain::{Chain, Node};
+pub(crate) use inbox::Inbox;
+pub(crate) use peers::Peers;
+
+use crate::{
+    Application, FinalizedBlock, ShardStatus, SubmitError, Tip,
+    block::{OrderedBlock, Payload},
+    scheme::{VoteGate, VoteScheme},
+    shim::Mempool,
+};
+
+/// Where marshal, which stores blocks and puts them in order, is asked.
+pub(crate) type Marshal = Mailbox<VoteScheme, Standard<OrderedBlock>>;
+
+/// One shard as this member keeps it.
+pub(crate) struct Shard {
+    /// The ledger.
+    pub(crate) genesis: Arc<Genesis>,
+    /// Which shard of it.
+    pub(crate) id: ShardId,
+    /// This member's index in the committee.
+    pub(crate) member: u16,
+    /// In which views this member votes.
+    pub(crate) gate: Arc<VoteGate>,
+    /// What other members say of themselves.
+    pub(crate) peers: Mutex<Peers>,
+    application: Application,
+    genesis_payload: Payload,
+    chain: Mutex<Chain>,
+    mempool: Mutex<Mempool>,
+    inbox: Mutex<Inbox>,
+    work: Notify,
+    view: AtomicU64,
+    height_known: AtomicU64,
+    oldest: AtomicU64,
+    recovered: watch::Sender<bool>,
+    marshal: OnceLock<Marshal>,
+    outgoing: mpsc::Sender<SignedTransaction>,
+    queries: mpsc::UnboundedSender<Query>,
+}
+
+/// What a handle asks of the task that stores results.
+pub(crate) struct Query {
+    /// Of which block.
+    pub(crate) height: u64,
+    /// Who waits.
+    pub(crate) answer: oneshot::Sender<Option<Arc<FinalizedBlock>>>,
+}
+
+/// The ends of a shard's queues at which its tasks work.
+pub(crate) struct Queues {
+    /// Transactions to tell other members about.
+    pub(crate) outgoing: mpsc::Receiver<SignedTransaction>,
+    /// Questions for the task that stores results; each asker waits for its answer.
+    pub(crate) queries: mpsc::UnboundedReceiver<Query>,
+}
+
+impl Shard {
+    /// A shard at its beginning.
+    pub(crate) fn new(
+        genesis: Arc<Genesis>,
+        id: ShardId,
+        member: u16,
+        application: Application,
+    ) -> (Arc<Self>, Queues) {
+        let (outgoing, outgoing_end) = mpsc::channel(OUTGOING_MAX);
+        let (queries, queries_end) = mpsc::unbounded_channel();
+        let first = execute::genesis_node(&genesis, id);
+        let shard = Self {
+            genesis_payload: first.block.payload(),
+            chain: Mutex::new(Chain::new(Arc::new(first))),
+            mempool: Mutex::new(Mempool::default()),
+            inbox: Mutex::default(),
+            peers: Mutex::default(),
+            gate: Arc::new(VoteGate::closed()),
+            work: Notify::new(),
+            view: AtomicU64::new(0),
+            height_known: AtomicU64::new(0),
+            oldest: AtomicU64::new(0),
+            recovered: watch::Sender::new(false),
+            marshal: OnceLock::new(),
+            genesis,
+            id,
+            member,
+            application,
+            outgoing,
+            queries,
+        };
+        let queues = Queues {
+            outgoing: outgoing_end,
+            queries: queries_end,
+        };
+        (Arc::new(shard), queues)
+    }
+
+    /// Takes a transaction from a client, and tells the other members.
+    pub(crate) fn submit(&self, signed: SignedTransaction) -> Result<TransactionId, SubmitError> {
+        let checked = self.check_transaction(signed.clone())?;
+        let id = checked.id();
+        self.mempool.lock().insert(checked)?;
+        self.work.notify_waiters();
+        // A full queue is no loss: this member proposes the transaction itself when it leads, and
+        // tells of what waits too long.
+        let _ = self.outgoing.try_send(signed);
+        Ok(id)
+    }
+
+    /// Takes a transaction that another member told of; whether it was news.
+    pub(crate) fn hear(&self, signed: SignedTransaction) -> bool {
+        let is_known = self.mempool.lock().get(&signed.id()).is_some();
+        if is_known {
+            return false;
+        }
+        let Ok(checked) = self.check_transaction(signed) else {
+            return false;
+        };
+        let is_news = self.mempool.lock().insert(checked).is_ok();
+        if is_news {
+            self.work.notify_waiters();
+        }
+        is_news
+    }
+
+    /// Whether a transaction still waits.
+    pub(crate) fn waits(&self, id: &TransactionId) -> bool {
+        self.mempool.lock().get(id).is_some()
+    }
+
+    /// Takes receipts of another shard to deliver them.
+    pub(crate) fn deliver(&self, delivery: wayside::ledger::Delivery) {
+        let expected = execute::received(
+            self.chain.lock().tip().state(),
+            delivery.finalized.header.shard,
+        );
+        if self.inbox.lock().insert(delivery, expected) {
+            self.work.notify_waiters();
+        }
+    }
+
+    /// The final tip or executed block whose header has this digest.
+    pub(crate) fn find(&self, payload: &Payload) -> Option<Arc<Node>> {
+        self.chain.lock().find(payload)
+    }
+
+    /// The newest final block.
+    pub(crate) fn tip_node(&self) -> Arc<Node> {
+        Arc::clone(self.chain.lock().tip())
+    }
+
+    /// Keeps an executed block that is not final yet.
+    pub(crate) fn keep(&self, node: Arc<Node>) {
+        self.chain.lock().insert(node);
+    }
+
+    /// Makes a block the newest final one.
+    pub(crate) fn commit(&self, node: &Arc<Node>) {
+        self.chain.lock().commit(Arc::clone(node));
+        let mut mempool = self.mempool.lock();
+        for id in &node.ids {
+            mempool.remove(id);
+        }
+        drop(mempool);
+        self.inbox
+            .lock()
+            .retain(|source| execute::received(node.state(), source));
+        self.work.notify_waiters();
+    }
+
+    /// Begins anew from a final block that was recovered from storage.
+    pub(crate) fn recover(&self, node: Arc<Node>) {
+        *self.chain.lock() = Chain::new(node);
+    }
+
+    /// Wakes whoever waits for something to propose.
+    pub(crate) fn work(&self) -> &Notify {
+        &self.work
+    }
+
+    /// Notes that a view has ended with a certificate.
+    pub(crate) fn saw_view(&self, view: u64) {
+        self.view.fetch_max(view, Ordering::Relaxed);
+    }
+
+    /// The newest view that was seen to end.
+    pub(crate) fn view(&self) -> u64 {
+        self.view.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a block at this height is final, whether or not it is here.
+    pub(crate) fn saw_height(&self, height: u64) {
+        self.height_known.fetch_max(height, Ordering::Relaxed);
+    }
+
+    /// The lowest height whose block is stored.
+    pub(crate) fn oldest(&self) -> u64 {
+        self.oldest.load(Ordering::Relaxed)
+    }
+
+    /// Notes that blocks below a height are not stored any more.
+    pub(crate) fn pruned_below(&self, height: u64) {
+        self.oldest.fetch_max(height, Ordering::Relaxed);
+    }
+
+    /// Whether stored blocks have been executed.
+    pub(crate) fn recovered(&self) -> &watch::Sender<bool> {
+        &self.recovered
+    }
+
+    /// Where blocks are stored, once that is running.
+    pub(crate) fn marshal(&self) -> &OnceLock<Marshal> {
+        &self.marshal
+    }
+
+    /// The digest of the block before all others.
+    pub(crate) fn genesis_payload(&self) -> Payload {
+        self.genesis_payload
+    }
+
+    /// The most bytes of a block.
+    pub(crate) fn block_length_max(&self) -> usize {
+        usize::try_from(self.genesis.limits.block_bytes_max).unwrap_or(usize::MAX)
+    }
+
+    /// The newest final block for a handle.
+    pub(crate) fn tip(&self) -> Tip {
+        let node = self.tip_node();
+        Tip {
+            header: Arc::new(node.header().clone()),
+            state: node.state().clone(),
+        }
+    }
+
+    /// A final block with what follows from it, if it is still stored.
+    pub(crate) async fn block(&self, height: u64) -> Option<Arc<FinalizedBlock>> {
+        let (answer, answered) = oneshot::channel();
+        self.queries.send(Query { height, answer }).ok()?;
+        answered.await.ok().flatten()
+    }
+
+    /// How the shard is doing.
+    pub(crate) fn status(&self) -> ShardStatus {
+        let height = self.tip_node().header().height;
+        let peers = self.peers.lock();
+        let known = self.height_known.load(Ordering::Relaxed);
+        ShardStatus {
+            height,
+            view: self.view(),
+            peers: peers.heard(),
+            peer_height: peers.height(),
+            mempool_len: self.mempool.lock().len(),
+            voting: self.gate.admits(self.view() + 1),
+            catching_up: !*self.recovered.borrow() || height + LAG_MAX < known.max(peers.height()),
+        }
+    }
+}
+
+/// By its id, every shard that this process keeps.
+pub(crate) type Shards = BTreeMap<ShardId, Arc<Shard>>;
+
+/// Transactions from clients that wait to be told to other members.
+const OUTGOING_MAX: usize = 8_192;
+
+/// A member this many blocks behind is not just about to execute them.
+const LAG_MAX: u64 = 16;

@@ -1,0 +1,52 @@
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use commonware_cryptography::ed25519::PublicKey;
+
+/// What other members say of themselves.
+#[derive(Default)]
+pub(crate) struct Peers {
+    heard: BTreeMap<PublicKey, Heard>,
+}
+
+struct Heard {
+    at: SystemTime,
+    view: u64,
+    height: u64,
+}
+
+impl Peers {
+    /// Notes what a member says of itself.
+    pub(crate) fn hear(&mut self, peer: PublicKey, at: SystemTime, view: u64, height: u64) {
+        self.heard.insert(peer, Heard { at, view, height });
+    }
+
+    /// Forgets members that have been silent for `silence`.
+    pub(crate) fn forget(&mut self, now: SystemTime, silence: Duration) {
+        self.heard
+            .retain(|_, it| now.duration_since(it.at).is_ok_and(|age| age < silence));
+    }
+
+    /// How many other members have been heard of lately.
+    pub(crate) fn heard(&self) -> usize {
+        self.heard.len()
+    }
+
+    /// The greatest view that one of them has reached.
+    pub(crate) fn view(&self) -> u64 {
+        self.heard.values().map(|it| it.view).max().unwrap_or(0)
+    }
+
+    /// The greatest height that one of them has reached.
+    pub(crate) fn height(&self) -> u64 {
+        self.heard.values().map(|it| it.height).max().unwrap_or(0)
+    }
+
+    /// Those who have more blocks than `height`.
+    pub(crate) fn above(&self, height: u64) -> Vec<(PublicKey, u64)> {
+        let above = self.heard.iter().filter(|(_, it)| it.height > height);
+        above.map(|(peer, it)| (peer.clone(), it.height)).collect()
+    }
+}

@@ -1,0 +1,365 @@
+use std::{
+    fs::{self, File, TryLockError},
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use commonware_codec::{Copying, DecodeExt as _};
+use commonware_consensus::{marshal, marshal::standard::Standard, simplex};
+use commonware_cryptography::{
+    ChaCha20Poly1305,
+    ed25519::{PrivateKey, PublicKey},
+};
+use commonware_macros::select;
+use commonware_p2p::{
+    Address, AddressableManager as _, Ingress,
+    authenticated::lookup::{self, Network},
+    max_message_size,
+    utils::mux::{MuxHandle, Muxer, prefixed},
+};
+use commonware_runtime::{
+    Metrics as _, Quota, Runner as _, Spawner as _, Supervisor as _, tokio as runtime,
+};
+use commonware_stream::{
+    SakeCups,
+    cups::{self, Cups},
+    sake::{self, Sake},
+};
+use commonware_utils::{NZU32, NZUsize, hostname::Hostname, ordered::Map};
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use thiserror::Error;
+use tokio::sync::{broadcast, mpsc};
+use tracing::{error, info};
+use wayside::ledger::{AccountKey, Genesis};
+
+use crate::{
+    Config, Handle, StartError,
+    block::{OrderedBlock, Payload},
+    gossip,
+    handle::Command,
+    member::{Links, Member, keep_shard, participants},
+    scheme::VoteScheme,
+    shard::{Queues, Shard, Shards},
+};
+
+/// The engine's own thread.
+#[derive(Debug)]
+pub struct Running {
+    thread: JoinHandle<()>,
+}
+
+/// The engine has stopped because it could not go on, for instance because its disk is full.
+#[derive(Debug, Error)]
+#[error("the engine has failed")]
+pub struct EngineFailed;
+
+impl Running {
+    /// Whether the engine has ended.
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Waits until the engine has ended.
+    pub fn join(self) -> Result<(), EngineFailed> {
+        self.thread.join().map_err(|_| EngineFailed)
+    }
+}
+
+/// Starts a member of the committee on a thread of its own.
+///
+/// The engine fails rather than goes on when it cannot keep what it promised (a disk that does not
+/// write, a final block that does not hold), so it must not take the caller's runtime with it.
+pub fn start(config: Config) -> Result<(Handle, Running), StartError> {
+    let key = AccountKey::from(config.vote_key.verifying_key());
+    let member = config.genesis.committee().index(&key);
+    let member = member.ok_or(StartError::NotAMember(key))?;
+    config.timing.check()?;
+    let addresses = addresses(&config)?;
+    let folder = folder(&config, key)?;
+    let lock = lock(&folder)?;
+    let mut shards = Shards::new();
+    let mut queues = Vec::new();
+    for id in &config.shards {
+        if !config.genesis.has_shard(*id) || shards.contains_key(id) {
+            return Err(StartError::Shard(*id));
+        }
+        let (shard, ends) =
+            Shard::new(Arc::clone(&config.genesis), *id, member, config.application);
+        shards.insert(*id, Arc::clone(&shard));
+        queues.push((shard, ends));
+    }
+    let shards = Arc::new(shards);
+    let (published, _) = broadcast::channel(Handle::SUBSCRIPTION_LAG_MAX);
+    let (commands, commands_end) = mpsc::unbounded_channel();
+    let seed = config.vote_key.to_seed();
+    let engine = Engine {
+        member: Member {
+            key: PrivateKey::decode(Copying(seed.as_ref()))
+                .expect("every seed of 32 bytes is a key"),
+            timing: config.timing,
+            published: published.clone(),
+            shards: Arc::clone(&shards),
+        },
+        genesis: Arc::clone(&config.genesis),
+        addresses,
+        listen: config.listen,
+        queues,
+        commands: commands_end,
+    };
+    let runner = runtime::Runner::new(
+        runtime::Config::new()
+            .with_storage_directory(folder.join("engine"))
+            .with_tcp_nodelay(Some(true)),
+    );
+    let thread = thread::Builder::new().name("engine".to_owned());
+    let thread = thread.spawn(move || {
+        runner.start(|context| engine.run(context));
+        drop(lock);
+    });
+    let thread = thread.map_err(StartError::Thread)?;
+    Ok((Handle::new(shards, published, commands), Running { thread }))
+}
+
+/// What runs on the engine's thread.
+struct Engine {
+    member: Member,
+    genesis: Arc<Genesis>,
+    addresses: Map<PublicKey, Address>,
+    listen: SocketAddr,
+    queues: Vec<(Arc<Shard>, Queues)>,
+    commands: mpsc::UnboundedReceiver<Command>,
+}
+
+type Transport = SakeCups<PrivateKey, ChaCha20Poly1305>;
+type Mux = MuxHandle<lookup::Sender<PublicKey, runtime::Context>>;
+
+impl Engine {
+    async fn run(mut self, context: runtime::Context) {
+        let config = self.network_config();
+        let (mut network, mut oracle) = Network::new(context.child("network"), config);
+        oracle.track(0, self.addresses.clone());
+        let mut channels = Vec::new();
+        for (channel, quota) in QUOTAS.iter().enumerate() {
+            let quota = Quota::per_second(*quota);
+            let channel = u64::try_from(channel).expect("there are few channels");
+            let (sender, receiver) = network.register(channel, quota);
+            let (muxer, handle) = Muxer::new(context.child("channel"), sender, receiver);
+            muxer.start();
+            channels.push(handle);
+        }
+        network.start();
+        let mut keeping = FuturesUnordered::new();
+        for (shard, queues) in std::mem::take(&mut self.queues) {
+            let links = links(&mut channels, &shard, &oracle).await;
+            let member = self.member.clone();
+            let child = context.child("shard").with_attribute("shard", shard.id);
+            let kept =
+                child.spawn(move |runtime| keep_shard(runtime, member, shard, queues, links));
+            keeping.push(kept);
+        }
+        self.obey(&context, &mut keeping).await;
+        if let Err(cause) = context.stop(0, Some(STOP_TIMEOUT)).await {
+            error!(%cause, "parts of the engine did not stop in time");
+        }
+    }
+}
+
+impl Engine {
+    /// Does what handles ask until it shall end, or a shard has ended by itself.
+    async fn obey<F: Future>(
+        &mut self,
+        context: &runtime::Context,
+        keeping: &mut FuturesUnordered<F>,
+    ) {
+        loop {
+            select! {
+                command = self.commands.recv() => match command {
+                    Some(Command::Metrics(answer)) => {
+                        // Whoever asked may have gone.
+                        let _ = answer.send(context.encode());
+                    }
+                    Some(Command::Shutdown) | None => {
+                        info!("the engine ends");
+                        return;
+                    }
+                },
+                _ = keeping.next() => panic!("a part of the engine has stopped"),
+            }
+        }
+    }
+
+    fn network_config(&self) -> lookup::Config<Transport> {
+        let handshake = Sake {
+            signer: self.member.key.clone(),
+            synchrony_bound: HANDSHAKE_SKEW_MAX,
+            max_handshake_age: HANDSHAKE_AGE_MAX,
+            version: sake::Version::V1,
+        };
+        let committee = self.genesis.committee().keys().len();
+        let listen = if committee == 1 {
+            SocketAddr::from(([127, 0, 0, 1], 0))
+        } else {
+            self.listen
+        };
+        let namespace = format!("wayside/engine/v1/{}", self.genesis.chain());
+        let mut config = lookup::Config::local(
+            Cups::<_, ChaCha20Poly1305>::new(handshake, cups::Version::V1),
+            namespace.as_bytes(),
+            listen,
+            NZUsize!(committee),
+            message_length_max(&self.genesis),
+            MAILBOX,
+        );
+        // Who a peer is, its key says; where it is may be behind an address translation.
+        config.bypass_ip_check = true;
+        config.tracked_peer_sets = NZUsize!(1);
+        config.peer_connection_cooldown = Duration::from_millis(250);
+        config.dial_frequency = Duration::from_millis(200);
+        config.allowed_handshake_rate_per_ip = Quota::per_second(NZU32!(64));
+        config.block_duration = BLOCK_DURATION;
+        config
+    }
+}
+
+/// A shard's part of each channel, in the order of [`QUOTAS`].
+async fn links(
+    channels: &mut [Mux],
+    shard: &Shard,
+    oracle: &lookup::Oracle<PublicKey>,
+) -> Links<
+    commonware_p2p::utils::mux::SubSender<lookup::Sender<PublicKey, runtime::Context>>,
+    commonware_p2p::utils::mux::SubReceiver<PublicKey>,
+    lookup::Oracle<PublicKey>,
+    lookup::Oracle<PublicKey>,
+> {
+    let mut parts = Vec::new();
+    for channel in channels {
+        let registered = channel.register(u64::from(shard.id.0)).await;
+        parts.push(registered.expect("a shard is kept once, while the network runs"));
+    }
+    let Ok([votes, certificates, fetch, backfill, blocks, gossip]) =
+        <[_; QUOTAS.len()]>::try_from(parts)
+    else {
+        unreachable!("there is a channel for every quota")
+    };
+    Links {
+        votes,
+        certificates,
+        fetch,
+        backfill,
+        blocks,
+        gossip,
+        peers: oracle.clone(),
+        blocker: oracle.clone(),
+    }
+}
+
+/// The most bytes of any message that members send each other.
+fn message_length_max(genesis: &Genesis) -> u32 {
+    let committee = u32::try_from(genesis.committee().keys().len());
+    let committee = committee.expect("a genesis bounds its committee");
+    let block = usize::try_from(genesis.limits.block_bytes_max).unwrap_or(usize::MAX);
+    max_message_size(&[
+        prefixed(simplex::max_payload_size::<VoteScheme, Payload>(committee)),
+        prefixed(marshal::max_payload_size::<
+            Standard<OrderedBlock>,
+            VoteScheme,
+        >(committee, &block)),
+        prefixed(gossip::message_length_max(
+            genesis.limits.transaction_length_max(),
+        )),
+    ])
+}
+
+/// Where each operator is reached.
+fn addresses(config: &Config) -> Result<Map<PublicKey, Address>, StartError> {
+    let first = config.shards.first().ok_or(StartError::NoShard)?;
+    let keys = participants(&config.genesis);
+    let mut addresses = Vec::new();
+    for operator in &config.genesis.operators {
+        let of = |shard| operator.addresses.get(shard);
+        if config.shards.iter().any(|shard| of(shard) != of(first)) {
+            return Err(StartError::Addresses(operator.name.clone()));
+        }
+        let text = of(first).ok_or(StartError::Shard(*first))?;
+        let address = address(text).ok_or_else(|| StartError::Address {
+            operator: operator.name.clone(),
+            address: text.clone(),
+        })?;
+        let key = keys
+            .iter()
+            .find(|key| key.as_ref() == operator.vote_key.as_bytes());
+        addresses.push((key.expect("operators are the committee").clone(), address));
+    }
+    Ok(Map::from_iter_dedup(addresses))
+}
+
+/// Reads `host:port`.
+fn address(text: &str) -> Option<Address> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Some(Address::Symmetric(address));
+    }
+    let (host, port) = text.rsplit_once(':')?;
+    Some(Address::Asymmetric {
+        ingress: Ingress::Dns {
+            host: Hostname::new(host).ok()?,
+            port: port.parse().ok()?,
+        },
+        egress: SocketAddr::from(([0, 0, 0, 0], 0)),
+    })
+}
+
+/// The folder of one ledger and vote key, made if missing.
+fn folder(config: &Config, key: AccountKey) -> Result<PathBuf, StartError> {
+    let chain = config.genesis.chain().to_string();
+    let name = format!("{:.16}-{:.16}", chain, key.to_string());
+    let path = config.storage.join(name);
+    match fs::create_dir_all(&path) {
+        Ok(()) => Ok(path),
+        Err(source) => Err(StartError::Storage { path, source }),
+    }
+}
+
+/// Holds the folder for this process until the file is dropped.
+fn lock(folder: &Path) -> Result<File, StartError> {
+    let path = folder.join("lock");
+    let file = File::create(&path).map_err(|source| StartError::Storage {
+        path: path.clone(),
+        source,
+    })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse(folder.to_owned())),
+        Err(TryLockError::Error(source)) => Err(StartError::Storage { path, source }),
+    }
+}
+
+/// Messages per second that are taken from each member: votes, votes put together, fetches of
+/// these, fetches of blocks, blocks, and gossip. All shards share them.
+const QUOTAS: [NonZeroU32; 6] = [
+    NZU32!(2_048),
+    NZU32!(1_024),
+    NZU32!(256),
+    NZU32!(256),
+    NZU32!(512),
+    NZU32!(512),
+];
+
+/// Messages between the parts of the network.
+const MAILBOX: NonZeroUsize = NZUsize!(1_024);
+
+/// How far a member's clock may be ahead when it connects.
+const HANDSHAKE_SKEW_MAX: Duration = Duration::from_secs(5);
+
+/// How long a connection may take to be made, or a member's clock may be behind.
+const HANDSHAKE_AGE_MAX: Duration = Duration::from_secs(10);
+
+/// How long a member that broke the protocol is kept out; it may have been repaired.
+const BLOCK_DURATION: Duration = Duration::from_secs(10 * 60);
+
+/// How long the parts of the engine have to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
