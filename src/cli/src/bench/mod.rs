@@ -7,6 +7,7 @@
 mod agents;
 mod machine;
 mod meter;
+mod process;
 mod report;
 mod traffic;
 mod verify;

@@ -7,10 +7,12 @@ use std::{
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use serde_json::{Value, json};
-use wayside::ledger::SignedTransaction;
-use wayside::serve::{from_hex, to_hex};
+use wayside::{
+    ledger::SignedTransaction,
+    serve::{from_hex, read_key, to_hex},
+};
 
-use super::key;
+use super::key::account;
 use crate::files::write_whole;
 
 /// Agrees with a transaction that somebody else began.
@@ -27,9 +29,9 @@ impl Approve {
     /// Shows what is approved, from the bytes that are signed.
     pub(super) fn run(self) -> anyhow::Result<()> {
         let signed = read(&self.draft)?;
-        let key = key::read(&self.key)?;
+        let key = read_key(&self.key)?;
         ensure!(
-            key::account(&key) != signed.transaction.sender,
+            account(&key) != signed.transaction.sender,
             "this key sent the transaction: its signature is there already"
         );
         let approval = signed.transaction.approve(&key);

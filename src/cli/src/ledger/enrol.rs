@@ -2,16 +2,16 @@ use std::{fs, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Args;
-use wayside::serve::{to_hex, write_private};
 use wayside::{
     crypto::{Digest, SigningKey},
-    id::{ShardId, VehicleId},
+    id::ShardId,
     ledger::{Action, Birth, Genesis, Label, TagCertificate, TagKind},
     transport::Clock,
 };
 
 use super::{
     key::Party,
+    secret::{Secret, draw_home},
     sign::Signing,
     tag::{certify_vehicle, parse_vin},
     unit::UnitArguments,
@@ -23,9 +23,10 @@ use super::{
 /// kept in `--secret`, and a tag by which nobody can enrol the same number again.
 #[derive(Args, Debug)]
 pub(super) struct Enrol {
-    /// The vehicle identification number (ISO 3779): 17 capital letters and digits.
+    /// The vehicle identification number (ISO 3779): 17 capital letters and digits. Not needed if
+    /// the file `--secret` is there.
     #[arg(long, value_parser = parse_vin)]
-    vin: String,
+    vin: Option<String>,
     /// The maker's code for the model: 1 to 32 characters of A-Z a-z 0-9 _ - . : /
     #[arg(long)]
     model: Label,
@@ -41,7 +42,8 @@ pub(super) struct Enrol {
     /// What the tag issuer wrote with `wayside ledger tag`, if its key is not here.
     #[arg(long, value_name = "FILE", conflicts_with = "tag_issuer")]
     certificate: Option<PathBuf>,
-    /// Where to write the salt, which shows to whom you want which number the vehicle has.
+    /// The file of the salt, which shows to whom you want which number the vehicle has; made if it
+    /// is not there.
     #[arg(long, value_name = "FILE")]
     secret: PathBuf,
     /// The shard that keeps the vehicle for ever; chosen by the shards' weights, if not given.
@@ -66,15 +68,23 @@ impl Enrol {
         } = self;
         let maker = signing.account()?;
         let make = |genesis: &Genesis| -> anyhow::Result<(Action, Vec<SigningKey>)> {
-            let salt = *SigningKey::generate().to_seed();
-            let home = home.map_or_else(|| draw_home(genesis, &salt), ShardId);
+            let secret = if secret.exists() {
+                Secret::read(&secret)?
+            } else {
+                let mut salt = [0; 32];
+                getrandom::fill(&mut salt).context("no randomness")?;
+                let home = home.map_or_else(|| draw_home(genesis, &salt), ShardId);
+                let vin = vin.context("--vin is missing")?;
+                Secret::make(&secret, home, salt, vin)?
+            };
+            let vin = &secret.vin;
             let vin_certificate = match (tag_issuer, certificate) {
-                (Some(path), _) => certify_vehicle(genesis.chain(), maker, &vin, &path)?,
+                (Some(path), _) => certify_vehicle(genesis.chain(), maker, vin, &path)?,
                 (None, Some(path)) => read_certificate(&path)?,
                 (None, None) => anyhow::bail!("neither --tag-issuer nor --certificate is given"),
             };
             let birth = Birth {
-                vehicle: VehicleId::commit(home, &salt, &vin),
+                vehicle: secret.vehicle,
                 vin: vin_certificate,
                 model,
                 built: Clock::system().now().timestamp,
@@ -82,13 +92,6 @@ impl Enrol {
                 attestation: Digest::from_bytes([0; 32]),
                 owner: owner.account(),
             };
-            let text = format!(
-                "# Shows that this vehicle has this identification number. Whoever reads it knows.\n\
-                 vehicle = \"{}\"\nvin = \"{vin}\"\nsalt = \"{}\"\n",
-                birth.vehicle,
-                to_hex(&salt)
-            );
-            write_private(&secret, text.as_bytes())?;
             eprintln!("vehicle {}", birth.vehicle);
             let others = [owner.into_key()?, vehicle.into_key()?];
             let others = others.into_iter().flatten().collect();
@@ -109,19 +112,4 @@ fn read_certificate(path: &PathBuf) -> anyhow::Result<TagCertificate> {
         path.display()
     );
     Ok(certificate)
-}
-
-/// A shard by the weights of the genesis.
-fn draw_home(genesis: &Genesis, salt: &[u8; 32]) -> ShardId {
-    let [a, b, c, d, ..] = *salt;
-    let total: u64 = genesis.shards.iter().map(|it| u64::from(it.weight)).sum();
-    let mut drawn = u64::from(u32::from_be_bytes([a, b, c, d])) % total.max(1);
-    for shard in &genesis.shards {
-        let weight = u64::from(shard.weight);
-        if drawn < weight {
-            return shard.id;
-        }
-        drawn -= weight;
-    }
-    ShardId::GOVERNANCE
 }

@@ -1,16 +1,16 @@
 use std::{
-    fs,
     io::Write as _,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use clap::{Args, Subcommand};
-use serde::Deserialize;
-use wayside::serve::{from_hex, to_hex, write_private};
-use wayside::{crypto::SigningKey, ledger::AccountKey};
+use wayside::{
+    crypto::SigningKey,
+    ledger::AccountKey,
+    serve::{read_key, write_key},
+};
 
 /// Arguments of `wayside ledger key`.
 #[derive(Args, Debug)]
@@ -37,17 +37,11 @@ impl Arguments {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let key = match self.command {
             Command::New { file } => make(&file)?,
-            Command::Show { file } => read(&file)?,
+            Command::Show { file } => read_key(&file)?,
         };
         writeln!(std::io::stdout(), "{}", account(&key))?;
         Ok(())
     }
-}
-
-/// The private part of a key's file; whatever else stands in it is for people.
-#[derive(Deserialize)]
-struct Text {
-    key: String,
 }
 
 /// Somebody who may sign here, or only be named.
@@ -65,7 +59,7 @@ impl Party {
 
     /// Their private key, if its file was given.
     pub(super) fn into_key(self) -> anyhow::Result<Option<SigningKey>> {
-        self.file.as_deref().map(read).transpose()
+        Ok(self.file.as_deref().map(read_key).transpose()?)
     }
 }
 
@@ -80,34 +74,12 @@ impl FromStr for Party {
             });
         }
         let path = PathBuf::from(text);
-        let key = read(&path).map_err(|error| format!("{error:#}"))?;
+        let key = read_key(&path).map_err(|error| error.to_string())?;
         Ok(Self {
             account: account(&key),
             file: Some(path),
         })
     }
-}
-
-/// Reads a private key from a file of `wayside ledger key new` or `wayside pki`.
-pub(crate) fn read(path: &Path) -> anyhow::Result<SigningKey> {
-    let failed = || format!("cannot read the key {}", path.display());
-    let mode = fs::metadata(path)
-        .with_context(failed)?
-        .permissions()
-        .mode();
-    ensure!(
-        mode & 0o077 == 0,
-        "{} can be read by others: allow its owner alone (chmod 600)",
-        path.display()
-    );
-    let text = fs::read_to_string(path).with_context(failed)?;
-    // The parser's message would show the key.
-    let text: Option<Text> = toml::from_str(&text).ok();
-    let seed: Option<[u8; 32]> = text
-        .and_then(|text| from_hex(&text.key))
-        .and_then(|seed| seed.as_slice().try_into().ok());
-    let seed = seed.with_context(|| format!("{} holds no key of 64 digits", path.display()))?;
-    Ok(SigningKey::from_seed(&seed))
 }
 
 /// How the ledger names whoever holds a key.
@@ -122,12 +94,9 @@ fn make(path: &Path) -> anyhow::Result<SigningKey> {
         path.display()
     );
     let key = SigningKey::generate();
-    let text = format!(
-        "# A private key for a Wayside ledger. Whoever can read this file can sign for its owner.\n\
-         public = \"{}\"\nkey = \"{}\"\n",
-        account(&key),
-        to_hex(key.to_seed().as_slice())
-    );
-    write_private(path, text.as_bytes())?;
+    write_key(path, &key, NOTE)?;
     Ok(key)
 }
+
+const NOTE: &str =
+    "A private key for a Wayside ledger. Whoever can read it can sign for its owner.";

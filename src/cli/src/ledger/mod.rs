@@ -12,6 +12,7 @@ mod govern;
 mod key;
 mod read;
 mod record;
+mod secret;
 mod send;
 mod sent;
 mod sign;

@@ -7,10 +7,10 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
-use wayside::serve::{from_hex, to_hex};
 use wayside::{
     id::ChainId,
     ledger::{AccountKey, SignedTransaction},
+    serve::{from_hex, to_hex},
 };
 
 use super::record::RecordName;

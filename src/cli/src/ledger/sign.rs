@@ -12,6 +12,7 @@ use wayside::{
     crypto::SigningKey,
     id::ShardId,
     ledger::{AccountKey, Action, Genesis, SignedTransaction},
+    serve::read_key,
 };
 
 use super::{
@@ -71,7 +72,7 @@ impl Signing {
 
     /// Whose key signs first.
     pub(super) fn account(&self) -> anyhow::Result<AccountKey> {
-        Ok(key::account(&key::read(self.key_file()?)?))
+        Ok(key::account(&read_key(self.key_file()?)?))
     }
 
     /// Signs with these keys, and `others`.
@@ -83,7 +84,7 @@ impl Signing {
     ) -> anyhow::Result<Signer> {
         let mut approvers = others;
         for path in &self.with {
-            approvers.push(key::read(path)?);
+            approvers.push(read_key(path)?);
         }
         let options = Options {
             approvers,
@@ -93,7 +94,7 @@ impl Signing {
         Ok(Signer::new(
             unit,
             genesis,
-            key::read(self.key_file()?)?,
+            read_key(self.key_file()?)?,
             options,
         ))
     }

@@ -8,9 +8,10 @@ use wayside::{
     crypto::Digest,
     id::ChainId,
     ledger::{AccountKey, PartTag, TagCertificate, TagKind, VinTag},
+    serve::read_key,
 };
 
-use super::{genesis, key};
+use super::genesis;
 
 /// Makes the tag by which a vehicle or a part is unique on the ledger, and prints the certificate
 /// that its maker needs. For the tag issuer.
@@ -67,7 +68,7 @@ impl Tag {
                 issuing,
             } => {
                 let chain = genesis::read(&issuing.genesis)?.chain();
-                let key = key::read(&issuing.key)?;
+                let key = read_key(&issuing.key)?;
                 let tag = PartTag::issue(&key, &maker, &serial);
                 let tag = Digest::from_bytes(*tag.as_bytes());
                 TagCertificate::issue(chain, TagKind::Part, tag, issuing.claimant, &key)
@@ -86,7 +87,7 @@ pub(super) fn certify_vehicle(
     vin: &str,
     key: &Path,
 ) -> anyhow::Result<TagCertificate> {
-    let key = key::read(key)?;
+    let key = read_key(key)?;
     let tag = Digest::from_bytes(*VinTag::issue(&key, vin).as_bytes());
     Ok(TagCertificate::issue(
         chain,

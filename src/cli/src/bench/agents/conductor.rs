@@ -1,18 +1,16 @@
-use std::{
-    collections::BTreeMap,
-    io::{BufRead as _, BufReader, Write as _},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use wayside::transport::Clock;
 
 use super::{
     Case,
     part::{Order, Part, Role, Tally, Word},
 };
-use crate::bench::meter::quantile;
+use crate::bench::{
+    meter::quantile,
+    process::{Process, pause},
+};
 
 /// Runs one case in two processes and says what it found.
 pub(super) fn run(case: &Case, length: Duration) -> anyhow::Result<Vec<(&'static str, f64)>> {
@@ -24,19 +22,19 @@ pub(super) fn run(case: &Case, length: Duration) -> anyhow::Result<Vec<(&'static
         start_unix_ms: Clock::system().now().timestamp.unix_ms(),
         receiver: None,
     };
-    let mut receiver = Process::start(&part)?;
-    part.receiver = receiver.ready()?;
+    let mut receiver = Process::start("agents", &part)?;
+    part.receiver = ready(&mut receiver)?;
     part.role = Role::Sender;
-    let mut sender = Process::start(&part)?;
-    sender.ready()?;
-    sender.order(Order::Start)?;
+    let mut sender = Process::start("agents", &part)?;
+    ready(&mut sender)?;
+    sender.order(&Order::Start)?;
     pause(WARM_UP);
-    sender.order(Order::Begin)?;
-    receiver.order(Order::Begin)?;
+    sender.order(&Order::Begin)?;
+    receiver.order(&Order::Begin)?;
     pause(length);
-    sender.order(Order::End)?;
-    receiver.order(Order::End)?;
-    Ok(figures(&sender.done()?, &receiver.done()?))
+    sender.order(&Order::End)?;
+    receiver.order(&Order::End)?;
+    Ok(figures(&done(&mut sender)?, &done(&mut receiver)?))
 }
 
 fn figures(sent: &Tally, received: &Tally) -> Vec<(&'static str, f64)> {
@@ -68,70 +66,18 @@ fn figures(sent: &Tally, received: &Tally) -> Vec<(&'static str, f64)> {
     ]
 }
 
-/// One of the two processes; ended when dropped.
-struct Process {
-    child: Child,
-    orders: ChildStdin,
-    words: BufReader<ChildStdout>,
-}
-
-impl Process {
-    fn start(part: &Part) -> anyhow::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["bench", "agents", "--part", &serde_json::to_string(part)?])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let orders = child.stdin.take().context("standard input is a pipe")?;
-        let words = child.stdout.take().context("standard output is a pipe")?;
-        Ok(Self {
-            child,
-            orders,
-            words: BufReader::new(words),
-        })
-    }
-
-    fn order(&mut self, order: Order) -> anyhow::Result<()> {
-        serde_json::to_writer(&mut self.orders, &order)?;
-        writeln!(self.orders)?;
-        Ok(self.orders.flush()?)
-    }
-
-    fn ready(&mut self) -> anyhow::Result<Option<std::net::SocketAddr>> {
-        match self.word()? {
-            Word::Ready(address) => Ok(address),
-            Word::Done(_) => bail!("a process ended before it began"),
-        }
-    }
-
-    fn done(&mut self) -> anyhow::Result<Tally> {
-        match self.word()? {
-            Word::Done(tally) => Ok(tally),
-            Word::Ready(_) => bail!("a process began twice"),
-        }
-    }
-
-    fn word(&mut self) -> anyhow::Result<Word> {
-        let mut line = String::new();
-        self.words.read_line(&mut line)?;
-        serde_json::from_str(&line).context("a process of the benchmark failed")
+fn ready(process: &mut Process) -> anyhow::Result<Option<SocketAddr>> {
+    match process.word()? {
+        Word::Ready(address) => Ok(address),
+        Word::Done(_) => bail!("a process ended before it began"),
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may be gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+fn done(process: &mut Process) -> anyhow::Result<Tally> {
+    match process.word()? {
+        Word::Done(tally) => Ok(tally),
+        Word::Ready(_) => bail!("a process began twice"),
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the conductor only waits while two processes work"
-)]
-fn pause(length: Duration) {
-    std::thread::sleep(length);
 }
 
 const WARM_UP: Duration = Duration::from_millis(1_500);

@@ -1,6 +1,5 @@
 use std::{
     any::Any,
-    io::{BufRead as _, Write as _},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -12,6 +11,7 @@ use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use crate::bench::{
     meter::{micros, monotonic, process_cpu, rss_peak_mib},
+    process::{listen, say},
     traffic::{CARS, INTERVAL},
 };
 
@@ -154,32 +154,9 @@ fn start_senders(publish: Box<dyn FnMut(usize) + Send>) {
     }
 }
 
-/// Orders arrive on a thread of their own, since standard input can only be waited for.
-fn listen() -> mpsc::UnboundedReceiver<Order> {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines() {
-            let order = line.ok().and_then(|line| serde_json::from_str(&line).ok());
-            let Some(order) = order else { return };
-            if sender.send(order).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
 async fn expect(orders: &mut mpsc::UnboundedReceiver<Order>, wanted: Order) -> anyhow::Result<()> {
     let order = orders.recv().await.context("the conductor is gone")?;
     anyhow::ensure!(order == wanted, "{order:?} instead of {wanted:?}");
-    Ok(())
-}
-
-fn say(word: &Word) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer(&mut out, word)?;
-    writeln!(out)?;
-    out.flush()?;
     Ok(())
 }
 

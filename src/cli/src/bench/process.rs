@@ -1,0 +1,90 @@
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use anyhow::Context as _;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::mpsc;
+
+/// A process of a benchmark, which is told what to do and says what it found, one line of JSON
+/// each; ended when dropped.
+pub(super) struct Process {
+    child: Child,
+    orders: ChildStdin,
+    words: BufReader<ChildStdout>,
+}
+
+impl Process {
+    /// Starts `wayside bench NAME` as one of its parts.
+    pub(super) fn start(name: &str, part: &impl Serialize) -> anyhow::Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["bench", name, "--part", &serde_json::to_string(part)?])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let orders = child.stdin.take().context("standard input is a pipe")?;
+        let words = child.stdout.take().context("standard output is a pipe")?;
+        Ok(Self {
+            child,
+            orders,
+            words: BufReader::new(words),
+        })
+    }
+
+    /// Tells it what to do.
+    pub(super) fn order(&mut self, order: &impl Serialize) -> anyhow::Result<()> {
+        serde_json::to_writer(&mut self.orders, order)?;
+        writeln!(self.orders)?;
+        Ok(self.orders.flush()?)
+    }
+
+    /// Waits for what it says next.
+    pub(super) fn word<W: DeserializeOwned>(&mut self) -> anyhow::Result<W> {
+        let mut line = String::new();
+        self.words.read_line(&mut line)?;
+        serde_json::from_str(&line).context("a process of the benchmark failed")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The orders that a part is given, on a thread of their own, since standard input can only be
+/// waited for.
+pub(super) fn listen<O: DeserializeOwned + Send + 'static>() -> mpsc::UnboundedReceiver<O> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines() {
+            let order = line.ok().and_then(|line| serde_json::from_str(&line).ok());
+            let Some(order) = order else { return };
+            if sender.send(order).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// What a part says.
+pub(super) fn say(word: &impl Serialize) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, word)?;
+    writeln!(out)?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Lets other processes work.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the conductor only waits while other processes work"
+)]
+pub(super) fn pause(length: std::time::Duration) {
+    std::thread::sleep(length);
+}
