@@ -25,6 +25,11 @@ pub struct Transaction {
     pub nonce: u64,
     /// The last moment at which a block may hold it, or `None` if it may wait for ever.
     pub expires: Option<Timestamp>,
+    /// Whoever must agree besides the sender, sorted, each once; mostly nobody.
+    ///
+    /// They are part of what is signed, so that nobody can send a copy with fewer signatures, have it
+    /// refused, and use up the nonce.
+    pub approvers: Vec<AccountKey>,
     /// What shall happen.
     pub action: Action,
 }
@@ -36,7 +41,7 @@ pub struct SignedTransaction {
     pub transaction: Transaction,
     /// The sender's.
     pub signature: Signature,
-    /// Those of the others, by key, each once.
+    /// Those of [`Transaction::approvers`], in the same order.
     pub approvals: Vec<Approval>,
 }
 
@@ -83,12 +88,15 @@ pub enum TransactionError {
     /// For another shard.
     #[error("for shard {0}")]
     ForeignShard(ShardId),
-    /// More approvals than anything needs.
-    #[error("{0} approvals are more than {APPROVALS_MAX}")]
-    TooManyApprovals(usize),
-    /// Approvals out of order, twice by one key, or by the sender.
-    #[error("approvals are not sorted by keys that differ from each other and from the sender's")]
-    ApprovalOrder,
+    /// More approvers than anything needs.
+    #[error("{0} approvers are more than {APPROVERS_MAX}")]
+    TooManyApprovers(usize),
+    /// Approvers out of order, one of them twice, or the sender among them.
+    #[error("approvers are not sorted, or one of them is there twice or is the sender")]
+    ApproverOrder,
+    /// The approvals are not those of the approvers.
+    #[error("{0} approvals are not those of the {1} approvers, in their order")]
+    Approvals(usize, usize),
     /// Nobody may sign with this key.
     #[error("key {0}: {1}")]
     Key(AccountKey, KeyError),
@@ -103,6 +111,14 @@ pub enum TransactionError {
 impl Transaction {
     /// The only version so far.
     pub const VERSION: u8 = 1;
+
+    /// Names who must agree besides the sender, in whatever order.
+    #[must_use]
+    pub fn with_approvers(mut self, keys: impl IntoIterator<Item = AccountKey>) -> Self {
+        let others: BTreeSet<_> = keys.into_iter().filter(|key| *key != self.sender).collect();
+        self.approvers = others.into_iter().collect();
+        self
+    }
 
     /// What its sender and its approvers sign.
     pub fn to_signed_bytes(&self) -> Vec<u8> {
@@ -151,6 +167,13 @@ impl SignedTransaction {
             Err(index) => self.approvals.insert(index, approval),
         }
         self
+    }
+
+    /// Who has not agreed yet.
+    pub fn missing(&self) -> impl Iterator<Item = AccountKey> {
+        let has_agreed = |key: &AccountKey| self.approvals.iter().any(|it| it.key == *key);
+        let approvers = self.transaction.approvers.iter().copied();
+        approvers.filter(move |key| !has_agreed(key))
     }
 
     /// Its canonical bytes.
@@ -202,7 +225,7 @@ impl SignedTransaction {
         if transaction.shard != shard {
             return Err(TransactionError::ForeignShard(transaction.shard));
         }
-        self.check_approval_order()?;
+        self.check_approvers()?;
         let signatures_length = SIGNATURE_LENGTH + 4 + self.approvals.len() * APPROVAL_LENGTH;
         let (signed, _) = bytes.split_at(bytes.len().saturating_sub(signatures_length));
         let signers = self.approvals.iter().map(|it| (it.key, it.signature));
@@ -223,14 +246,19 @@ impl SignedTransaction {
         })
     }
 
-    fn check_approval_order(&self) -> Result<(), TransactionError> {
-        if self.approvals.len() > APPROVALS_MAX {
-            return Err(TransactionError::TooManyApprovals(self.approvals.len()));
+    fn check_approvers(&self) -> Result<(), TransactionError> {
+        let Transaction {
+            sender, approvers, ..
+        } = &self.transaction;
+        if approvers.len() > APPROVERS_MAX {
+            return Err(TransactionError::TooManyApprovers(approvers.len()));
         }
-        let sender = self.transaction.sender;
-        let is_sorted = self.approvals.is_sorted_by(|a, b| a.key < b.key);
-        if !is_sorted || self.approvals.iter().any(|it| it.key == sender) {
-            return Err(TransactionError::ApprovalOrder);
+        if !approvers.is_sorted_by(|a, b| a < b) || approvers.contains(sender) {
+            return Err(TransactionError::ApproverOrder);
+        }
+        if !self.approvals.iter().map(|it| &it.key).eq(approvers) {
+            let (approvals, approvers) = (self.approvals.len(), approvers.len());
+            return Err(TransactionError::Approvals(approvals, approvers));
         }
         Ok(())
     }
@@ -299,6 +327,6 @@ impl fmt::Debug for TransactionId {
 }
 
 /// More than a quorum of the largest committee.
-pub(super) const APPROVALS_MAX: usize = 64;
+pub(super) const APPROVERS_MAX: usize = 64;
 const SIGNATURE_LENGTH: usize = 64;
 const APPROVAL_LENGTH: usize = 32 + SIGNATURE_LENGTH;

@@ -1,3 +1,4 @@
 mod genesis;
 mod merkle;
+mod transaction;
 mod vote;

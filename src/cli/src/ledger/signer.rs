@@ -99,10 +99,12 @@ impl Signer {
             sender: self.sender(),
             nonce,
             expires: self.options.lifetime.map(|it| now.saturating_add(it)),
+            approvers: Vec::new(),
             action: action.clone(),
         };
         let sender = self.sender();
         let approvers = self.options.approvers.iter();
+        let transaction = transaction.with_approvers(approvers.clone().map(account));
         let approvals: Vec<_> = approvers
             .filter(|key| account(key) != sender)
             .map(|key| transaction.approve(key))

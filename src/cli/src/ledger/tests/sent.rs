@@ -24,6 +24,7 @@ fn signed(record: &Record, nonce: u64) -> SignedTransaction {
         sender: account(&key()),
         nonce,
         expires: None,
+        approvers: Vec::new(),
         action: record.action.clone(),
     }
     .sign(&key())
