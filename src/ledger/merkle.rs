@@ -65,7 +65,8 @@ impl List {
         })
     }
 
-    fn seal(self, count: u64, top: Digest) -> Digest {
+    /// The root over the top of so many leaves.
+    pub(super) fn seal(self, count: u64, top: Digest) -> Digest {
         let kind = [self.code()];
         Digest::of(
             Purpose::LedgerRoot,

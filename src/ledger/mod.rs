@@ -98,7 +98,7 @@ pub use state::State;
 pub use transaction::{
     Approval, CheckedTransaction, SignedTransaction, Transaction, TransactionError, TransactionId,
 };
-pub use tree::{StateProof, StateProofError, Tree};
+pub use tree::{Snapshot, SnapshotError, SnapshotManifest, StateProof, StateProofError, Tree};
 pub use vote::{Proposal, Vote, vote_namespace};
 
 #[cfg(test)]

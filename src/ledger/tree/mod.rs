@@ -12,9 +12,11 @@
 mod node;
 mod proof;
 mod root;
+mod snapshot;
 
 pub use proof::{StateProof, StateProofError};
 pub use root::Tree;
+pub use snapshot::{Snapshot, SnapshotError, SnapshotManifest};
 
 #[cfg(test)]
 mod tests;

@@ -50,6 +50,14 @@ impl<K, V> Tree<K, V> {
         self.leaves().map(Leaf::digest)
     }
 
+    /// The map of these leaves, which are sorted by place.
+    pub(super) fn of(leaves: &[Arc<Leaf<K, V>>]) -> Self {
+        Self {
+            top: Node::of(0, leaves),
+            count: leaves.len(),
+        }
+    }
+
     fn leaves(&self) -> impl Iterator<Item = &Leaf<K, V>> {
         let mut open = vec![&self.top];
         std::iter::from_fn(move || {
