@@ -120,6 +120,13 @@ impl Block {
         List::Entries.root(pairs.map(|(entry, outcome)| entry.leaf(*outcome)))
     }
 
+    /// The path from an entry to the header's `tx_root`, or `None` if there is none with this index.
+    pub fn entry_path(&self, index: usize) -> Option<Path> {
+        let pairs = self.entries.iter().zip(&self.outcomes);
+        let leaves: Vec<_> = pairs.map(|(entry, outcome)| entry.leaf(*outcome)).collect();
+        List::Entries.path(&leaves, index)
+    }
+
     /// Whether the body is what the header stands for.
     pub fn check_body(&self) -> Result<(), BlockBytesError> {
         let (entries, outcomes) = (self.entries.len(), self.outcomes.len());

@@ -45,6 +45,7 @@ mod label;
 mod merkle;
 mod misconduct;
 mod outcome;
+mod proof;
 mod quota;
 mod receipt;
 mod record;
@@ -83,6 +84,12 @@ pub use label::{Label, LabelError};
 pub use merkle::{List, Path, PathError, Peaks};
 pub use misconduct::{Misconduct, MisconductError, SignedVote};
 pub use outcome::Outcome;
+pub use proof::{
+    Anchor, Bundle, BundleError, BundleRecord, Checkpoint, CheckpointError, Committees,
+    Completeness, DeliveryError, EarlierHeader, EntryProof, FileError, Handover, HandoverError,
+    Head, Point, Proof, ProofError, ProvenRecord, ReceiptProof, Report, StateEntryProof, Trunk,
+    TrunkError, Unanchored,
+};
 pub use quota::Quotas;
 pub use receipt::{Receipt, ReceiptBody, TagSubject};
 pub use record::{

@@ -200,8 +200,8 @@ impl SignedTransaction {
         TransactionId::of(&self.to_bytes())
     }
 
-    /// Everything about it that does not depend on state: size, version, ledger, shard, the order
-    /// of its approvals, and every signature by the strict rule.
+    /// Checks everything about it that does not depend on state: size, version, ledger, shard, the
+    /// order of its approvals, and every signature by the strict rule.
     ///
     /// Costs a signature check each for the sender and the approvers, and as much again for each
     /// key that `keys` does not hold yet.
@@ -211,6 +211,21 @@ impl SignedTransaction {
         shard: ShardId,
         keys: &mut KeyCache,
     ) -> Result<CheckedTransaction, TransactionError> {
+        let bytes = self.verify(genesis, shard, keys)?;
+        Ok(CheckedTransaction {
+            id: TransactionId::of(&bytes),
+            length: bytes.len(),
+            signed: Arc::new(self),
+        })
+    }
+
+    /// What [`Self::check`] checks; returns the canonical bytes.
+    pub(super) fn verify(
+        &self,
+        genesis: &Genesis,
+        shard: ShardId,
+        keys: &mut KeyCache,
+    ) -> Result<Vec<u8>, TransactionError> {
         let bytes = self.to_bytes();
         let transaction = &self.transaction;
         if bytes.len() > genesis.limits.transaction_length_max() {
@@ -226,12 +241,13 @@ impl SignedTransaction {
             return Err(TransactionError::ForeignShard(transaction.shard));
         }
         self.check_approvers()?;
+        // What is signed comes first.
         let signatures_length = SIGNATURE_LENGTH + 4 + self.approvals.len() * APPROVAL_LENGTH;
         let (signed, _) = bytes.split_at(bytes.len().saturating_sub(signatures_length));
-        let signers = self.approvals.iter().map(|it| (it.key, it.signature));
+        let approvals = self.approvals.iter().map(|it| (it.key, it.signature));
         for (key, signature) in [(transaction.sender, self.signature)]
             .into_iter()
-            .chain(signers)
+            .chain(approvals)
         {
             keys.admit(key)
                 .map_err(|error| TransactionError::Key(key, error))?
@@ -239,11 +255,7 @@ impl SignedTransaction {
                 .map_err(|_| TransactionError::BadSignature(key))?;
         }
         transaction.action.check(transaction.chain, keys)?;
-        Ok(CheckedTransaction {
-            id: TransactionId::of(&bytes),
-            length: bytes.len(),
-            signed: Arc::new(self),
-        })
+        Ok(bytes)
     }
 
     fn check_approvers(&self) -> Result<(), TransactionError> {

@@ -63,4 +63,6 @@ pub enum Key {
     Grant(VehicleId, AccountKey, RecordClass),
     /// That a vehicle's record was erased.
     Tombstone(VehicleId, RecordCommitment),
+    /// Whose votes count in an epoch, in the shard that governs.
+    Committee(u64),
 }

@@ -5,7 +5,7 @@ use super::{
     Policy, Recall, Remedy, RoleHolder, Services, ShardState, Tag, Tombstone, Transit, Trips,
     Vehicle, Wear,
 };
-use crate::ledger::{ClaimId, Peaks};
+use crate::ledger::{ClaimId, Committee, Peaks};
 
 /// What stands under a [`Key`](super::Key); the names are the same.
 ///
@@ -62,4 +62,6 @@ pub enum Value {
     Grant(Grant),
     /// An erased record.
     Tombstone(Tombstone),
+    /// Whose votes count.
+    Committee(Committee),
 }

@@ -14,6 +14,7 @@ mod proof;
 mod root;
 mod snapshot;
 
+pub(super) use node::snapshot_leaf;
 pub use proof::{StateProof, StateProofError};
 pub use root::Tree;
 pub use snapshot::{Snapshot, SnapshotError, SnapshotManifest};

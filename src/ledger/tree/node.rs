@@ -153,6 +153,14 @@ pub(super) fn value_digest<V: BorshSerialize>(value: &V) -> Digest {
     Digest::of(Purpose::LedgerStateValue, &[&encode(value)])
 }
 
+/// The leaf of a key and its value, as it stands in the state's tree and in a snapshot's list.
+pub(in crate::ledger) fn snapshot_leaf<K: BorshSerialize, V: BorshSerialize>(
+    key: &K,
+    value: &V,
+) -> Digest {
+    leaf_digest(&place_of(key), &value_digest(value))
+}
+
 pub(super) fn leaf_digest(place: &Digest, value: &Digest) -> Digest {
     Digest::of(
         Purpose::LedgerStateLeaf,

@@ -1,0 +1,98 @@
+use borsh::{BorshDeserialize, BorshSerialize};
+use thiserror::Error;
+
+use super::{
+    Committees, Handover, HandoverError, Trunk, TrunkError,
+    file::{self, FileError, Kind},
+    report::Point,
+};
+use crate::{
+    id::{ChainId, ShardId},
+    ledger::Genesis,
+};
+
+/// Recent headers, to hold what others show against.
+///
+/// Its worth is in where it comes from: a witness, or an operator that whoever checks has reason to
+/// believe, not the one who shows the bundle.
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
+pub struct Checkpoint {
+    /// The ledger.
+    pub chain: ChainId,
+    /// How committees followed each other since the genesis.
+    pub handovers: Vec<Handover>,
+    /// One for each shard, by shard; the earlier headers are those that somebody asked for.
+    pub shards: Vec<Trunk>,
+}
+
+/// Why a checkpoint is none.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum CheckpointError {
+    /// The bytes are no checkpoint.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Of another ledger.
+    #[error("of the ledger {0}")]
+    ForeignChain(ChainId),
+    /// A committee does not follow another.
+    #[error(transparent)]
+    Handover(#[from] HandoverError),
+    /// Not sorted by shard, or one of them twice.
+    #[error("shards are not sorted, or one of them is there twice")]
+    Order,
+    /// Headers that are not final.
+    #[error("shard {0}: {1}")]
+    Trunk(ShardId, TrunkError),
+}
+
+impl Checkpoint {
+    /// Its canonical bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        file::write(Kind::Checkpoint, self)
+    }
+
+    /// Reads what [`Self::to_bytes`] writes, and nothing else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        Ok(file::read(Kind::Checkpoint, bytes)?)
+    }
+
+    /// Its newest blocks, once committees that follow from the genesis are seen to have made them
+    /// final.
+    pub fn verify(&self, genesis: &Genesis) -> Result<Vec<Point>, CheckpointError> {
+        let mut committees = Committees::of(genesis);
+        self.follow(&mut committees)?;
+        self.verify_with(&committees)
+    }
+
+    /// The headers of a shard.
+    pub(super) fn trunk(&self, shard: ShardId) -> Option<&Trunk> {
+        let mut trunks = self.shards.iter();
+        trunks.find(|trunk| trunk.newest.header.shard == shard)
+    }
+
+    pub(super) fn follow(&self, committees: &mut Committees) -> Result<(), CheckpointError> {
+        if self.chain != committees.chain() {
+            return Err(CheckpointError::ForeignChain(self.chain));
+        }
+        let mut handovers = self.handovers.iter();
+        Ok(handovers.try_for_each(|handover| committees.follow(handover))?)
+    }
+
+    pub(super) fn verify_with(
+        &self,
+        committees: &Committees,
+    ) -> Result<Vec<Point>, CheckpointError> {
+        let shard = |trunk: &Trunk| trunk.newest.header.shard;
+        if !self.shards.is_sorted_by(|a, b| shard(a) < shard(b)) {
+            return Err(CheckpointError::Order);
+        }
+        let mut points = Vec::new();
+        for trunk in &self.shards {
+            trunk
+                .verify(committees, shard(trunk))
+                .map_err(|error| CheckpointError::Trunk(shard(trunk), error))?;
+            points.push(Point::of(&trunk.newest.header));
+        }
+        Ok(points)
+    }
+}

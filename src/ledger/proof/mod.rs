@@ -1,0 +1,39 @@
+//! What anybody can check of the ledger who holds its genesis and nothing else.
+//!
+//! A proof goes from one thing (an entry of a block, a receipt, what the state holds under a key) to a
+//! header, and from the header to the votes of a committee that the genesis names. A [`Bundle`] does so
+//! for all records of a vehicle at once and without any network. That no record was left out follows from
+//! the vehicle's chain of records, whose head is in the state that the newest header signs.
+//!
+//! # As of when
+//!
+//! Signatures do not age, so whoever gets hold of the keys of a quorum that retired long ago can sign
+//! another past. No proof can tell that by itself. A [`Checkpoint`], recent headers that a witness or
+//! another operator hands out, can: every header binds all earlier ones by its `history_root`, so a bundle
+//! either leads to the checkpoint's headers or contradicts them. What is said without a checkpoint is
+//! [consistent but not anchored](Anchor::Unanchored).
+
+mod bundle;
+mod checkpoint;
+mod committees;
+mod delivery;
+mod entry;
+mod file;
+mod head;
+mod report;
+mod single;
+mod trunk;
+
+pub use bundle::{Bundle, BundleError, BundleRecord};
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use committees::{Committees, Handover, HandoverError};
+pub use delivery::DeliveryError;
+pub use entry::EntryProof;
+pub use file::FileError;
+pub use head::{Completeness, Head};
+pub use report::{Anchor, Point, ProvenRecord, Report, Unanchored};
+pub use single::{Proof, ProofError, ReceiptProof, StateEntryProof};
+pub use trunk::{EarlierHeader, Trunk, TrunkError};
+
+#[cfg(test)]
+mod tests;
