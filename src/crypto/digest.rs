@@ -55,6 +55,8 @@ pub enum Purpose {
     LedgerStateNode,
     /// The head of a vehicle's chain of records.
     LedgerVehicleHistory,
+    /// Two contradicting votes.
+    LedgerMisconduct,
     /// A salted vehicle identification number.
     LedgerVehicle,
     /// A vehicle identification number under the tag issuer's key.
@@ -144,6 +146,7 @@ impl Purpose {
             Self::LedgerStateLeaf => "wayside 2026-11-23 ledger state leaf v1",
             Self::LedgerStateNode => "wayside 2026-11-23 ledger state node v1",
             Self::LedgerVehicleHistory => "wayside 2026-11-23 ledger vehicle history v1",
+            Self::LedgerMisconduct => "wayside 2026-11-23 ledger misconduct v1",
             Self::LedgerVehicle => "wayside 2026-11-23 ledger vehicle commitment v1",
             Self::LedgerVinTag => "wayside 2026-11-23 ledger vehicle tag v1",
             Self::LedgerPartTag => "wayside 2026-11-23 ledger part tag v1",

@@ -38,6 +38,7 @@
 //! | leaf of the state's tree | `wayside 2026-11-23 ledger state leaf v1` |
 //! | two halves of a part of the state's tree | `wayside 2026-11-23 ledger state node v1` |
 //! | head of a vehicle's chain of records | `wayside 2026-11-23 ledger vehicle history v1` |
+//! | two contradicting votes of one operator | `wayside 2026-11-23 ledger misconduct v1` |
 //! | salted vehicle identification number, a vehicle's name on the ledger | `wayside 2026-11-23 ledger vehicle commitment v1` |
 //! | tag of a vehicle identification number, with the tag issuer's key | `wayside 2026-11-23 ledger vehicle tag v1` |
 //! | tag of a part's maker and serial number, with the tag issuer's key | `wayside 2026-11-23 ledger part tag v1` |

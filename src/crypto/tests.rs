@@ -99,6 +99,7 @@ fn digests_differ_by_purpose() {
         Purpose::LedgerStateLeaf,
         Purpose::LedgerStateNode,
         Purpose::LedgerVehicleHistory,
+        Purpose::LedgerMisconduct,
         Purpose::LedgerVehicle,
         Purpose::LedgerVinTag,
         Purpose::LedgerPartTag,

@@ -30,10 +30,13 @@
 
 mod action;
 mod block;
+mod build;
 mod certificate;
 mod commitment;
 mod committee;
 mod encoding;
+mod entry;
+mod execute;
 mod finalized;
 mod genesis;
 mod genesis_text;
@@ -42,6 +45,7 @@ mod history;
 mod key;
 mod keys;
 mod label;
+mod mempool;
 mod merkle;
 mod misconduct;
 mod outcome;
@@ -57,6 +61,7 @@ pub(crate) mod sample;
 mod state;
 mod transaction;
 mod tree;
+mod view;
 mod vote;
 
 pub use action::{
@@ -65,14 +70,17 @@ pub use action::{
     EraseRecord, GrantAccess, GrantRole, InstallPart, IssuePolicy, IssueRecall, LiftBlock,
     MakePart, Method, MovePart, OdometerSource, OpenClaim, OperatorStatus, PlaceBlock, ReadReceipt,
     RecallCriteria, RecordBattery, RecordClass, RecordOdometer, RecordService, RecordTrip,
-    RecordWear, RemedyRecall, RemovePart, RepairBattery, ReplaceWearPart, RetireVehicle,
-    RevokeAccess, RevokeRole, RotateKey, STOPS_MAX, SaleBlock, ScheduleRules, ScrapPart,
-    SetOperator, SetShard, SettleClaim, ShipPart, Stop, TagCertificate, TagKind, Transfer,
-    WHEELS_MAX, WearKind, WearSlot, WithdrawClaim,
+    RecordWear, RemedyRecall, RemovePart, RepairBattery, ReplaceWearPart, ReportMisconduct,
+    RetireVehicle, RevokeAccess, RevokeRole, RotateKey, STOPS_MAX, SaleBlock, ScheduleRules,
+    ScrapPart, SetOperator, SetShard, SettleClaim, ShipPart, Stop, TagCertificate, TagKind,
+    Transfer, WHEELS_MAX, WearKind, WearSlot, WithdrawClaim,
 };
 pub use block::{Block, BlockBytesError, Delivery, Entry, delivery_leaf, transaction_leaf};
+pub use build::{BlockError, propose, verify_block};
 pub use certificate::{Certificate, CertificateError};
 pub use committee::Committee;
+pub use entry::{CheckedDelivery, CheckedEntry, EntryError, check_entries};
+pub use execute::{BlockContext, ExecuteError, Executed, Inadmissible, RULES, admit, execute};
 pub use finalized::{FinalityError, FinalizedHeader};
 pub use genesis::{Genesis, GenesisContent, GenesisError, Limits, Operator, RoleGrant, ShardEntry};
 pub use genesis_text::GenesisTextError;
@@ -81,6 +89,7 @@ pub use history::HistoryLog;
 pub use key::{AccountKey, ClaimId, PartTag, PolicyId, RecordCommitment, VinTag};
 pub use keys::KeyCache;
 pub use label::{Label, LabelError};
+pub use mempool::{Mempool, MempoolConfig, MempoolRefusal};
 pub use merkle::{List, Path, PathError, Peaks};
 pub use misconduct::{Misconduct, MisconductError, SignedVote};
 pub use outcome::Outcome;
@@ -106,6 +115,7 @@ pub use transaction::{
     Approval, CheckedTransaction, SignedTransaction, Transaction, TransactionError, TransactionId,
 };
 pub use tree::{Snapshot, SnapshotError, SnapshotManifest, StateProof, StateProofError, Tree};
+pub use view::StateView;
 pub use vote::{Proposal, Vote, vote_namespace};
 
 #[cfg(test)]

@@ -254,7 +254,7 @@ impl SignedTransaction {
                 .verify(Context::LedgerTransaction, &[signed], &signature)
                 .map_err(|_| TransactionError::BadSignature(key))?;
         }
-        transaction.action.check(transaction.chain, keys)?;
+        transaction.action.check(genesis, keys)?;
         Ok(bytes)
     }
 

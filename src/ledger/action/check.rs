@@ -4,7 +4,7 @@ use super::{Action, TagCertificate};
 use crate::{
     crypto::{Context, KeyError},
     id::ChainId,
-    ledger::{AccountKey, COVERED_MAX, KeyCache, STOPS_MAX},
+    ledger::{AccountKey, COVERED_MAX, Genesis, KeyCache, MisconductError, STOPS_MAX},
 };
 
 /// Why what a transaction asks for has no place in any block, whatever the state.
@@ -19,6 +19,9 @@ pub enum ActionError {
     /// The tag issuer's signature does not fit its certificate, or is for another ledger.
     #[error("the tag's certificate was not signed by its issuer for this ledger")]
     BadTagSignature,
+    /// The votes prove nothing.
+    #[error(transparent)]
+    Misconduct(#[from] MisconductError),
 }
 
 impl Action {
@@ -26,15 +29,19 @@ impl Action {
     /// that are named, and signatures within it.
     pub(in crate::ledger) fn check(
         &self,
-        chain: ChainId,
+        genesis: &Genesis,
         keys: &mut KeyCache,
     ) -> Result<(), ActionError> {
         match self {
-            Self::Birth(it) => check_certificate(&it.vin, chain, keys),
-            Self::MakePart(it) => check_certificate(&it.certificate, chain, keys),
+            Self::Birth(it) => check_certificate(&it.vin, genesis.chain(), keys),
+            Self::MakePart(it) => check_certificate(&it.certificate, genesis.chain(), keys),
             Self::IssuePolicy(it) => check_length(it.covered.len(), COVERED_MAX),
             Self::RecordTrip(it) => check_length(it.stops.len(), STOPS_MAX),
             Self::GrantRole(it) => check_key(it.key, keys),
+            Self::ReportMisconduct(it) => {
+                it.misconduct.verify(genesis.committee(), genesis.chain())?;
+                Ok(())
+            }
             Self::GrantAccess(it) => check_key(it.reader, keys),
             Self::RotateKey(_)
             | Self::RetireVehicle(_)

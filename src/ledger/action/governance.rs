@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::ShardId,
-    ledger::{AccountKey, Label, Role},
+    ledger::{AccountKey, Label, Misconduct, Role},
 };
 
 /// An account may do what a role may, from now on, in every shard.
@@ -89,4 +89,15 @@ pub struct ScheduleRules {
     pub rules: u16,
     /// The first height that follows it; if that has passed when the shard hears of it, the next.
     pub height: u64,
+}
+
+/// Two votes of an operator that no honest one gives.
+///
+/// In shard 0, by anybody with an account there: the votes prove themselves.
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportMisconduct {
+    /// The votes. As text, the hexadecimal digits of their canonical bytes.
+    #[serde(with = "super::canonical_text")]
+    pub misconduct: Misconduct,
 }

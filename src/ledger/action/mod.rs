@@ -6,6 +6,7 @@
 
 mod access;
 mod battery;
+mod canonical_text;
 mod check;
 mod governance;
 mod odometer;
@@ -26,7 +27,9 @@ pub use access::{
 };
 pub use battery::{BatteryFigures, BatteryStatus, RecordBattery, RepairBattery};
 pub use check::ActionError;
-pub use governance::{GrantRole, OperatorStatus, RevokeRole, ScheduleRules, SetOperator, SetShard};
+pub use governance::{
+    GrantRole, OperatorStatus, ReportMisconduct, RevokeRole, ScheduleRules, SetOperator, SetShard,
+};
 pub use odometer::{Correct, Correction, OdometerSource, RecordOdometer};
 pub use ownership::{
     BeginCustody, CustodyPurpose, EndCustody, LiftBlock, PlaceBlock, SaleBlock, Transfer,
@@ -129,6 +132,8 @@ pub enum Action {
     SetShard(SetShard),
     /// A shard follows another version of the rules.
     ScheduleRules(ScheduleRules),
+    /// An operator voted for two things at once.
+    ReportMisconduct(ReportMisconduct),
 }
 
 impl Action {
@@ -175,6 +180,7 @@ impl Action {
             Self::SetOperator(_) => "set_operator",
             Self::SetShard(_) => "set_shard",
             Self::ScheduleRules(_) => "schedule_rules",
+            Self::ReportMisconduct(_) => "report_misconduct",
         }
     }
 
@@ -195,7 +201,8 @@ impl Action {
             | Self::RevokeRole(_)
             | Self::SetOperator(_)
             | Self::SetShard(_)
-            | Self::ScheduleRules(_) => Some(ShardId::GOVERNANCE),
+            | Self::ScheduleRules(_)
+            | Self::ReportMisconduct(_) => Some(ShardId::GOVERNANCE),
             Self::Birth(_)
             | Self::RotateKey(_)
             | Self::RetireVehicle(_)
@@ -270,7 +277,8 @@ impl Action {
             | Self::RevokeRole(_)
             | Self::SetOperator(_)
             | Self::SetShard(_)
-            | Self::ScheduleRules(_) => return (None, None),
+            | Self::ScheduleRules(_)
+            | Self::ReportMisconduct(_) => return (None, None),
         };
         (Some(one), None)
     }

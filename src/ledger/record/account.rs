@@ -17,7 +17,7 @@ pub struct RoleHolder {
 /// somebody who has or had a vehicle or a part there.
 ///
 /// It stays for ever, so that no nonce is used twice.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Default, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Account {
     /// Which nonces were used.
     pub nonces: NonceWindow,

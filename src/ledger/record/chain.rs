@@ -22,6 +22,14 @@ pub struct ChainState {
     pub next_rules: Option<NextRules>,
 }
 
+impl ChainState {
+    /// The version of the rules that the shard follows at a height above its own.
+    pub fn rules_at(&self, height: u64) -> u16 {
+        let next = self.next_rules.filter(|next| next.height <= height);
+        next.map_or(self.rules, |next| next.rules)
+    }
+}
+
 /// A version of the rules that will be followed from a height on.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
 pub struct NextRules {

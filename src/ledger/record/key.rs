@@ -1,6 +1,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::{
+    crypto::Digest,
     id::{ShardId, VehicleId},
     ledger::{
         AccountKey, ClaimId, Label, PartTag, PolicyId, RecordClass, RecordCommitment, TagKind,
@@ -65,4 +66,6 @@ pub enum Key {
     Tombstone(VehicleId, RecordCommitment),
     /// Whose votes count in an epoch, in the shard that governs.
     Committee(u64),
+    /// A proof of misconduct, by its digest.
+    Misconduct(Digest),
 }

@@ -64,4 +64,6 @@ pub enum Value {
     Tombstone(Tombstone),
     /// Whose votes count.
     Committee(Committee),
+    /// The operator whose misconduct was proven, by its index in the genesis.
+    Misconduct(u16),
 }

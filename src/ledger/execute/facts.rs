@@ -1,0 +1,44 @@
+use std::collections::BTreeSet;
+
+use super::step::Step;
+use crate::ledger::{AccountKey, Key, NextRules, Role, RoleHolder, Rule, StateView, Value};
+
+/// What shard 0 decides and all others hear of.
+impl Step<'_, '_> {
+    pub(super) fn add_role(&mut self, key: AccountKey, role: Role, name: &str) {
+        let holder = self.overlay.role_holder(key);
+        let mut roles = holder.map_or(BTreeSet::new(), |holder| holder.roles.clone());
+        roles.insert(role);
+        let holder = RoleHolder {
+            name: name.to_owned(),
+            roles,
+        };
+        self.put(Key::Role(key), Value::Role(holder));
+        self.open_account(key);
+    }
+
+    pub(super) fn drop_role(&mut self, key: AccountKey, role: Role) {
+        let Some(mut holder) = self.overlay.role_holder(key).cloned() else {
+            return;
+        };
+        holder.roles.remove(&role);
+        if holder.roles.is_empty() {
+            self.remove(Key::Role(key));
+        } else {
+            self.put(Key::Role(key), Value::Role(holder));
+        }
+    }
+
+    /// Follows another version of the rules from a height on, the next one at the earliest.
+    pub(super) fn take_rules(&mut self, next: NextRules) -> Result<(), Rule> {
+        let chain = self.overlay.chain();
+        let mut chain = *chain.expect("every shard knows itself");
+        if next.rules <= chain.rules {
+            return Err(Rule::RulesBackward);
+        }
+        let height = next.height.max(self.context.height + 1);
+        chain.next_rules = Some(NextRules { height, ..next });
+        self.put(Key::Chain, Value::Chain(chain));
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+use super::{
+    Account, AccountKey, Alarm, Battery, ChainState, Claim, ClaimId, Grant, Key, Label,
+    OperatorState, Part, PartTag, Peaks, Policy, PolicyId, Recall, RecordClass, RecordCommitment,
+    Remedy, Role, RoleHolder, Services, ShardState, State, Tag, TagKind, Tombstone, Transit, Trips,
+    Value, Vehicle, Wear, WearSlot,
+};
+use crate::id::{ShardId, VehicleId};
+
+/// Declares reads that know which kind of value stands under a key.
+macro_rules! reads {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $value:ty = $kind:ident;)*) => {
+        $(
+            $(#[$doc])*
+            ///
+            /// # Panics
+            ///
+            /// If a value of another kind stands there, which execution never writes.
+            fn $name(&self, $($argument: $type),*) -> Option<&$value> {
+                let value = self.value(&reads!(@key $kind $($argument),*))?;
+                let Value::$kind(value) = value else {
+                    panic!("a value of another kind stands under its key");
+                };
+                Some(value)
+            }
+        )*
+    };
+    (@key $kind:ident) => { Key::$kind };
+    (@key $kind:ident $($argument:ident),+) => { Key::$kind($($argument),+) };
+}
+
+/// A shard's state as it can be read: finalized, as [`State`], or in the middle of a block, as the
+/// executor's overlay over one.
+pub trait StateView {
+    /// The value under a key.
+    fn value(&self, key: &Key) -> Option<&Value>;
+
+    reads! {
+        /// The shard itself.
+        chain() -> ChainState = Chain;
+        /// The tops over all earlier headers.
+        past() -> Peaks = History;
+        /// What an account may do.
+        role_holder(key: AccountKey) -> RoleHolder = Role;
+        /// How an operator stands, by its index in the genesis.
+        operator(index: u16) -> OperatorState = Operator;
+        /// A shard's share of new vehicles.
+        shard(shard: ShardId) -> ShardState = Shard;
+        /// Nonces and quota of an account.
+        account(key: AccountKey) -> Account = Account;
+        /// Who claimed a tag first.
+        tag(kind: TagKind, tag: [u8; 32]) -> Tag = Tag;
+        /// Two claims of one tag.
+        alarm(kind: TagKind, tag: [u8; 32]) -> Alarm = Alarm;
+        /// A part that is here.
+        part(tag: PartTag) -> Part = Part;
+        /// A part whose tag is not yet known to be free.
+        pending_part(tag: PartTag) -> Part = PendingPart;
+        /// A part that left.
+        transit(tag: PartTag) -> Transit = Transit;
+        /// A pad or tyre.
+        wear(vehicle: VehicleId, slot: WearSlot) -> Wear = Wear;
+        /// A vehicle's traction battery.
+        battery(vehicle: VehicleId) -> Battery = Battery;
+        /// A vehicle's last services.
+        services(vehicle: VehicleId) -> Services = Services;
+        /// A vehicle's last trips.
+        trips(vehicle: VehicleId) -> Trips = Trips;
+        /// A warranty.
+        policy(policy: PolicyId) -> Policy = Policy;
+        /// A claim.
+        claim(claim: ClaimId) -> Claim = Claim;
+        /// The open claim for a part and a fault.
+        open_claim(part: PartTag, fault: Label) -> ClaimId = OpenClaim;
+        /// A recall.
+        recall(maker: AccountKey, name: Label) -> Recall = Recall;
+        /// That a recall was remedied on a vehicle.
+        remedy(maker: AccountKey, name: Label, vehicle: VehicleId) -> Remedy = Remedy;
+        /// Who may read what.
+        grant(vehicle: VehicleId, reader: AccountKey, class: RecordClass) -> Grant = Grant;
+        /// An erased record.
+        tombstone(vehicle: VehicleId, record: RecordCommitment) -> Tombstone = Tombstone;
+    }
+
+    /// A vehicle that is at home here.
+    ///
+    /// # Panics
+    ///
+    /// If a value of another kind stands there, which execution never writes.
+    fn vehicle(&self, id: VehicleId) -> Option<&Vehicle> {
+        let value = self.value(&Key::Vehicle(id))?;
+        let Value::Vehicle(vehicle) = value else {
+            panic!("a value of another kind stands under its key");
+        };
+        Some(vehicle)
+    }
+
+    /// Whether an account holds a role.
+    fn has_role(&self, key: AccountKey, role: Role) -> bool {
+        let holder = self.role_holder(key);
+        holder.is_some_and(|holder| holder.roles.contains(&role))
+    }
+
+    /// How many receipts were sent to another shard.
+    ///
+    /// # Panics
+    ///
+    /// If a value of another kind stands there, which execution never writes.
+    fn sent(&self, destination: ShardId) -> u64 {
+        match self.value(&Key::ChannelOut(destination)) {
+            None => 0,
+            Some(Value::ChannelOut(channel)) => channel.next,
+            Some(_) => panic!("a value of another kind stands under its key"),
+        }
+    }
+
+    /// How many receipts came from another shard, which is the sequence of the next.
+    ///
+    /// # Panics
+    ///
+    /// If a value of another kind stands there, which execution never writes.
+    fn received(&self, source: ShardId) -> u64 {
+        match self.value(&Key::ChannelIn(source)) {
+            None => 0,
+            Some(Value::ChannelIn(channel)) => channel.next,
+            Some(_) => panic!("a value of another kind stands under its key"),
+        }
+    }
+}
+
+impl StateView for State {
+    fn value(&self, key: &Key) -> Option<&Value> {
+        self.get(key)
+    }
+}
