@@ -4,7 +4,7 @@ use thiserror::Error;
 use wayside::{
     crypto::SigningKey,
     id::ShardId,
-    ledger::{AccountKey, Genesis},
+    ledger::{AccountKey, Genesis, MempoolConfig},
 };
 
 /// What a member of the committee needs to run.
@@ -26,6 +26,8 @@ pub struct Config {
     /// How many heights' blocks are kept below the newest snapshot; `None` keeps all of them, as an
     /// archive does.
     pub retention: Option<u64>,
+    /// How many transactions of each shard may wait.
+    pub mempool: MempoolConfig,
     /// What blocks are checked for.
     pub application: Application,
 }

@@ -100,7 +100,7 @@ impl<E: Runtime> Finalizer<E> {
         let processed = self.marshal.get_processed().await;
         let processed = processed.map_or(0, |it| it.height().get());
         let mut node = self.shard.tip_node();
-        let begin = node.header().height;
+        let begin = node.header.height;
         for height in begin + 1..=processed {
             let block = self.marshal.get_block(Height::new(height)).await;
             let block = block.expect("every block above the newest snapshot is stored");
@@ -138,7 +138,7 @@ impl<E: Runtime> Finalizer<E> {
 
     async fn finalized(&mut self, block: OrderedBlock) {
         let tip = self.shard.tip_node();
-        if block.block().header.height <= tip.header().height {
+        if block.block().header.height <= tip.header.height {
             return;
         }
         let node = match self.shard.find(&block.digest()) {
@@ -170,19 +170,22 @@ impl<E: Runtime> Finalizer<E> {
     }
 
     async fn store(&mut self, node: &Node) {
-        let (height, payload) = (node.header().height, node.block.payload());
-        self.results.put(height, payload, &node.results()).await;
+        let (height, payload) = (node.header.height, node.payload);
+        self.results.put(height, payload, &node.results).await;
     }
 
     fn publish(&mut self, node: &Node) {
-        let block = Arc::new(published(&node.block, node.results()));
+        let Some(block) = &node.block else {
+            return;
+        };
+        let block = Arc::new(published(block, node.results.clone()));
         if self.recent.len() >= RECENT_MAX {
             self.recent.pop_front();
         }
         self.recent.push_back(Arc::clone(&block));
         if !block.receipts.is_empty() {
             self.undelivered
-                .insert(node.header().height, Arc::clone(&block));
+                .insert(node.header.height, Arc::clone(&block));
         }
         // Nobody may be listening.
         let _ = self.published.send(block);
@@ -204,7 +207,7 @@ impl<E: Runtime> Finalizer<E> {
     async fn deliver(&mut self) {
         while let Some((height, block)) = self.undelivered.first_key_value() {
             let (height, block) = (*height, Arc::clone(block));
-            let tip = self.shard.tip_node().header().height;
+            let tip = self.shard.tip_node().header.height;
             let Some(finalized) = finalized_header(&self.marshal, height, tip).await else {
                 return;
             };

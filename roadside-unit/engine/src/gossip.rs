@@ -113,7 +113,7 @@ impl Gossip {
         runtime: &E,
         sender: &mut impl Sender<PublicKey = PublicKey>,
     ) {
-        let height = self.shard.tip_node().header().height;
+        let height = self.shard.tip_node().header.height;
         let view = self.shard.view();
         send(sender, &Told::Hello { view, height });
         self.shard
@@ -163,7 +163,7 @@ impl Gossip {
     ///
     /// Without this, a member that comes back while nothing happens would wait for the next block.
     fn catch_up(&self, peer: PublicKey, height: u64) {
-        let tip = self.shard.tip_node().header().height;
+        let tip = self.shard.tip_node().header.height;
         if height > tip
             && let Some(marshal) = self.shard.marshal().get()
         {

@@ -5,12 +5,12 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use wayside::{
     id::{ShardId, VehicleId},
     ledger::{
-        Block, FinalizedHeader, Header, Outcome, Receipt, SignedTransaction, State,
+        Block, FinalizedHeader, Header, MempoolRefusal, Outcome, Receipt, SignedTransaction, State,
         TransactionError, TransactionId,
     },
 };
 
-use crate::{certificate::finalized_header, shard::Shards, shim::MempoolRefusal};
+use crate::{certificate::finalized_header, shard::Shards};
 
 /// A running member of the committee, to talk to.
 ///
@@ -141,7 +141,7 @@ impl Handle {
     /// are not stored any more.
     pub async fn certified(&self, shard: ShardId, height: u64) -> Option<FinalizedHeader> {
         let shard = self.shards.get(&shard)?;
-        let tip = shard.tip_node().header().height;
+        let tip = shard.tip_node().header.height;
         finalized_header(shard.marshal().get()?, height, tip).await
     }
 

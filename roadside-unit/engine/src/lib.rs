@@ -26,9 +26,12 @@ mod proposer;
 mod runtime;
 mod scheme;
 mod shard;
-mod shim;
+mod snapshots;
 mod start;
 mod storage;
+
+#[cfg(test)]
+mod tests;
 
 pub use config::{Application, Config, StartError, Timing};
 pub use handle::{FinalizedBlock, Handle, ShardStatus, SubmitError, Tip};

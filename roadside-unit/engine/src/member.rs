@@ -10,7 +10,11 @@
 //! [`Proposer`], and sends them; marshal stores them, fetches those that are missing, and hands
 //! final ones to the [`Finalizer`] in order. Nothing here knows whether it runs on the road or in a test.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
+    sync::Arc,
+    time::Duration,
+};
 
 use commonware_broadcast::buffered;
 use commonware_codec::{Copying, DecodeExt as _};
@@ -35,10 +39,11 @@ use commonware_cryptography::{
     ed25519::{PrivateKey, PublicKey},
 };
 use commonware_macros::select;
-use commonware_p2p::{Blocker, Provider, Receiver, Sender};
+use commonware_p2p::{Blocker, Provider, Receiver, Sender, utils::mux::Muxer};
 use commonware_parallel::Sequential;
 use commonware_storage::archive::prunable;
-use commonware_utils::{NZU64, NZUsize, NonZeroDuration, ordered::Set};
+use commonware_utils::{NZU32, NZU64, NZUsize, NonZeroDuration, ordered::Set};
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::sync::{broadcast, mpsc};
 use wayside::ledger::{Genesis, vote_namespace};
 
@@ -52,7 +57,7 @@ use crate::{
     proposer::Proposer,
     runtime::Runtime,
     scheme::VoteScheme,
-    shard::{Marshal, Queues, Shard, Shards},
+    shard::{Marshal, Queues, Shard, Shards, genesis_node},
     storage::{self, BUFFER, Stores},
 };
 
@@ -67,26 +72,26 @@ pub(crate) struct Member {
     pub(crate) published: broadcast::Sender<Arc<FinalizedBlock>>,
     /// All shards of this process.
     pub(crate) shards: Arc<Shards>,
+    /// Begins the names of its stores.
+    pub(crate) stores: String,
 }
 
 /// How a shard reaches the other members.
-pub(crate) struct Links<S, R, P, B> {
+struct Links<S, R, N> {
     /// Votes.
-    pub(crate) votes: (S, R),
+    votes: (S, R),
     /// Votes of a quorum, put together.
-    pub(crate) certificates: (S, R),
+    certificates: (S, R),
     /// Questions for such, and answers.
-    pub(crate) fetch: (S, R),
+    fetch: (S, R),
     /// Questions for final blocks, and answers.
-    pub(crate) backfill: (S, R),
+    backfill: (S, R),
     /// Proposed blocks.
-    pub(crate) blocks: (S, R),
+    blocks: (S, R),
     /// Transactions that wait, and where members are.
-    pub(crate) gossip: (S, R),
-    /// Who the others are.
-    pub(crate) peers: P,
-    /// Keeps out those that break the protocol.
-    pub(crate) blocker: B,
+    gossip: (S, R),
+    /// Knows who the others are, and keeps out those that break the protocol.
+    network: N,
 }
 
 type MarshalActor<E> = Actor<
@@ -99,32 +104,91 @@ type MarshalActor<E> = Actor<
     Sequential,
 >;
 
-/// Keeps one shard until the runtime stops or a part of it fails.
-pub(crate) async fn keep_shard<E, S, R, P, B>(
+/// Keeps a member's shards until the runtime stops or a part of one fails, with a network channel
+/// for each of [`QUOTAS`] that all shards share.
+pub(crate) async fn keep<E, S, R, N>(
     runtime: E,
     member: Member,
-    shard: Arc<Shard>,
-    queues: Queues,
-    links: Links<S, R, P, B>,
+    kept: Vec<(Arc<Shard>, Queues)>,
+    channels: Vec<(S, R)>,
+    network: N,
 ) where
     E: Runtime,
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
-    P: Provider<PublicKey = PublicKey>,
-    B: Blocker<PublicKey = PublicKey>,
+    N: Provider<PublicKey = PublicKey> + Blocker<PublicKey = PublicKey>,
 {
-    let stores = Stores::new(shard.id);
+    let mut muxers = Vec::new();
+    for (sender, receiver) in channels {
+        let (muxer, handle) = Muxer::new(runtime.child("channel"), sender, receiver);
+        muxer.start();
+        muxers.push(handle);
+    }
+    let mut keeping = FuturesUnordered::new();
+    for (shard, queues) in kept {
+        let mut parts = Vec::new();
+        for muxer in &mut muxers {
+            let part = muxer.register(u64::from(shard.id.0)).await;
+            parts.push(part.expect("a shard is kept once, while the network runs"));
+        }
+        let links = Links::new(parts, network.clone());
+        let child = runtime.child("shard").with_attribute("shard", shard.id);
+        let member = member.clone();
+        keeping.push(child.spawn(move |it| keep_shard(it, member, shard, queues, links)));
+    }
+    keeping.next().await;
+}
+
+impl<S, R, N> Links<S, R, N> {
+    /// A shard's part of each channel, in the order of [`QUOTAS`].
+    fn new(parts: Vec<(S, R)>, network: N) -> Self {
+        let parts = <[(S, R); CHANNELS]>::try_from(parts);
+        let Ok([votes, certificates, fetch, backfill, blocks, gossip]) = parts else {
+            unreachable!("there is a channel for every quota")
+        };
+        Self {
+            votes,
+            certificates,
+            fetch,
+            backfill,
+            blocks,
+            gossip,
+            network,
+        }
+    }
+}
+
+/// Keeps one shard until the runtime stops or a part of it fails.
+async fn keep_shard<E, S, R, N>(
+    runtime: E,
+    member: Member,
+    shard: Arc<Shard>,
+    queues: Queues,
+    links: Links<S, R, N>,
+) where
+    E: Runtime,
+    S: Sender<PublicKey = PublicKey>,
+    R: Receiver<PublicKey = PublicKey>,
+    N: Provider<PublicKey = PublicKey> + Blocker<PublicKey = PublicKey>,
+{
+    let stores = Stores::new(&member.stores, shard.id);
     // The fence has to see whether there is a journal of votes before consensus opens one.
     let fence = Fence::open(runtime.child("fence"), Arc::clone(&shard), &stores).await;
     let scheme = scheme(&member.key, &shard);
     let (actor, marshal) = open_marshal(&runtime, &shard, &stores, scheme.clone()).await;
     let set = shard.marshal().set(marshal.clone());
     assert!(set.is_ok(), "a shard is kept once");
-    let buffer = start_broadcast(&runtime, &member, &shard, links.peers.clone(), links.blocks);
+    let buffer = start_broadcast(
+        &runtime,
+        &member,
+        &shard,
+        links.network.clone(),
+        links.blocks,
+    );
     let resolver = backfill::Config {
         public_key: member.key.public_key(),
-        peer_provider: links.peers,
-        blocker: links.blocker.clone(),
+        peer_provider: links.network.clone(),
+        blocker: links.network.clone(),
         mailbox_size: MAILBOX,
         fetch_timeout: NonZeroDuration::new_panic(member.timing.fetch_timeout),
         fetch_retry_delay: FETCH_RETRY,
@@ -157,7 +221,7 @@ pub(crate) async fn keep_shard<E, S, R, P, B>(
         stores,
         scheme,
         marshal,
-        blocker: links.blocker,
+        blocker: links.network,
     };
     let engine = consensus.engine(&runtime, &member, &shard);
     let voting = engine.start(links.votes, links.certificates, links.fetch);
@@ -266,7 +330,8 @@ async fn open_marshal<E: Runtime>(
     let finalizations = prunable::Archive::init(child, config).await;
     let config = stores.archive("blocks", bytes_max);
     let blocks = prunable::Archive::init(runtime.child("blocks"), config).await;
-    let genesis = shard.tip_node().block.clone();
+    let genesis = genesis_node(&shard.genesis, shard.id).block;
+    let genesis = genesis.expect("the first block follows from the genesis");
     let config = marshal::Config {
         provider: ConstantProvider::new(scheme),
         epocher: FixedEpocher::new(EPOCH_LENGTH),
@@ -318,15 +383,28 @@ where
     mailbox
 }
 
+/// Messages per second that are taken from each member: votes, votes put together, fetches of
+/// these, fetches of blocks, blocks, and gossip. All shards share them.
+pub(crate) const QUOTAS: [NonZeroU32; CHANNELS] = [
+    NZU32!(2_048),
+    NZU32!(1_024),
+    NZU32!(256),
+    NZU32!(256),
+    NZU32!(512),
+    NZU32!(512),
+];
+
+const CHANNELS: usize = 6;
+
 /// The committee of the genesis; changes of the committee come with later epochs.
 const EPOCH: Epoch = Epoch::zero();
 
 /// One epoch has as many heights as there will ever be.
-const EPOCH_LENGTH: std::num::NonZeroU64 = NZU64!(u64::MAX);
+const EPOCH_LENGTH: NonZeroU64 = NZU64!(u64::MAX);
 
 /// Messages between the parts of one shard; what happens at the bound is the receiving part's
 /// policy.
-const MAILBOX: std::num::NonZeroUsize = NZUsize!(1_024);
+const MAILBOX: NonZeroUsize = NZUsize!(1_024);
 
 /// Proposed blocks that are kept of each member.
 const BLOCKS_CACHED: usize = 16;
@@ -335,7 +413,7 @@ const BLOCKS_CACHED: usize = 16;
 const VIEWS_KEPT: ViewDelta = ViewDelta::new(256);
 
 /// A leader with nothing to propose gives its turn away, however often in a row.
-const SKIPS_MAX: std::num::NonZeroU64 = NZU64!(1 << 40);
+const SKIPS_MAX: NonZeroU64 = NZU64!(1 << 40);
 
 /// How long to wait before something is asked for again.
 const FETCH_RETRY: Duration = Duration::from_millis(100);

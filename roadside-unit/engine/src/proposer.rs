@@ -43,7 +43,7 @@ impl Proposer {
             if let Some(node) = self.shard.find(&block.digest()) {
                 break node;
             }
-            if block.height().get() <= self.shard.tip_node().header().height {
+            if block.height().get() <= self.shard.tip_node().header.height {
                 return None;
             }
             missing.push(block);
@@ -100,7 +100,7 @@ impl Proposer {
             }
         }
         // Votes that would have made the parent final may be lost; a block on top brings new ones.
-        let is_final = parent.header().height <= self.shard.tip_node().header().height;
+        let is_final = parent.header.height <= self.shard.tip_node().header.height;
         (!is_final).then(|| {
             self.shard
                 .build_empty(&parent, timestamp(runtime.current()))
@@ -145,7 +145,7 @@ impl<E: Runtime> Application<E> for Proposer {
         }
         let parent = self.executed(&runtime, ancestry).await?;
         let node = self.build(&runtime, parent).await?;
-        let (block, payload) = (node.block.clone(), node.block.payload());
+        let (block, payload) = (node.block.clone()?, node.payload);
         self.shard.keep(node);
         Some(Digested::precomputed(block, payload))
     }
@@ -180,7 +180,7 @@ impl<E: Runtime> Application<E> for Proposer {
 }
 
 fn is_heartbeat_due(shard: &Shard, parent: &Node, now: Timestamp) -> bool {
-    let age = now.since(parent.header().time).as_millis();
+    let age = now.since(parent.header.time).as_millis();
     age >= u128::from(shard.genesis.limits.heartbeat_ms)
 }
 

@@ -1,7 +1,7 @@
 use std::{
     fs::{self, File, TryLockError},
     net::SocketAddr,
-    num::{NonZeroU32, NonZeroUsize},
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
     thread::{self, JoinHandle},
@@ -19,10 +19,11 @@ use commonware_p2p::{
     Address, AddressableManager as _, Ingress,
     authenticated::lookup::{self, Network},
     max_message_size,
-    utils::mux::{MuxHandle, Muxer, prefixed},
+    utils::mux::prefixed,
 };
 use commonware_runtime::{
-    Metrics as _, Quota, Runner as _, Spawner as _, Supervisor as _, tokio as runtime,
+    Handle as RunningTask, Metrics as _, Quota, Runner as _, Spawner as _, Supervisor as _,
+    tokio as runtime,
 };
 use commonware_stream::{
     SakeCups,
@@ -30,7 +31,6 @@ use commonware_stream::{
     sake::{self, Sake},
 };
 use commonware_utils::{NZU32, NZUsize, hostname::Hostname, ordered::Map};
-use futures::{StreamExt as _, stream::FuturesUnordered};
 use thiserror::Error;
 use tokio::sync::{broadcast, mpsc};
 use tracing::{error, info};
@@ -41,7 +41,7 @@ use crate::{
     block::{OrderedBlock, Payload},
     gossip,
     handle::Command,
-    member::{Links, Member, keep_shard, participants},
+    member::{Member, QUOTAS, keep, participants},
     scheme::VoteScheme,
     shard::{Queues, Shard, Shards},
 };
@@ -82,15 +82,19 @@ pub fn start(config: Config) -> Result<(Handle, Running), StartError> {
     let folder = folder(&config, key)?;
     let lock = lock(&folder)?;
     let mut shards = Shards::new();
-    let mut queues = Vec::new();
+    let mut kept = Vec::new();
     for id in &config.shards {
         if !config.genesis.has_shard(*id) || shards.contains_key(id) {
             return Err(StartError::Shard(*id));
         }
-        let (shard, ends) =
-            Shard::new(Arc::clone(&config.genesis), *id, member, config.application);
+        let (shard, ends) = Shard::new(
+            Arc::clone(&config.genesis),
+            *id,
+            member,
+            (config.application, config.mempool),
+        );
         shards.insert(*id, Arc::clone(&shard));
-        queues.push((shard, ends));
+        kept.push((shard, ends));
     }
     let shards = Arc::new(shards);
     let (published, _) = broadcast::channel(Handle::SUBSCRIPTION_LAG_MAX);
@@ -103,11 +107,12 @@ pub fn start(config: Config) -> Result<(Handle, Running), StartError> {
             timing: config.timing,
             published: published.clone(),
             shards: Arc::clone(&shards),
+            stores: String::new(),
         },
         genesis: Arc::clone(&config.genesis),
         addresses,
         listen: config.listen,
-        queues,
+        kept,
         commands: commands_end,
     };
     let runner = runtime::Runner::new(
@@ -130,38 +135,27 @@ struct Engine {
     genesis: Arc<Genesis>,
     addresses: Map<PublicKey, Address>,
     listen: SocketAddr,
-    queues: Vec<(Arc<Shard>, Queues)>,
+    kept: Vec<(Arc<Shard>, Queues)>,
     commands: mpsc::UnboundedReceiver<Command>,
 }
 
 type Transport = SakeCups<PrivateKey, ChaCha20Poly1305>;
-type Mux = MuxHandle<lookup::Sender<PublicKey, runtime::Context>>;
 
 impl Engine {
     async fn run(mut self, context: runtime::Context) {
         let config = self.network_config();
         let (mut network, mut oracle) = Network::new(context.child("network"), config);
         oracle.track(0, self.addresses.clone());
-        let mut channels = Vec::new();
-        for (channel, quota) in QUOTAS.iter().enumerate() {
-            let quota = Quota::per_second(*quota);
-            let channel = u64::try_from(channel).expect("there are few channels");
-            let (sender, receiver) = network.register(channel, quota);
-            let (muxer, handle) = Muxer::new(context.child("channel"), sender, receiver);
-            muxer.start();
-            channels.push(handle);
-        }
+        let channels = QUOTAS
+            .iter()
+            .zip(0..)
+            .map(|(quota, channel)| network.register(channel, Quota::per_second(*quota)));
+        let channels: Vec<_> = channels.collect();
         network.start();
-        let mut keeping = FuturesUnordered::new();
-        for (shard, queues) in std::mem::take(&mut self.queues) {
-            let links = links(&mut channels, &shard, &oracle).await;
-            let member = self.member.clone();
-            let child = context.child("shard").with_attribute("shard", shard.id);
-            let kept =
-                child.spawn(move |runtime| keep_shard(runtime, member, shard, queues, links));
-            keeping.push(kept);
-        }
-        self.obey(&context, &mut keeping).await;
+        let (member, kept) = (self.member.clone(), std::mem::take(&mut self.kept));
+        let child = context.child("member");
+        let keeping = child.spawn(move |runtime| keep(runtime, member, kept, channels, oracle));
+        self.obey(&context, keeping).await;
         if let Err(cause) = context.stop(0, Some(STOP_TIMEOUT)).await {
             error!(%cause, "parts of the engine did not stop in time");
         }
@@ -170,11 +164,7 @@ impl Engine {
 
 impl Engine {
     /// Does what handles ask until it shall end, or a shard has ended by itself.
-    async fn obey<F: Future>(
-        &mut self,
-        context: &runtime::Context,
-        keeping: &mut FuturesUnordered<F>,
-    ) {
+    async fn obey(&mut self, context: &runtime::Context, mut keeping: RunningTask<()>) {
         loop {
             select! {
                 command = self.commands.recv() => match command {
@@ -187,7 +177,7 @@ impl Engine {
                         return;
                     }
                 },
-                _ = keeping.next() => panic!("a part of the engine has stopped"),
+                _ = &mut keeping => panic!("a part of the engine has stopped"),
             }
         }
     }
@@ -222,39 +212,6 @@ impl Engine {
         config.allowed_handshake_rate_per_ip = Quota::per_second(NZU32!(64));
         config.block_duration = BLOCK_DURATION;
         config
-    }
-}
-
-/// A shard's part of each channel, in the order of [`QUOTAS`].
-async fn links(
-    channels: &mut [Mux],
-    shard: &Shard,
-    oracle: &lookup::Oracle<PublicKey>,
-) -> Links<
-    commonware_p2p::utils::mux::SubSender<lookup::Sender<PublicKey, runtime::Context>>,
-    commonware_p2p::utils::mux::SubReceiver<PublicKey>,
-    lookup::Oracle<PublicKey>,
-    lookup::Oracle<PublicKey>,
-> {
-    let mut parts = Vec::new();
-    for channel in channels {
-        let registered = channel.register(u64::from(shard.id.0)).await;
-        parts.push(registered.expect("a shard is kept once, while the network runs"));
-    }
-    let Ok([votes, certificates, fetch, backfill, blocks, gossip]) =
-        <[_; QUOTAS.len()]>::try_from(parts)
-    else {
-        unreachable!("there is a channel for every quota")
-    };
-    Links {
-        votes,
-        certificates,
-        fetch,
-        backfill,
-        blocks,
-        gossip,
-        peers: oracle.clone(),
-        blocker: oracle.clone(),
     }
 }
 
@@ -337,17 +294,6 @@ fn lock(folder: &Path) -> Result<File, StartError> {
         Err(TryLockError::Error(source)) => Err(StartError::Storage { path, source }),
     }
 }
-
-/// Messages per second that are taken from each member: votes, votes put together, fetches of
-/// these, fetches of blocks, blocks, and gossip. All shards share them.
-const QUOTAS: [NonZeroU32; 6] = [
-    NZU32!(2_048),
-    NZU32!(1_024),
-    NZU32!(256),
-    NZU32!(256),
-    NZU32!(512),
-    NZU32!(512),
-];
 
 /// Messages between the parts of the network.
 const MAILBOX: NonZeroUsize = NZUsize!(1_024);

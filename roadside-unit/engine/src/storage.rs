@@ -31,17 +31,16 @@ pub(crate) type Finalizations<E> =
 /// The names of a shard's stores, and what they share.
 #[derive(Clone)]
 pub(crate) struct Stores {
-    /// Begins the name of each.
-    pub(crate) prefix: String,
+    prefix: String,
     /// The pages read last.
     pub(crate) cache: CacheRef,
 }
 
 impl Stores {
-    /// The stores of a shard.
-    pub(crate) fn new(shard: ShardId) -> Self {
+    /// The stores of a shard, whose names begin with `prefix`.
+    pub(crate) fn new(prefix: &str, shard: ShardId) -> Self {
         Self {
-            prefix: format!("s{shard}"),
+            prefix: format!("{prefix}s{shard}"),
             cache: CacheRef::new(PAGE_SIZE, PAGES_CACHED),
         }
     }

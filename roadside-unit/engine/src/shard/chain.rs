@@ -3,19 +3,22 @@ use std::{
     sync::Arc,
 };
 
-use wayside::ledger::{Header, Results, State, TransactionId};
+use wayside::ledger::{Entry, Executed, Header, Results, State, TransactionId};
 
-use crate::{
-    block::{OrderedBlock, Payload, payload},
-    shim::Executed,
-};
+use crate::block::{OrderedBlock, Payload, payload};
 
 /// A block with the state after it.
 pub(crate) struct Node {
-    /// The block.
-    pub(crate) block: OrderedBlock,
-    /// What came of executing it.
-    pub(crate) executed: Executed,
+    /// Its header.
+    pub(crate) header: Header,
+    /// The header's digest.
+    pub(crate) payload: Payload,
+    /// The block; `None` if only the state after it was fetched.
+    pub(crate) block: Option<OrderedBlock>,
+    /// The state after it.
+    pub(crate) state: State,
+    /// What it brought about beside the state.
+    pub(crate) results: Results,
     /// The transactions that it holds.
     pub(crate) ids: BTreeSet<TransactionId>,
 }
@@ -27,22 +30,39 @@ pub(crate) struct Chain {
 }
 
 impl Node {
-    /// The block's header.
-    pub(crate) fn header(&self) -> &Header {
-        &self.block.block().header
-    }
-
-    /// What is stored of it beside the block.
-    pub(crate) fn results(&self) -> Results {
-        Results {
-            receipts: self.executed.receipts.clone(),
-            touched: self.executed.touched.clone(),
+    /// A block that was executed.
+    pub(crate) fn new(block: OrderedBlock, executed: Executed) -> Self {
+        let ids = block
+            .block()
+            .entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Transaction(signed) => Some(signed.id()),
+                Entry::Delivery(_) => None,
+            });
+        Self {
+            ids: ids.collect(),
+            header: block.block().header.clone(),
+            payload: block.payload(),
+            state: executed.state,
+            results: Results {
+                receipts: executed.receipts,
+                touched: executed.touched,
+            },
+            block: Some(block),
         }
     }
 
-    /// The state after the block.
-    pub(crate) fn state(&self) -> &State {
-        &self.executed.state
+    /// A block of which only the header and the state after it are known.
+    pub(crate) fn restored(header: Header, state: State) -> Self {
+        Self {
+            payload: payload(&header.digest()),
+            header,
+            block: None,
+            state,
+            results: Results::default(),
+            ids: BTreeSet::new(),
+        }
     }
 }
 
@@ -62,7 +82,7 @@ impl Chain {
 
     /// The final tip or executed block whose header has this digest.
     pub(crate) fn find(&self, payload: &Payload) -> Option<Arc<Node>> {
-        if self.tip.block.payload() == *payload {
+        if self.tip.payload == *payload {
             return Some(Arc::clone(&self.tip));
         }
         self.pending.get(payload).map(Arc::clone)
@@ -70,23 +90,23 @@ impl Chain {
 
     /// Keeps an executed block that is not final yet; forgets it if it came too late.
     pub(crate) fn insert(&mut self, node: Arc<Node>) {
-        let height = node.header().height;
-        if height > self.tip.header().height && self.pending.len() < PENDING_MAX {
-            self.pending.insert(node.block.payload(), node);
+        let height = node.header.height;
+        if height > self.tip.header.height && self.pending.len() < PENDING_MAX {
+            self.pending.insert(node.payload, node);
         }
     }
 
     /// The transactions of `node` and of its ancestors down to the final tip.
     pub(crate) fn unfinalized_ids(&self, node: &Node) -> BTreeSet<TransactionId> {
         let mut ids = BTreeSet::new();
-        if node.header().height <= self.tip.header().height {
+        if node.header.height <= self.tip.header.height {
             return ids;
         }
         ids.extend(&node.ids);
-        let mut parent = payload(&node.header().parent);
+        let mut parent = payload(&node.header.parent);
         while let Some(node) = self.pending.get(&parent) {
             ids.extend(&node.ids);
-            parent = payload(&node.header().parent);
+            parent = payload(&node.header.parent);
         }
         ids
     }
@@ -95,12 +115,12 @@ impl Chain {
     /// final any more.
     pub(crate) fn commit(&mut self, node: Arc<Node>) {
         assert_eq!(
-            node.header().parent,
-            self.tip.header().digest(),
+            node.header.parent,
+            self.tip.header.digest(),
             "a final block follows the one before it"
         );
-        let height = node.header().height;
-        self.pending.retain(|_, it| it.header().height > height);
+        let height = node.header.height;
+        self.pending.retain(|_, it| it.header.height > height);
         self.tip = node;
     }
 }

@@ -1,19 +1,17 @@
-use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
+use std::{cell::RefCell, sync::Arc};
 
 use wayside::{
     id::ShardId,
     ledger::{
-        CheckedTransaction, Entry, Genesis, Key, KeyCache, SignedTransaction, State,
-        TransactionError, Value,
+        self, Block, BlockContext, BlockError, CheckedEntry, CheckedTransaction, Entry, Executed,
+        Genesis, KeyCache, SignedTransaction, State, StateView as _, TransactionError,
+        verify_block,
     },
     time::Timestamp,
 };
 
-use super::{Node, Shard};
-use crate::{
-    block::OrderedBlock,
-    shim::{self, BlockContext, BlockError, CheckedEntry},
-};
+use super::{Node, Shard, bare};
+use crate::{Application, block::OrderedBlock};
 
 thread_local! {
     /// Admitted keys of whoever signs here; holds nothing that changes an answer.
@@ -21,27 +19,16 @@ thread_local! {
 }
 
 /// The block before all others.
-pub(super) fn genesis_node(genesis: &Genesis, shard: ShardId) -> Node {
-    let (block, state) = shim::genesis_block(genesis, shard);
-    let executed = shim::Executed {
-        outcomes: vec![],
-        receipts: vec![],
+pub(crate) fn genesis_node(genesis: &Genesis, shard: ShardId) -> Node {
+    let state = State::genesis(genesis, shard);
+    let block = Block::genesis(genesis, shard, state.root());
+    let executed = Executed {
+        outcomes: Vec::new(),
+        receipts: Vec::new(),
         state,
-        touched: vec![],
+        touched: Vec::new(),
     };
-    Node {
-        block: OrderedBlock::new(block),
-        executed,
-        ids: BTreeSet::new(),
-    }
-}
-
-/// How many receipts of `source` a state has taken.
-pub(super) fn received(state: &State, source: ShardId) -> u64 {
-    match state.get(&Key::ChannelIn(source)) {
-        Some(Value::ChannelIn(channel)) => channel.next,
-        _ => 0,
-    }
+    Node::new(OrderedBlock::new(block), executed)
 }
 
 impl Shard {
@@ -58,87 +45,95 @@ impl Shard {
         &self,
         parent: &Node,
         block: OrderedBlock,
-    ) -> Result<Arc<Node>, BlockError> {
-        let header = &block.block().header;
-        let executed = shim::verify_block(
-            &self.context(parent, header.time),
-            parent.state(),
-            block.block(),
-        )?;
-        let ids = ids(block.block().entries.iter());
-        Ok(Arc::new(Node {
-            block,
-            executed,
-            ids,
-        }))
+    ) -> Result<Arc<Node>, ExecuteError> {
+        let checked = self.check_entries(block.block())?;
+        let executed = match self.application {
+            Application::Ledger => {
+                let (genesis, header) = (&self.genesis, &parent.header);
+                verify_block(genesis, header, &parent.state, block.block(), &checked)?
+            }
+            Application::Bare => bare::execute(parent, checked.len()),
+        };
+        Ok(Arc::new(Node::new(block, executed)))
     }
 
     /// Makes the next block, or `None` if it would hold nothing.
     pub(crate) fn build(&self, parent: &Node, time: Timestamp) -> Option<Arc<Node>> {
-        let (block, executed) = self.assemble(parent, time, self.entries(parent));
-        if block.entries.is_empty() {
+        let entries = self.entries(parent);
+        if entries.is_empty() {
             return None;
         }
-        Some(self.built(block, executed))
+        let node = self.assemble(parent, time, entries);
+        (node.header.entries > 0).then_some(node)
     }
 
     /// Makes the next block without entries.
     pub(crate) fn build_empty(&self, parent: &Node, time: Timestamp) -> Arc<Node> {
-        let (block, executed) = self.assemble(parent, time, Vec::new());
-        self.built(block, executed)
+        self.assemble(parent, time, Vec::new())
     }
 
-    fn built(&self, block: wayside::ledger::Block, executed: shim::Executed) -> Arc<Node> {
-        let ids = ids(block.entries.iter());
-        Arc::new(Node {
-            block: OrderedBlock::new(block),
-            executed,
-            ids,
-        })
+    fn assemble(&self, parent: &Node, time: Timestamp, entries: Vec<CheckedEntry>) -> Arc<Node> {
+        let time = time.max(parent.header.time);
+        let (block, executed) = match self.application {
+            Application::Ledger => {
+                let (genesis, header) = (&self.genesis, &parent.header);
+                let context = BlockContext::after(genesis, header, &parent.state, time);
+                ledger::propose(&context, &parent.state, self.member, entries)
+                    .expect("the next block after an executed one can be made")
+            }
+            Application::Bare => bare::propose(parent, time, self.member, entries),
+        };
+        Arc::new(Node::new(OrderedBlock::new(block), executed))
     }
 
-    fn assemble(
-        &self,
-        parent: &Node,
-        time: Timestamp,
-        entries: Vec<CheckedEntry>,
-    ) -> (wayside::ledger::Block, shim::Executed) {
-        let time = time.max(parent.header().time);
-        shim::propose(
-            &self.context(parent, time),
-            self.member,
-            parent.state(),
-            entries,
-        )
-    }
-
-    fn context(&self, parent: &Node, time: Timestamp) -> BlockContext<'_> {
-        BlockContext {
-            genesis: &self.genesis,
-            shard: self.id,
-            height: parent.header().height + 1,
-            time,
-            parent: parent.header().digest(),
-            rules: 1,
-        }
-    }
-
-    /// What waits and is not in an ancestor that is not final yet.
+    /// What waits and is not in an ancestor that is not final yet: receipts first, since other
+    /// shards wait for what they bring about.
     fn entries(&self, parent: &Node) -> Vec<CheckedEntry> {
         let except = self.chain.lock().unfinalized_ids(parent);
         let limits = &self.genesis.limits;
         let bytes_max = usize::try_from(limits.block_bytes_max).unwrap_or(usize::MAX);
         let count_max = usize::try_from(limits.block_transactions_max).unwrap_or(usize::MAX);
+        let inbox = self.inbox.lock();
+        let deliveries = inbox.next(DELIVERIES_MAX, |source| parent.state.received(source));
+        drop(inbox);
         let taken = self.mempool.lock().take(bytes_max, count_max, &except);
-        taken.into_iter().map(CheckedEntry::Transaction).collect()
+        let deliveries = deliveries.into_iter().map(CheckedEntry::Delivery);
+        deliveries
+            .chain(taken.into_iter().map(CheckedEntry::Transaction))
+            .collect()
+    }
+
+    /// Checks a block's entries, but not again those that wait here and so were checked before.
+    fn check_entries(&self, block: &Block) -> Result<Vec<CheckedEntry>, ledger::EntryError> {
+        let mut known = Vec::with_capacity(block.entries.len());
+        let mempool = self.mempool.lock();
+        for entry in &block.entries {
+            known.push(match entry {
+                Entry::Transaction(signed) => mempool.get(&signed.id()).cloned(),
+                Entry::Delivery(_) => None,
+            });
+        }
+        drop(mempool);
+        let check = |(entry, known): (&Entry, Option<CheckedTransaction>)| match known {
+            Some(known) => Ok(CheckedEntry::Transaction(known)),
+            None => KEYS.with_borrow_mut(|keys| {
+                CheckedEntry::check(entry.clone(), &self.genesis, self.id, keys)
+            }),
+        };
+        block.entries.iter().zip(known).map(check).collect()
     }
 }
 
-fn ids<'a>(entries: impl Iterator<Item = &'a Entry>) -> BTreeSet<wayside::ledger::TransactionId> {
-    entries
-        .filter_map(|entry| match entry {
-            Entry::Transaction(signed) => Some(signed.id()),
-            Entry::Delivery(_) => None,
-        })
-        .collect()
+/// Why a block is not the next one after its parent.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExecuteError {
+    /// One of its entries has no place in any block.
+    #[error(transparent)]
+    Entry(#[from] ledger::EntryError),
+    /// It says something else than what follows.
+    #[error(transparent)]
+    Block(#[from] BlockError),
 }
+
+/// Deliveries in one block; each has a certificate that every member checks.
+const DELIVERIES_MAX: usize = 64;

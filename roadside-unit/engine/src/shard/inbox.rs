@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use wayside::{id::ShardId, ledger::Delivery};
+use wayside::{id::ShardId, ledger::CheckedDelivery};
 
 /// Receipts of other shards that wait to be delivered, by source and by the first one's sequence.
 ///
@@ -8,37 +8,39 @@ use wayside::{id::ShardId, ledger::Delivery};
 /// [`WAITING_MAX`]: what does not fit is fetched again from the source's blocks.
 #[derive(Default)]
 pub(crate) struct Inbox {
-    waiting: BTreeMap<(ShardId, u64), Delivery>,
+    waiting: BTreeMap<(ShardId, u64), CheckedDelivery>,
 }
 
 impl Inbox {
     /// Keeps a delivery unless the shard already `received` all of it, or there is no room; whether
     /// it was kept.
-    pub(crate) fn insert(&mut self, delivery: Delivery, received: u64) -> bool {
-        let (Some((first, _)), Some((last, _))) =
-            (delivery.receipts.first(), delivery.receipts.last())
-        else {
+    pub(crate) fn insert(&mut self, delivery: CheckedDelivery, received: u64) -> bool {
+        let Some((first, last)) = sequences(&delivery) else {
             return false;
         };
-        if last.sequence < received || self.waiting.len() >= WAITING_MAX {
+        if last < received || self.waiting.len() >= WAITING_MAX {
             return false;
         }
-        let key = (delivery.finalized.header.shard, first.sequence);
+        let key = (delivery.source(), first);
         self.waiting.insert(key, delivery).is_none()
     }
 
     /// Up to `count` deliveries that may come next, in order, where `received` says how many
     /// receipts of a source the state below has taken.
-    pub(crate) fn next(&self, count: usize, received: impl Fn(ShardId) -> u64) -> Vec<Delivery> {
+    pub(crate) fn next(
+        &self,
+        count: usize,
+        received: impl Fn(ShardId) -> u64,
+    ) -> Vec<CheckedDelivery> {
         let mut next: BTreeMap<ShardId, u64> = BTreeMap::new();
         let mut chosen = Vec::new();
         for ((source, first), delivery) in &self.waiting {
             let expected = next.entry(*source).or_insert_with(|| received(*source));
-            let Some((last, _)) = delivery.receipts.last() else {
+            let Some((_, last)) = sequences(delivery) else {
                 continue;
             };
             if first == expected && chosen.len() < count {
-                *expected = last.sequence + 1;
+                *expected = last + 1;
                 chosen.push(delivery.clone());
             }
         }
@@ -50,6 +52,14 @@ impl Inbox {
         self.waiting
             .retain(|(source, first), _| *first >= received(*source));
     }
+}
+
+/// The sequences of the first and last receipt of a delivery.
+fn sequences(delivery: &CheckedDelivery) -> Option<(u64, u64)> {
+    let receipts = &delivery.delivery().receipts;
+    let (first, _) = receipts.first()?;
+    let (last, _) = receipts.last()?;
+    Some((first.sequence, last.sequence))
 }
 
 /// Some thousand blocks' receipts for one shard that has been gone.

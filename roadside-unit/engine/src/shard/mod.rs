@@ -4,6 +4,7 @@
 //! mempool, a handle reads it. [`Chain`] keeps the state after the newest final block and after
 //! each executed block above it, so that a block is executed once, whoever asks first.
 
+mod bare;
 mod chain;
 mod execute;
 mod inbox;
@@ -20,12 +21,17 @@ use std::{
 use commonware_consensus::marshal::{core::Mailbox, standard::Standard};
 use commonware_utils::sync::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tracing::{trace, warn};
 use wayside::{
     id::ShardId,
-    ledger::{Genesis, SignedTransaction, TransactionId},
+    ledger::{
+        CheckedDelivery, CheckedTransaction, Delivery, Entry, Genesis, Mempool, MempoolConfig,
+        MempoolRefusal, SignedTransaction, StateView as _, TransactionId,
+    },
 };
 
 pub(crate) use chain::{Chain, Node};
+pub(crate) use execute::genesis_node;
 pub(crate) use inbox::Inbox;
 pub(crate) use peers::Peers;
 
@@ -33,7 +39,6 @@ use crate::{
     Application, FinalizedBlock, ShardStatus, SubmitError, Tip,
     block::{OrderedBlock, Payload},
     scheme::{VoteGate, VoteScheme},
-    shim::Mempool,
 };
 
 /// Where marshal, which stores blocks and puts them in order, is asked.
@@ -88,15 +93,15 @@ impl Shard {
         genesis: Arc<Genesis>,
         id: ShardId,
         member: u16,
-        application: Application,
+        (application, mempool): (Application, MempoolConfig),
     ) -> (Arc<Self>, Queues) {
         let (outgoing, outgoing_end) = mpsc::channel(OUTGOING_MAX);
         let (queries, queries_end) = mpsc::unbounded_channel();
-        let first = execute::genesis_node(&genesis, id);
+        let first = genesis_node(&genesis, id);
         let shard = Self {
-            genesis_payload: first.block.payload(),
+            genesis_payload: first.payload,
             chain: Mutex::new(Chain::new(Arc::new(first))),
-            mempool: Mutex::new(Mempool::default()),
+            mempool: Mutex::new(Mempool::new(mempool)),
             inbox: Mutex::default(),
             peers: Mutex::default(),
             gate: Arc::new(VoteGate::closed()),
@@ -124,28 +129,33 @@ impl Shard {
     pub(crate) fn submit(&self, signed: SignedTransaction) -> Result<TransactionId, SubmitError> {
         let checked = self.check_transaction(signed.clone())?;
         let id = checked.id();
-        self.mempool.lock().insert(checked)?;
-        self.work.notify_waiters();
+        self.wait(checked)?;
         // A full queue is no loss: this member proposes the transaction itself when it leads, and
         // tells of what waits too long.
         let _ = self.outgoing.try_send(signed);
         Ok(id)
     }
 
-    /// Takes a transaction that another member told of; whether it was news.
-    pub(crate) fn hear(&self, signed: SignedTransaction) -> bool {
-        let is_known = self.mempool.lock().get(&signed.id()).is_some();
-        if is_known {
-            return false;
+    /// Takes a transaction that another member told of, if it is news.
+    pub(crate) fn hear(&self, signed: SignedTransaction) {
+        if self.waits(&signed.id()) {
+            return;
         }
         let Ok(checked) = self.check_transaction(signed) else {
-            return false;
+            return;
         };
-        let is_news = self.mempool.lock().insert(checked).is_ok();
-        if is_news {
-            self.work.notify_waiters();
+        if let Err(refusal) = self.wait(checked) {
+            trace!(shard = %self.id, %refusal, "another member's transaction may not wait");
         }
-        is_news
+    }
+
+    fn wait(&self, transaction: CheckedTransaction) -> Result<(), MempoolRefusal> {
+        let tip = self.tip_node();
+        let mut mempool = self.mempool.lock();
+        mempool.insert(transaction, &self.genesis, &tip.state, tip.header.time)?;
+        drop(mempool);
+        self.work.notify_waiters();
+        Ok(())
     }
 
     /// Whether a transaction still waits.
@@ -154,12 +164,16 @@ impl Shard {
     }
 
     /// Takes receipts of another shard to deliver them.
-    pub(crate) fn deliver(&self, delivery: wayside::ledger::Delivery) {
-        let expected = execute::received(
-            self.chain.lock().tip().state(),
-            delivery.finalized.header.shard,
-        );
-        if self.inbox.lock().insert(delivery, expected) {
+    pub(crate) fn deliver(&self, delivery: Delivery) {
+        let checked = match CheckedDelivery::check(delivery, &self.genesis, self.id) {
+            Ok(checked) => checked,
+            Err(error) => {
+                warn!(shard = %self.id, %error, "dropped receipts");
+                return;
+            }
+        };
+        let expected = self.tip_node().state.received(checked.source());
+        if self.inbox.lock().insert(checked, expected) {
             self.work.notify_waiters();
         }
     }
@@ -183,13 +197,18 @@ impl Shard {
     pub(crate) fn commit(&self, node: &Arc<Node>) {
         self.chain.lock().commit(Arc::clone(node));
         let mut mempool = self.mempool.lock();
-        for id in &node.ids {
-            mempool.remove(id);
+        let entries = node.block.iter().flat_map(|it| &it.block().entries);
+        for entry in entries {
+            if let Entry::Transaction(signed) = entry {
+                let transaction = &signed.transaction;
+                mempool.remove_nonce(transaction.sender, transaction.nonce);
+            }
         }
+        mempool.prune(&self.genesis, &node.state, node.header.time);
         drop(mempool);
         self.inbox
             .lock()
-            .retain(|source| execute::received(node.state(), source));
+            .retain(|source| node.state.received(source));
         self.work.notify_waiters();
     }
 
@@ -252,8 +271,8 @@ impl Shard {
     pub(crate) fn tip(&self) -> Tip {
         let node = self.tip_node();
         Tip {
-            header: Arc::new(node.header().clone()),
-            state: node.state().clone(),
+            header: Arc::new(node.header.clone()),
+            state: node.state.clone(),
         }
     }
 
@@ -266,7 +285,7 @@ impl Shard {
 
     /// How the shard is doing.
     pub(crate) fn status(&self) -> ShardStatus {
-        let height = self.tip_node().header().height;
+        let height = self.tip_node().header.height;
         let peers = self.peers.lock();
         let known = self.height_known.load(Ordering::Relaxed);
         ShardStatus {

@@ -1,0 +1,8 @@
+//! Whole committees on virtual time: the parts that run on the road, over a network that delays,
+//! loses and reorders, on disks that lose what was not written.
+
+mod committee;
+mod genesis;
+mod liveness;
+
+use committee::Committee;
