@@ -30,9 +30,11 @@ impl Approve {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let signed = read(&self.draft)?;
         let key = read_key(&self.key)?;
+        let account = account(&key);
         ensure!(
-            account(&key) != signed.transaction.sender,
-            "this key sent the transaction: its signature is there already"
+            signed.transaction.approvers.contains(&account),
+            "nobody asks {account} to sign: the draft names {} others",
+            signed.transaction.approvers.len()
         );
         let approval = signed.transaction.approve(&key);
         let signed = signed.with_approval(approval);
@@ -77,7 +79,8 @@ pub(super) fn write_new(path: &Path, signed: &SignedTransaction) -> anyhow::Resu
 /// What a transaction says, in words for people; only `transaction` counts.
 pub(super) fn describe(signed: &SignedTransaction) -> anyhow::Result<Value> {
     let transaction = &signed.transaction;
-    let approvers = signed.approvals.iter().map(|it| it.key.to_string());
+    let approved = signed.approvals.iter().map(|it| it.key.to_string());
+    let missing = signed.missing().map(|key| key.to_string());
     Ok(json!({
         "chain": transaction.chain.to_string(),
         "shard": transaction.shard.0,
@@ -85,7 +88,8 @@ pub(super) fn describe(signed: &SignedTransaction) -> anyhow::Result<Value> {
         "nonce": transaction.nonce,
         "expires_unix_ms": transaction.expires.map(|it| it.unix_ms()),
         "record": serde_json::to_value(&transaction.action)?,
-        "approved_by": approvers.collect::<Vec<_>>(),
+        "approved_by": approved.collect::<Vec<_>>(),
+        "not_yet_approved_by": missing.collect::<Vec<_>>(),
         "transaction": to_hex(&signed.to_bytes()),
     }))
 }

@@ -3,9 +3,10 @@ use std::{fs, path::PathBuf, process::ExitCode};
 use anyhow::Context as _;
 use clap::Args;
 use wayside::{
-    crypto::{Digest, SigningKey},
+    crypto::Digest,
     id::ShardId,
     ledger::{Action, Birth, Genesis, Label, TagCertificate, TagKind},
+    time::Timestamp,
     transport::Clock,
 };
 
@@ -16,6 +17,7 @@ use super::{
     tag::{certify_vehicle, parse_vin},
     unit::UnitArguments,
 };
+use crate::pki::parse_time;
 
 /// Brings a vehicle to the ledger. The maker (`--key`), the first owner and the vehicle itself sign.
 ///
@@ -49,6 +51,9 @@ pub(super) struct Enrol {
     /// The shard that keeps the vehicle for ever; chosen by the shards' weights, if not given.
     #[arg(long, value_name = "N")]
     home: Option<u16>,
+    /// When it was built, as 2026-01-31T12:00:00Z or seconds since 1970; now, if not given.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    built: Option<Timestamp>,
     #[command(flatten)]
     signing: Signing,
 }
@@ -64,10 +69,11 @@ impl Enrol {
             certificate,
             secret,
             home,
+            built,
             signing,
         } = self;
         let maker = signing.account()?;
-        let make = |genesis: &Genesis| -> anyhow::Result<(Action, Vec<SigningKey>)> {
+        let make = |genesis: &Genesis| -> anyhow::Result<(Action, Vec<Party>)> {
             let secret = if secret.exists() {
                 Secret::read(&secret)?
             } else {
@@ -87,15 +93,13 @@ impl Enrol {
                 vehicle: secret.vehicle,
                 vin: vin_certificate,
                 model,
-                built: Clock::system().now().timestamp,
+                built: built.unwrap_or_else(|| Clock::system().now().timestamp),
                 enrolment_key: vehicle.account(),
                 attestation: Digest::from_bytes([0; 32]),
                 owner: owner.account(),
             };
             eprintln!("vehicle {}", birth.vehicle);
-            let others = [owner.into_key()?, vehicle.into_key()?];
-            let others = others.into_iter().flatten().collect();
-            Ok((Action::Birth(birth), others))
+            Ok((Action::Birth(birth), vec![owner, vehicle]))
         };
         signing.perform(unit, make).await
     }

@@ -34,6 +34,9 @@ use clap::{Args, Subcommand};
 
 use unit::UnitArguments;
 
+pub(crate) use genesis::{DEVELOPMENT, read as read_genesis};
+pub(crate) use text::utc;
+
 /// Arguments of `wayside ledger`.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {

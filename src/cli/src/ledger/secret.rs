@@ -11,15 +11,15 @@ use wayside::{
 /// Shows that a vehicle has its identification number. Whoever reads it knows.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Secret {
-    pub(super) vehicle: VehicleId,
-    pub(super) vin: String,
+pub(crate) struct Secret {
+    pub(crate) vehicle: VehicleId,
+    pub(crate) vin: String,
     salt: String,
 }
 
 impl Secret {
     /// Draws a name for a vehicle that is born in `home`, and keeps what it rests on in a file.
-    pub(super) fn make(
+    pub(crate) fn make(
         path: &Path,
         home: ShardId,
         salt: [u8; 32],
@@ -39,7 +39,7 @@ impl Secret {
     }
 
     /// Reads what an earlier run, or `wayside pki`, kept.
-    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let what = || format!("{} does not say which vehicle it is of", path.display());
         let text =
             fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -57,7 +57,7 @@ impl Secret {
 }
 
 /// A shard by the weights of the genesis.
-pub(super) fn draw_home(genesis: &Genesis, salt: &[u8; 32]) -> ShardId {
+pub(crate) fn draw_home(genesis: &Genesis, salt: &[u8; 32]) -> ShardId {
     let [a, b, c, d, ..] = *salt;
     let total: u64 = genesis.shards.iter().map(|it| u64::from(it.weight)).sum();
     let mut drawn = u64::from(u32::from_be_bytes([a, b, c, d])) % total.max(1);

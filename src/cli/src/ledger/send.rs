@@ -17,17 +17,17 @@ use super::unit::{Unit, reason};
 
 /// What became of a transaction that was handed in.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub(super) id: TransactionId,
-    pub(super) shard: ShardId,
-    pub(super) fate: Fate,
+pub(crate) struct Answer {
+    pub(crate) id: TransactionId,
+    pub(crate) shard: ShardId,
+    pub(crate) fate: Fate,
     /// It had been handed in before.
-    pub(super) repeated: bool,
+    pub(crate) repeated: bool,
 }
 
 /// How far a transaction came.
 #[derive(Clone, Debug)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It stands in a block and changed the state.
     Applied {
         /// The block's height.
@@ -56,7 +56,7 @@ pub(super) enum Fate {
 
 /// Hands a transaction in, again and again if the unit cannot take it now, until its outcome is
 /// final or `deadline` has passed. The ledger executes it once, however often it is handed in.
-pub(super) async fn send(mut unit: Unit, signed: SignedTransaction, deadline: Instant) -> Answer {
+pub(crate) async fn send(mut unit: Unit, signed: SignedTransaction, deadline: Instant) -> Answer {
     let bytes = Bytes::from(signed.to_bytes());
     let (id, shard) = (signed.id(), signed.transaction.shard);
     let mut problem = None;
@@ -107,7 +107,7 @@ pub(super) async fn send(mut unit: Unit, signed: SignedTransaction, deadline: In
 
 impl Answer {
     /// One line of JSON; `line` is that of a file, from 1.
-    pub(super) fn to_line(&self, line: Option<usize>) -> anyhow::Result<String> {
+    pub(crate) fn to_line(&self, line: Option<usize>) -> anyhow::Result<String> {
         let mut text = Line {
             line,
             id: self.id.to_string(),
@@ -157,7 +157,7 @@ struct Line<'a> {
 
 impl Fate {
     /// The outcome in one word.
-    pub(super) fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Applied { .. } => "applied",
             Self::Refused { .. } => "refused",

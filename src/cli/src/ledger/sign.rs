@@ -5,11 +5,10 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use tokio::time::Instant;
 use wayside::{
-    crypto::SigningKey,
     id::ShardId,
     ledger::{AccountKey, Action, Genesis, SignedTransaction},
     serve::read_key,
@@ -18,7 +17,7 @@ use wayside::{
 use super::{
     draft,
     genesis::GenesisArguments,
-    key,
+    key::{self, Party},
     send::{Fate, send},
     signer::{Options, Signer},
     unit::{Unit, UnitArguments},
@@ -33,6 +32,10 @@ pub(super) struct Signing {
     /// Somebody else's key that signs too, as that of a vehicle's buyer; may be repeated.
     #[arg(long = "with", value_name = "FILE")]
     with: Vec<PathBuf>,
+    /// The public half of a key whose owner must sign too, later, with `wayside ledger approve`;
+    /// may be repeated. For `--save-draft`.
+    #[arg(long = "approver", value_name = "KEY", requires = "save_draft")]
+    approvers: Vec<AccountKey>,
     /// Writes what is signed to a file, for others to approve, and sends nothing.
     #[arg(long, value_name = "FILE")]
     save_draft: Option<PathBuf>,
@@ -54,7 +57,7 @@ impl Signing {
     pub(super) async fn perform(
         self,
         unit: &UnitArguments,
-        make: impl FnOnce(&Genesis) -> anyhow::Result<(Action, Vec<SigningKey>)>,
+        make: impl FnOnce(&Genesis) -> anyhow::Result<(Action, Vec<Party>)>,
     ) -> anyhow::Result<ExitCode> {
         let unit = unit.connect().await?;
         let genesis = self.genesis.of(&unit).await?;
@@ -66,7 +69,12 @@ impl Signing {
                 draft::write_new(path, &signed)?;
                 Ok(ExitCode::SUCCESS)
             }
-            None => send_one(unit, signed, self.wait).await,
+            None => {
+                if let Some(missing) = signed.missing().next() {
+                    bail!("{missing} must sign too: give its file, or use --save-draft");
+                }
+                send_one(unit, signed, self.wait).await
+            }
         }
     }
 
@@ -80,14 +88,21 @@ impl Signing {
         &self,
         unit: Unit,
         genesis: Genesis,
-        others: Vec<SigningKey>,
+        others: Vec<Party>,
     ) -> anyhow::Result<Signer> {
-        let mut approvers = others;
+        let mut approvers = self.approvers.clone();
+        let mut approver_keys = Vec::new();
         for path in &self.with {
-            approvers.push(read_key(path)?);
+            approver_keys.push(read_key(path)?);
         }
+        for other in others {
+            approvers.push(other.account());
+            approver_keys.extend(other.into_key()?);
+        }
+        approvers.extend(approver_keys.iter().map(key::account));
         let options = Options {
             approvers,
+            approver_keys,
             shard: self.shard.map(ShardId),
             lifetime: self.expires_in,
         };

@@ -18,7 +18,7 @@ use super::{
 ///
 /// Whatever nonce is chosen, nothing happens twice: of two transactions with one nonce the ledger
 /// executes one, and the other is signed again.
-pub(super) struct Signer {
+pub(crate) struct Signer {
     unit: Unit,
     genesis: Genesis,
     key: SigningKey,
@@ -28,13 +28,15 @@ pub(super) struct Signer {
 
 /// What all transactions of a signer have in common.
 #[derive(Default)]
-pub(super) struct Options {
-    /// Who agrees, besides the sender.
-    pub(super) approvers: Vec<SigningKey>,
+pub(crate) struct Options {
+    /// Who must agree besides the sender.
+    pub(crate) approvers: Vec<AccountKey>,
+    /// The keys of those of them who agree at once.
+    pub(crate) approver_keys: Vec<SigningKey>,
     /// The shard, where it is not the one that the action belongs to.
-    pub(super) shard: Option<ShardId>,
+    pub(crate) shard: Option<ShardId>,
     /// How long a block may hold them; for ever if `None`.
-    pub(super) lifetime: Option<Duration>,
+    pub(crate) lifetime: Option<Duration>,
 }
 
 /// The nonces of one shard.
@@ -47,7 +49,7 @@ struct Nonces {
 }
 
 impl Signer {
-    pub(super) fn new(unit: Unit, genesis: Genesis, key: SigningKey, options: Options) -> Self {
+    pub(crate) fn new(unit: Unit, genesis: Genesis, key: SigningKey, options: Options) -> Self {
         Self {
             unit,
             genesis,
@@ -57,32 +59,32 @@ impl Signer {
         }
     }
 
-    pub(super) fn unit(&self) -> &Unit {
+    pub(crate) fn unit(&self) -> &Unit {
         &self.unit
     }
 
-    pub(super) fn genesis(&self) -> &Genesis {
+    pub(crate) fn genesis(&self) -> &Genesis {
         &self.genesis
     }
 
     /// Whose transactions they are.
-    pub(super) fn sender(&self) -> AccountKey {
+    pub(crate) fn sender(&self) -> AccountKey {
         account(&self.key)
     }
 
     /// Uses later nonces than that of a transaction that was signed before.
-    pub(super) fn follow(&mut self, signed: &SignedTransaction) {
+    pub(crate) fn follow(&mut self, signed: &SignedTransaction) {
         let nonces = self.nonces.entry(signed.transaction.shard).or_default();
         nonces.next = nonces.next.max(signed.transaction.nonce.saturating_add(1));
     }
 
     /// Asks the unit again before the next nonce of a shard.
-    pub(super) fn ask_again(&mut self, shard: ShardId) {
+    pub(crate) fn ask_again(&mut self, shard: ShardId) {
         self.nonces.entry(shard).or_default().beyond = 0;
     }
 
     /// Signs an action as the sender, and for everybody who agrees.
-    pub(super) async fn sign(&mut self, action: &Action) -> anyhow::Result<SignedTransaction> {
+    pub(crate) async fn sign(&mut self, action: &Action) -> anyhow::Result<SignedTransaction> {
         let shard = self.options.shard.or_else(|| action.shard());
         let shard = shard.with_context(|| {
             format!(
@@ -102,13 +104,10 @@ impl Signer {
             approvers: Vec::new(),
             action: action.clone(),
         };
-        let sender = self.sender();
-        let approvers = self.options.approvers.iter();
-        let transaction = transaction.with_approvers(approvers.clone().map(account));
-        let approvals: Vec<_> = approvers
-            .filter(|key| account(key) != sender)
-            .map(|key| transaction.approve(key))
-            .collect();
+        let transaction = transaction.with_approvers(self.options.approvers.iter().copied());
+        let keys = self.options.approver_keys.iter();
+        let keys = keys.filter(|key| transaction.approvers.contains(&account(key)));
+        let approvals: Vec<_> = keys.map(|key| transaction.approve(key)).collect();
         let signed = transaction.sign(&self.key);
         Ok(approvals
             .into_iter()

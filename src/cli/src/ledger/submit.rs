@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -43,6 +43,9 @@ impl Submit {
         }
         if let Some(draft) = &self.draft {
             let signed = draft::read(draft)?;
+            if let Some(missing) = signed.missing().next() {
+                bail!("{} is not yet signed by {missing}", draft.display());
+            }
             let unit = unit.connect().await?;
             self.signing.genesis.of(&unit).await?;
             return send_one(unit, signed, self.signing.wait).await;

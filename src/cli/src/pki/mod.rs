@@ -144,7 +144,8 @@ fn now() -> Timestamp {
     Timestamp::EPOCH.saturating_add(since_epoch)
 }
 
-fn parse_time(text: &str) -> Result<Timestamp, String> {
+/// A moment in the words of the command line.
+pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
     let since_epoch = match text.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => humantime::parse_rfc3339_weak(text)
