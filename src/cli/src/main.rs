@@ -8,6 +8,7 @@ mod ledger;
 mod pki;
 mod replay;
 mod sim;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,10 @@ enum Command {
     Replay(replay::Arguments),
     /// Simulates roads with faults and liars, and says which promise broke on them.
     Sim(sim::Arguments),
+    /// Says what a vehicle's history or another proof of the ledger is worth, offline. Exits with 0
+    /// if it is verified against a checkpoint, 3 if it is consistent but not anchored, 1 if it is
+    /// false.
+    Verify(verify::Arguments),
     /// Runs a roadside unit, as `roadside-unit` does; not built yet.
     Unit {
         /// Read once there is something to read them.
@@ -67,6 +72,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Pki(arguments) => pki::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
         Command::Sim(arguments) => sim::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Unit { .. } => {
             roadside_unit::run()?;
             Ok(ExitCode::SUCCESS)

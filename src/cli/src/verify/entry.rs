@@ -1,0 +1,107 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use wayside::ledger::{AccountKey, Entry, Genesis, Outcome};
+
+/// What an entry of a block does, in one word.
+pub(super) fn name(entry: &Entry) -> &'static str {
+    match entry {
+        Entry::Transaction(signed) => signed.transaction.action.name(),
+        Entry::Delivery(_) => "delivery",
+    }
+}
+
+/// What an entry says, in short: numbers and words, but no names of 64 digits.
+pub(super) fn summary(entry: &Entry) -> String {
+    match entry {
+        Entry::Transaction(signed) => {
+            let value = serde_json::to_value(&signed.transaction.action);
+            let Ok(Value::Object(fields)) = value else {
+                return String::new();
+            };
+            short_fields(&fields).join(", ")
+        }
+        Entry::Delivery(delivery) => {
+            format!(
+                "of shard {}, {} receipts",
+                delivery.finalized.header.shard,
+                delivery.receipts.len()
+            )
+        }
+    }
+}
+
+/// All that an entry says.
+pub(super) fn json(entry: &Entry) -> Value {
+    match entry {
+        Entry::Transaction(signed) => {
+            serde_json::to_value(&signed.transaction.action).unwrap_or(Value::Null)
+        }
+        Entry::Delivery(delivery) => serde_json::json!({
+            "action": "delivery",
+            "source": delivery.finalized.header.shard.0,
+            "receipts": delivery.receipts.len(),
+        }),
+    }
+}
+
+/// An outcome in one word: `applied`, or the rule.
+pub(super) fn outcome(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Applied => "applied".to_owned(),
+        Outcome::Refused(rule) => format!("refused: {}", rule.name()),
+    }
+}
+
+/// What people call those who have keys.
+pub(super) struct Names(BTreeMap<AccountKey, String>);
+
+impl Names {
+    /// Those that the genesis names.
+    pub(super) fn of(genesis: &Genesis) -> Self {
+        let operators = genesis.operators.iter();
+        let operators = operators.map(|it| (it.cold_key, it.name.clone()));
+        let roles = genesis.roles.iter();
+        let roles = roles.map(|it| (it.key, it.name.clone()));
+        Self(operators.chain(roles).collect())
+    }
+
+    /// Names one more, unless the genesis does.
+    pub(super) fn add(&mut self, key: AccountKey, name: &str) {
+        self.0.entry(key).or_insert_with(|| name.to_owned());
+    }
+
+    /// Somebody by their first digits, and by their name.
+    pub(super) fn party(&self, key: &AccountKey) -> String {
+        let digits = key.to_string();
+        let short = digits.get(..12).unwrap_or(&digits);
+        match self.0.get(key) {
+            Some(name) => format!("{short} ({name})"),
+            None => short.to_owned(),
+        }
+    }
+}
+
+fn short_fields(fields: &Map<String, Value>) -> Vec<String> {
+    let mut texts = Vec::new();
+    for (name, value) in fields {
+        match value {
+            Value::String(text) if name != "action" && text.len() <= SHORT => {
+                texts.push(format!("{name} {text}"));
+            }
+            Value::Number(number) if !name.ends_with("_unix_ms") => {
+                texts.push(format!("{name} {number}"));
+            }
+            Value::Object(inner) => texts.extend(short_fields(inner)),
+            Value::Array(_)
+            | Value::Bool(_)
+            | Value::Null
+            | Value::Number(_)
+            | Value::String(_) => {}
+        }
+    }
+    texts
+}
+
+/// Longer text is a key or a digest.
+const SHORT: usize = 32;

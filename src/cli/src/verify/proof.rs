@@ -1,0 +1,77 @@
+use serde_json::{Value, json};
+use wayside::ledger::{Committees, Genesis, Header, Proof, ProofError};
+
+use super::{Finding, Verdict, entry};
+use crate::ledger::{DEVELOPMENT, utc};
+
+/// Checks a single proof. It cannot be held against a checkpoint, since it holds no other headers.
+pub(super) fn find(proof: &Proof, genesis: &Genesis) -> Finding {
+    let committees = Committees::of(genesis);
+    match proof.verify(&committees) {
+        Ok(header) => describe(proof, header, genesis),
+        Err(error @ ProofError::Finality(_)) => Finding::refuse(&format!("votes: {error}")),
+        Err(error) => Finding::refuse(&error.to_string()),
+    }
+}
+
+fn describe(proof: &Proof, header: &Header, genesis: &Genesis) -> Finding {
+    let (what, json) = match proof {
+        Proof::Entry(proof) => {
+            let outcome = wayside::ledger::Outcome::from_code(proof.outcome)
+                .map_or_else(|| "unknown".to_owned(), entry::outcome);
+            let text = format!(
+                "{}: {} [{outcome}]",
+                entry::name(&proof.entry),
+                entry::summary(&proof.entry)
+            );
+            let json = json!({ "record": entry::json(&proof.entry), "outcome": outcome });
+            (text, json)
+        }
+        Proof::State(proof) => {
+            let key = format!("{:?}", proof.key);
+            let value = proof.value.as_ref().map(|value| format!("{value:?}"));
+            let text = match &value {
+                Some(value) => format!("{key} is {value}"),
+                None => format!("there is no {key}"),
+            };
+            (text, json!({ "key": key, "value": value }))
+        }
+        Proof::Receipt(proof) => {
+            let receipt = format!("{:?}", proof.receipt);
+            (receipt.clone(), json!({ "receipt": receipt }))
+        }
+    };
+    let mut text = format!(
+        "CONSISTENT, BUT NOT ANCHORED: block {} of shard {}, {}\n",
+        header.height,
+        header.shard,
+        utc(header.time)
+    );
+    if genesis.development {
+        text.push_str(DEVELOPMENT);
+        text.push('\n');
+    }
+    let quorum = genesis.committee().quorum();
+    let operators = genesis.operators.len();
+    text.push_str(&format!(
+        "certified by at least {quorum} of {operators} operators\n\n{what}\n\n\
+         A single proof is not held against a checkpoint; a vehicle's history is.\n"
+    ));
+    Finding {
+        verdict: Verdict::Unanchored,
+        json: merge(json, header, genesis),
+        text,
+    }
+}
+
+fn merge(mut json: Value, header: &Header, genesis: &Genesis) -> Value {
+    if let Value::Object(fields) = &mut json {
+        fields.insert("verdict".to_owned(), Verdict::Unanchored.word().into());
+        fields.insert("development".to_owned(), genesis.development.into());
+        fields.insert("chain".to_owned(), genesis.chain().to_string().into());
+        fields.insert("shard".to_owned(), header.shard.0.into());
+        fields.insert("height".to_owned(), header.height.into());
+        fields.insert("time_unix_ms".to_owned(), header.time.unix_ms().into());
+    }
+    json
+}
