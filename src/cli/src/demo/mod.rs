@@ -12,6 +12,7 @@
 
 mod cast;
 mod command;
+mod daemon;
 mod metrics;
 mod picture;
 mod process;
