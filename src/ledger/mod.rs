@@ -58,6 +58,8 @@ mod role;
 mod rule;
 #[cfg(test)]
 pub(crate) mod sample;
+#[cfg(test)]
+pub(crate) mod sample_chain;
 mod state;
 mod transaction;
 mod tree;

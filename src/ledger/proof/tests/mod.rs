@@ -1,1 +1,4 @@
-
+mod anchor;
+mod bundle;
+mod committees;
+mod single;
