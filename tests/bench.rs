@@ -42,6 +42,39 @@ fn agents_prints_what_a_message_costs_and_how_long_it_takes() {
     }
 }
 
+#[test]
+fn ledger_prints_what_each_stage_of_a_transaction_costs() {
+    let report = bench(&["ledger", "--seconds", "0.2", "--case", "stages", "--json"]);
+
+    let rows = report["rows"].as_array().unwrap();
+    for case in [
+        "bare_verify_strict",
+        "decode",
+        "check",
+        "execute",
+        "tree",
+        "roots",
+    ] {
+        let row = rows.iter().find(|row| row["case"] == case).unwrap();
+        assert!(row["cpu_us_per_tx"].as_f64().unwrap() > 0.0, "{case}");
+    }
+    assert!(report["ratios"]["verify_block_to_bare_verify"].is_number());
+}
+
+#[test]
+fn ledger_measures_a_committee_of_four() {
+    let case = "ledger_2_shards_batch_100";
+    let report = bench(&["ledger", "--seconds", "2", "--case", case, "--json"]);
+
+    let [row] = &report["rows"].as_array().unwrap()[..] else {
+        panic!("{report}");
+    };
+    assert_eq!(row["refused_tx"].as_f64(), Some(0.0));
+    for figure in ["tx_per_s", "p50_us", "cpu_us_per_tx_and_member", "rss_mib"] {
+        assert!(row[figure].as_f64().unwrap() > 0.0, "{figure}");
+    }
+}
+
 fn bench(arguments: &[&str]) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_wayside"))
         .arg("bench")

@@ -5,10 +5,12 @@
 //! passes or fails.
 
 mod agents;
+mod ledger;
 mod machine;
 mod meter;
 mod process;
 mod report;
+mod rounds;
 mod traffic;
 mod verify;
 
@@ -25,10 +27,10 @@ pub(crate) struct Arguments {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-    /// How long to measure: `verify` in all, `agents` each of its cases.
+    /// How long to measure: `verify` in all, `agents` and `ledger` each of their cases.
     #[arg(long, value_name = "S", default_value_t = 6.0, value_parser = parse_seconds)]
     seconds: f64,
-    /// Measure only this case of `agents`, and others that are named so.
+    /// Measure only this case of `agents` or `ledger`, and others that are named so.
     #[arg(long = "case", value_name = "CASE")]
     cases: Vec<String>,
     /// Be one of the processes of a benchmark; it says which, as JSON.
@@ -41,6 +43,9 @@ pub(crate) struct Arguments {
 enum Name {
     /// From one vehicle's agent to another's, over QUIC on loopback, beside bare QUIC.
     Agents,
+    /// Transactions of a committee of four, beside the consensus engine alone; and what the stages
+    /// of a transaction cost.
+    Ledger,
     /// The receive path on one core, beside bare signature verification.
     Verify,
 }
@@ -48,12 +53,17 @@ enum Name {
 /// Measures and prints.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(part) = &arguments.part {
-        agents::run_part(part)?;
+        match arguments.name {
+            Name::Agents => agents::run_part(part)?,
+            Name::Ledger => ledger::run_part(part)?,
+            Name::Verify => anyhow::bail!("this benchmark has no parts"),
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let length = Duration::from_secs_f64(arguments.seconds);
     let report = match arguments.name {
         Name::Agents => agents::run(length, &arguments.cases)?,
+        Name::Ledger => ledger::run(length, &arguments.cases)?,
         Name::Verify => verify::run(length)?,
     };
     let mut out = std::io::stdout().lock();

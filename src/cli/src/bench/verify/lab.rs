@@ -15,8 +15,10 @@ use wayside::{
     world::{self, World},
 };
 
-use super::rounds::Spent;
-use crate::bench::traffic::{CARS, INTERVAL, Traffic};
+use crate::bench::{
+    rounds::Spent,
+    traffic::{CARS, INTERVAL, Traffic},
+};
 
 /// A hundred signers, and receivers that each hear all of them, in virtual time.
 pub(super) struct Lab {

@@ -1,19 +1,22 @@
 //! `wayside bench verify`: what a message costs its receiver on one core.
 
 mod lab;
-mod rounds;
 
 use std::time::Duration;
+
+use lab::Lab;
 
 use super::{
     machine::Machine,
     report::{Report, Row},
+    rounds::measure,
 };
 
 /// Measures rounds of the same thousand messages, case after case, until `length` has passed.
 pub(super) fn run(length: Duration) -> anyhow::Result<Report> {
     let mut report = Report::new("verify", Machine::read());
-    let rounds = rounds::measure(length)?;
+    let mut lab = Lab::new()?;
+    let rounds = measure(length, || lab.run_round())?;
     for (case, note) in CASES {
         let figures = [
             ("cpu_us_per_msg", rounds.median(case)),

@@ -1,9 +1,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use super::lab::Lab;
-use crate::bench::meter::{median, micros, monotonic, thread_cpu};
+use super::meter::{median, micros, monotonic, thread_cpu};
 
-/// Processor time per message of each case, round by round.
+/// Processor time per message or transaction of each case, round by round.
 #[derive(Debug, Default)]
 pub(super) struct Rounds {
     costs_us: BTreeMap<&'static str, Vec<f64>>,
@@ -15,15 +14,17 @@ pub(super) struct Spent {
     costs: BTreeMap<&'static str, (Duration, u32)>,
 }
 
-/// Runs rounds until `length` has passed, at least one. What a first round must learn (tickets,
+/// Runs rounds until `length` has passed, at least one. What a first round must learn (keys,
 /// tracks, branches) is not counted.
-pub(super) fn measure(length: Duration) -> anyhow::Result<Rounds> {
-    let mut lab = Lab::new()?;
-    lab.run_round()?;
+pub(super) fn measure(
+    length: Duration,
+    mut round: impl FnMut() -> anyhow::Result<Spent>,
+) -> anyhow::Result<Rounds> {
+    round()?;
     let mut rounds = Rounds::default();
     let end = monotonic() + length;
     loop {
-        rounds.add(&lab.run_round()?);
+        rounds.add(&round()?);
         if monotonic() >= end {
             return Ok(rounds);
         }
@@ -31,7 +32,7 @@ pub(super) fn measure(length: Duration) -> anyhow::Result<Rounds> {
 }
 
 impl Spent {
-    /// Runs `work`, which handles `messages` messages, on the account of a case.
+    /// Runs `work`, which handles so many messages, on the account of a case.
     pub(super) fn on<R>(
         &mut self,
         case: &'static str,
