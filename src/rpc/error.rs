@@ -95,6 +95,27 @@ pub fn retry_later(
     Status::with_error_details(code, message, details)
 }
 
+/// What a refusal says to programs.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct RefusalReason {
+    /// Its name in `ErrorInfo.reason`; empty if it has none.
+    pub reason: String,
+    /// When to try again; `None` where that is of no use.
+    pub retry_after: Option<Duration>,
+}
+
+/// Reads what a refusal says to programs.
+pub fn reason_of(status: &Status) -> RefusalReason {
+    let details = status.get_error_details();
+    RefusalReason {
+        reason: details
+            .error_info()
+            .map(|info| info.reason.clone())
+            .unwrap_or_default(),
+        retry_after: details.retry_info().and_then(|retry| retry.retry_delay),
+    }
+}
+
 fn details(reason: &str) -> ErrorDetails {
     ErrorDetails::with_error_info(reason, ERROR_DOMAIN, HashMap::<String, String>::new())
 }

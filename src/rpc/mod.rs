@@ -26,7 +26,9 @@ mod time;
 
 pub use area::area_filter;
 pub use danger::{to_wire_hazard, to_wire_own_hazard};
-pub use error::{ERROR_DOMAIN, FieldError, FieldProblem, refusal, retry_later};
+pub use error::{
+    ERROR_DOMAIN, FieldError, FieldProblem, RefusalReason, reason_of, refusal, retry_later,
+};
 pub use event::required_event;
 pub use feed::{Moment, to_wire_hazard_event, to_wire_world_event};
 pub use generated::{agent, hazard, ledger, record, replay, telemetry, types, world};

@@ -200,9 +200,10 @@ impl MetricsConfig {
     }
 
     /// Serves what `encode` writes, in the Prometheus text format; `None` if that is off.
-    pub async fn serve<E>(&self, encode: E) -> Result<Option<MetricsServer>, MetricsServeError>
+    pub async fn serve<E, F>(&self, encode: E) -> Result<Option<MetricsServer>, MetricsServeError>
     where
-        E: Fn() -> String + Clone + Send + Sync + 'static,
+        E: Fn() -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = String> + Send,
     {
         if !self.enabled {
             return Ok(None);

@@ -65,26 +65,16 @@ pub struct GrpcMethod {
 impl Metrics {
     /// Metrics that all stand at zero; `version` is the daemon's.
     pub fn new(version: &'static str) -> Self {
-        let mut metrics = Self {
-            registry: Registry::with_prefix("wayside"),
-            published: Family::default(),
-            delivered: Family::default(),
-            rejected: Family::default(),
-            dropped: Family::default(),
-            message_age: Family::new_with_constructor(AGE_BUCKETS),
-            hazard_delivery: AGE_BUCKETS.new_metric(),
-            peers: Family::default(),
-            certificate_expiry: Family::default(),
-            grpc_requests: Family::default(),
-            grpc_time: Family::new_with_constructor(AGE_BUCKETS),
-            grpc_streams: Family::default(),
-            subscriber_lag: Gauge::default(),
-            clock_offset: Gauge::default(),
-            state_silent: Gauge::default(),
-            tickets_remaining: Gauge::default(),
-        };
+        let mut metrics = Self::unregistered();
         metrics.register_messages();
         metrics.register_station();
+        metrics.register_grpc(version);
+        metrics
+    }
+
+    /// Metrics of a daemon without a station, which shows none of a station's.
+    pub fn without_station(version: &'static str) -> Self {
+        let mut metrics = Self::unregistered();
         metrics.register_grpc(version);
         metrics
     }
@@ -206,6 +196,27 @@ impl Metrics {
         encoded
     }
 
+    fn unregistered() -> Self {
+        Self {
+            registry: Registry::with_prefix("wayside"),
+            published: Family::default(),
+            delivered: Family::default(),
+            rejected: Family::default(),
+            dropped: Family::default(),
+            message_age: Family::new_with_constructor(TIME_BUCKETS),
+            hazard_delivery: TIME_BUCKETS.new_metric(),
+            peers: Family::default(),
+            certificate_expiry: Family::default(),
+            grpc_requests: Family::default(),
+            grpc_time: Family::new_with_constructor(TIME_BUCKETS),
+            grpc_streams: Family::default(),
+            subscriber_lag: Gauge::default(),
+            clock_offset: Gauge::default(),
+            state_silent: Gauge::default(),
+            tickets_remaining: Gauge::default(),
+        }
+    }
+
     fn register_messages(&mut self) {
         let registry = &mut self.registry;
         registry.register(
@@ -324,7 +335,7 @@ impl From<GrpcMethod> for MethodLabel {
 
 /// Makes histograms with exponential buckets.
 #[derive(Clone, Copy)]
-struct Buckets {
+pub(super) struct Buckets {
     first_s: f64,
     factor: f64,
     count: u16,
@@ -375,7 +386,7 @@ struct MethodLabel {
 }
 
 /// 0.5 ms to 16 s.
-const AGE_BUCKETS: Buckets = Buckets {
+pub(super) const TIME_BUCKETS: Buckets = Buckets {
     first_s: 0.000_5,
     factor: 2.0,
     count: 16,

@@ -7,10 +7,12 @@
 //!
 //! What is worth counting is decided by those who count; this module only gives it a name.
 
+mod ledger;
 mod logs;
 mod metrics;
 mod server;
 
+pub use ledger::LedgerMetrics;
 pub use logs::{LogConfig, LogError, LogFormat, LogHandle, init_logs};
 pub use metrics::{DropReason, GrpcMethod, Metrics};
 pub use server::{MetricsError, MetricsServer};

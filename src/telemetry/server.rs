@@ -38,13 +38,14 @@ impl MetricsServer {
     /// Starts serving what `encode` writes; port 0 takes any free one.
     ///
     /// With a `token`, only scrapers that show it as their bearer token are answered.
-    pub async fn start<E>(
+    pub async fn start<E, F>(
         address: SocketAddr,
         token: Option<String>,
         encode: E,
     ) -> Result<Self, MetricsError>
     where
-        E: Fn() -> String + Clone + Send + Sync + 'static,
+        E: Fn() -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = String> + Send,
     {
         let bind_error = |source| MetricsError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind_error)?;
@@ -83,9 +84,8 @@ impl MetricsServer {
     }
 }
 
-#[expect(clippy::unused_async, reason = "axum's handlers are asynchronous")]
-async fn scrape(
-    encode: impl Fn() -> String,
+async fn scrape<F: Future<Output = String>>(
+    encode: impl Fn() -> F,
     expected: Option<Digest>,
     headers: HeaderMap,
 ) -> impl IntoResponse {
@@ -97,7 +97,7 @@ async fn scrape(
     if expected.is_some() && shown != expected {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    ([(CONTENT_TYPE, CONTENT_TYPE_OPENMETRICS)], encode()).into_response()
+    ([(CONTENT_TYPE, CONTENT_TYPE_OPENMETRICS)], encode().await).into_response()
 }
 
 const CONTENT_TYPE_OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

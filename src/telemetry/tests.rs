@@ -1,4 +1,8 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -25,9 +29,9 @@ const NAMES: [&str; 15] = [
     "wayside_build_info{version=\"1.2.3\"} 1",
 ];
 
-fn encode(metrics: &Arc<Metrics>) -> impl Fn() -> String + Clone + Send + Sync + 'static {
+fn encode(metrics: &Arc<Metrics>) -> impl Fn() -> Ready<String> + Clone + Send + Sync + 'static {
     let metrics = Arc::clone(metrics);
-    move || metrics.encode()
+    move || ready(metrics.encode())
 }
 
 #[tokio::test]

@@ -1,0 +1,187 @@
+use std::{sync::atomic::AtomicU64, time::Duration};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+use super::metrics::{Buckets, TIME_BUCKETS};
+
+/// What a roadside unit counts of the ledger, by names that dashboards may rely on.
+///
+/// Shards are the only label that grows, and a genesis bounds them.
+pub struct LedgerMetrics {
+    registry: Registry,
+    entries: Family<EntryLabels, Counter>,
+    append: Family<ShardLabel, Histogram, Buckets>,
+    tree_size: Family<ShardLabel, Gauge>,
+    checkpoint_age: Family<ShardLabel, Gauge<f64, AtomicU64>>,
+    proof_failures: Family<ShardLabel, Counter>,
+    storage_bytes: Gauge,
+    waiting: Family<ShardLabel, Gauge>,
+    members: Family<ShardLabel, Gauge>,
+    voting: Family<ShardLabel, Gauge>,
+    behind: Family<ShardLabel, Gauge>,
+}
+
+impl LedgerMetrics {
+    /// Metrics that all stand at zero.
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("wayside_ledger"),
+            entries: Family::default(),
+            append: Family::new_with_constructor(TIME_BUCKETS),
+            tree_size: Family::default(),
+            checkpoint_age: Family::default(),
+            proof_failures: Family::default(),
+            storage_bytes: Gauge::default(),
+            waiting: Family::default(),
+            members: Family::default(),
+            voting: Family::default(),
+            behind: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    /// One entry of a finalized block; `kind` is `applied`, `refused` or `delivered`.
+    pub fn count_entry(&self, shard: u16, kind: &'static str) {
+        self.entries
+            .get_or_create(&EntryLabels { shard, kind })
+            .inc();
+    }
+
+    /// A transaction that was handed in here became final so much later.
+    pub fn observe_append(&self, shard: u16, took: Duration) {
+        self.append
+            .get_or_create(&ShardLabel { shard })
+            .observe(took.as_secs_f64());
+    }
+
+    /// The newest finalized block, and how long ago it was proposed.
+    pub fn set_tip(&self, shard: u16, height: u64, age: Duration) {
+        let label = ShardLabel { shard };
+        self.tree_size
+            .get_or_create(&label)
+            .set(number(height.saturating_add(1)));
+        self.checkpoint_age
+            .get_or_create(&label)
+            .set(age.as_secs_f64());
+    }
+
+    /// A proof that was asked for could not be made, or did not hold.
+    pub fn count_proof_failure(&self, shard: u16) {
+        self.proof_failures
+            .get_or_create(&ShardLabel { shard })
+            .inc();
+    }
+
+    /// How many bytes everything takes on disk.
+    pub fn set_storage_bytes(&self, bytes: u64) {
+        self.storage_bytes.set(number(bytes));
+    }
+
+    /// How a shard's consensus is doing: transactions that wait, other operators that were heard of
+    /// lately, whether this unit votes, and how many blocks it is behind.
+    pub fn set_consensus(
+        &self,
+        shard: u16,
+        waiting: usize,
+        members: usize,
+        voting: bool,
+        behind: u64,
+    ) {
+        let label = ShardLabel { shard };
+        self.waiting.get_or_create(&label).set(length(waiting));
+        self.members.get_or_create(&label).set(length(members));
+        self.voting.get_or_create(&label).set(voting.into());
+        self.behind.get_or_create(&label).set(number(behind));
+    }
+
+    /// All of them in the Prometheus text format, without the end mark.
+    pub fn encode(&self) -> String {
+        let mut encoded = String::new();
+        text::encode_registry(&mut encoded, &self.registry)
+            .expect("a string takes every character");
+        encoded
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "entries",
+            "Entries of finalized blocks",
+            self.entries.clone(),
+        );
+        registry.register_with_unit(
+            "append",
+            "Time from a transaction's arrival here to its block's finality",
+            Unit::Seconds,
+            self.append.clone(),
+        );
+        registry.register(
+            "tree_size",
+            "Headers of the shard, the genesis' included",
+            self.tree_size.clone(),
+        );
+        registry.register_with_unit(
+            "checkpoint_age",
+            "Time since the newest finalized block was proposed",
+            Unit::Seconds,
+            self.checkpoint_age.clone(),
+        );
+        registry.register(
+            "proof_failures",
+            "Proofs that could not be made, or did not hold",
+            self.proof_failures.clone(),
+        );
+        registry.register_with_unit(
+            "storage",
+            "Size of blocks, state and index on disk",
+            Unit::Bytes,
+            self.storage_bytes.clone(),
+        );
+        registry.register(
+            "waiting_transactions",
+            "Transactions that wait for a block",
+            self.waiting.clone(),
+        );
+        registry.register(
+            "operators_heard",
+            "Other operators that were heard of lately",
+            self.members.clone(),
+        );
+        registry.register("voting", "Whether this unit votes", self.voting.clone());
+        registry.register(
+            "behind_blocks",
+            "Blocks that others have and this unit has not executed",
+            self.behind.clone(),
+        );
+    }
+}
+
+impl Default for LedgerMetrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn length(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ShardLabel {
+    shard: u16,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct EntryLabels {
+    shard: u16,
+    kind: &'static str,
+}
