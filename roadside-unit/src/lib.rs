@@ -1,22 +1,15 @@
-//! The daemon at the road, which is not there yet.
+//! The daemon at the road: everything that `roadside-unit` and `wayside unit` run.
 //!
-//! It will relay messages between vehicles that are out of each other's reach, and keep the ledger.
-//! Until then it says so and ends, rather than run and do nothing.
+//! A unit keeps a replica of the ledger for its operator, lets clients and vehicles hand in
+//! transactions, and hands out what proves itself. What makes a block final is the engine's business,
+//! and what a block means the library's.
 
-use thiserror::Error;
+pub mod config;
+pub mod daemon;
+pub mod development;
+mod follow;
+mod grpc;
+pub mod index;
+mod role;
 
-/// Why a roadside unit does not run.
-#[derive(Debug, Error)]
-pub enum UnitError {
-    /// Neither the relay nor the ledger exists in this version.
-    #[error(
-        "this version has no roadside unit yet: neither relay nor ledger; \
-         vehicles find each other by static peers or link-local discovery"
-    )]
-    NotBuilt,
-}
-
-/// Runs a roadside unit: the whole of `roadside-unit` and `wayside unit`.
-pub fn run() -> Result<(), UnitError> {
-    Err(UnitError::NotBuilt)
-}
+pub use role::Role;

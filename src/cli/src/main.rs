@@ -42,16 +42,12 @@ enum Command {
     Replay(replay::Arguments),
     /// Simulates roads with faults and liars, and says which promise broke on them.
     Sim(sim::Arguments),
+    /// Runs a roadside unit, as `roadside-unit` does.
+    Unit(roadside_unit::daemon::UnitArguments),
     /// Says what a vehicle's history or another proof of the ledger is worth, offline. Exits with 0
     /// if it is verified against a checkpoint, 3 if it is consistent but not anchored, 1 if it is
     /// false.
     Verify(verify::Arguments),
-    /// Runs a roadside unit, as `roadside-unit` does; not built yet.
-    Unit {
-        /// Read once there is something to read them.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-        _arguments: Vec<String>,
-    },
 }
 
 fn main() -> ExitCode {
@@ -72,10 +68,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Pki(arguments) => pki::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
         Command::Sim(arguments) => sim::run(&arguments),
-        Command::Verify(arguments) => verify::run(&arguments),
-        Command::Unit { .. } => {
-            roadside_unit::run()?;
-            Ok(ExitCode::SUCCESS)
+        Command::Unit(arguments) => {
+            roadside_unit::daemon::run_from_arguments(&arguments).map(|()| ExitCode::SUCCESS)
         }
+        Command::Verify(arguments) => verify::run(&arguments),
     }
 }

@@ -81,7 +81,10 @@ impl Daemon {
         )
         .await?;
         let encoded = Arc::clone(&metrics);
-        let metrics_server = config.metrics.serve(move || encoded.encode()).await?;
+        let metrics_server = config
+            .metrics
+            .serve(move || std::future::ready(encoded.encode()))
+            .await?;
 
         let mut station_config = config.station.clone();
         station_config.report_received |= recorder.is_some();

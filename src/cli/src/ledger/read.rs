@@ -183,6 +183,7 @@ impl Checkpoint {
     pub(super) async fn run(self, mut unit: Unit) -> anyhow::Result<()> {
         let request = GetCheckpointRequest {
             shard_ids: self.shards.iter().map(|shard| (*shard).into()).collect(),
+            earlier: Vec::new(),
         };
         let answer = unit.ledger.get_checkpoint(request).await;
         let answer = answer.map_err(|status| refused(&status))?.into_inner();
@@ -197,7 +198,10 @@ impl Checkpoint {
 pub(crate) async fn history(mut unit: Unit, vehicle_id: String) -> anyhow::Result<Vec<u8>> {
     let answer = unit
         .ledger
-        .get_history(GetHistoryRequest { vehicle_id })
+        .get_history(GetHistoryRequest {
+            vehicle_id,
+            earlier: Vec::new(),
+        })
         .await;
     let mut pieces = answer.map_err(|status| refused(&status))?.into_inner();
     let mut bundle = Vec::new();

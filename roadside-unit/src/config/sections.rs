@@ -1,0 +1,231 @@
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU64,
+    path::PathBuf,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use wayside::{
+    ledger::MempoolConfig,
+    serve::{ConfigError, GrpcConfig, MetricsConfig, ShutdownConfig, Version},
+    telemetry::LogConfig,
+    transport::door,
+};
+use wayside_engine::Timing;
+
+use crate::Role;
+
+/// Everything a roadside unit can be told.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The version of these keys.
+    pub version: Version,
+    /// What the unit does.
+    pub profile: ProfileSet,
+    /// Which ledger, and whose unit.
+    pub identity: IdentityConfig,
+    /// How it takes part in the consensus.
+    pub engine: EngineConfig,
+    /// What it keeps.
+    pub storage: StorageConfig,
+    /// Where vehicles hand in their transactions; needs the profile `relay`.
+    pub door: DoorConfig,
+    /// How clients reach it.
+    pub grpc: GrpcConfig<Role>,
+    /// Where metrics are served.
+    pub metrics: MetricsConfig,
+    /// What the log says; reloadable, but for its format.
+    pub log: LogConfig,
+    /// How it ends.
+    pub shutdown: ShutdownConfig,
+}
+
+/// Any of the things that a unit can do.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct ProfileSet(BTreeSet<Profile>);
+
+/// One thing that a unit can do.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// Opens a door for vehicles, which show no name there.
+    Relay,
+    /// Votes for its operator.
+    Validator,
+    /// Keeps every block for ever.
+    Archive,
+}
+
+/// Which ledger, and whose unit.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IdentityConfig {
+    /// The genesis' file. Without one, the unit is a committee of one for development, whose genesis
+    /// and keys it makes in `storage.folder`.
+    pub genesis: Option<PathBuf>,
+    /// The file of the key that the operator's votes are signed with. Never on two units.
+    pub vote_key: Option<PathBuf>,
+}
+
+/// How the unit takes part in the consensus.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineConfig {
+    /// Where other operators' units connect; a committee of one listens nowhere.
+    pub listen: SocketAddr,
+    /// The shards that this unit keeps; all of the genesis', if none is named. An operator keeps
+    /// each shard in one process.
+    pub shards: BTreeSet<u16>,
+    /// How long the leader of a view has to propose a block.
+    #[serde(with = "humantime_serde")]
+    pub leader_timeout: Duration,
+    /// How long a view may take in all; above `leader_timeout`.
+    #[serde(with = "humantime_serde")]
+    pub certification_timeout: Duration,
+    /// After how long without a vote a member's turns to lead are skipped; above
+    /// `certification_timeout`.
+    #[serde(with = "humantime_serde")]
+    pub skip_timeout: Duration,
+    /// After how long a vote to skip a view is said again.
+    #[serde(with = "humantime_serde")]
+    pub retry: Duration,
+    /// How long a leader without transactions waits for one before it gives its turn away.
+    #[serde(with = "humantime_serde")]
+    pub idle_wait: Duration,
+    /// How long to wait for an answer from another unit.
+    #[serde(with = "humantime_serde")]
+    pub fetch_timeout: Duration,
+    /// How often units tell each other where they are.
+    #[serde(with = "humantime_serde")]
+    pub hello_interval: Duration,
+    /// How many transactions of each shard may wait; at the bound, those of whoever has the most are
+    /// refused.
+    pub mempool: MempoolConfig,
+}
+
+/// What the unit keeps.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageConfig {
+    /// The folder of blocks, state and index; by default `/var/lib/wayside/unit` for root, else
+    /// `wayside/unit` in `$XDG_STATE_HOME` or `~/.local/state`. Two units never share one.
+    pub folder: Option<PathBuf>,
+    /// How many heights' blocks are kept below the newest snapshot; all, if not given, and always
+    /// with the profile `archive`.
+    pub retention: Option<NonZeroU64>,
+}
+
+/// Where vehicles hand in their transactions.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DoorConfig {
+    /// The file of the key that the unit shows to vehicles.
+    pub key: Option<PathBuf>,
+    /// The file in which the operator's cold key certifies that key.
+    pub certificate: Option<PathBuf>,
+    /// Where it is, and what strangers may cost.
+    pub server: door::ServerConfig,
+}
+
+impl ProfileSet {
+    /// These things.
+    pub fn new(profiles: impl IntoIterator<Item = Profile>) -> Self {
+        Self(profiles.into_iter().collect())
+    }
+
+    /// Whether the unit does this.
+    pub fn has(&self, profile: Profile) -> bool {
+        self.0.contains(&profile)
+    }
+
+    /// Their names.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|profile| match profile {
+            Profile::Relay => "relay",
+            Profile::Validator => "validator",
+            Profile::Archive => "archive",
+        })
+    }
+}
+
+impl EngineConfig {
+    /// How long to wait for others.
+    pub fn timing(&self) -> Timing {
+        Timing {
+            leader_timeout: self.leader_timeout,
+            certification_timeout: self.certification_timeout,
+            skip_timeout: self.skip_timeout,
+            retry: self.retry,
+            idle_wait: self.idle_wait,
+            fetch_timeout: self.fetch_timeout,
+            hello_interval: self.hello_interval,
+        }
+    }
+}
+
+impl Config {
+    /// Refuses what is dangerous or meaningless in combination.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.grpc.validate()?;
+        self.metrics.validate()?;
+        self.shutdown.validate()?;
+        if !self.profile.has(Profile::Validator) {
+            return Err(ConfigError::OutOfRange {
+                key: "profile".to_owned(),
+                expected: "\"validator\" among them: a unit follows the ledger as a member of its \
+                           committee",
+            });
+        }
+        if self.identity.genesis.is_some() != self.identity.vote_key.is_some() {
+            return Err(ConfigError::OutOfRange {
+                key: "identity.vote_key".to_owned(),
+                expected: "a file together with identity.genesis, or neither of them for a \
+                           development ledger",
+            });
+        }
+        let has_door = self.door.key.is_some() && self.door.certificate.is_some();
+        let is_own = self.identity.genesis.is_none();
+        if self.profile.has(Profile::Relay) && !has_door && !is_own {
+            return Err(ConfigError::OutOfRange {
+                key: "door.key".to_owned(),
+                expected: "a file, together with door.certificate, for the profile \"relay\"",
+            });
+        }
+        Ok(())
+    }
+
+    /// Every key with its value, as TOML that can be read again.
+    ///
+    /// Secrets stand in files that the configuration only names, so nothing has to be masked.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("numbers, text and tables are TOML")
+    }
+}
+
+impl Default for ProfileSet {
+    fn default() -> Self {
+        Self::new([Profile::Validator, Profile::Archive])
+    }
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        let timing = Timing::default();
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7_445)),
+            shards: BTreeSet::new(),
+            leader_timeout: timing.leader_timeout,
+            certification_timeout: timing.certification_timeout,
+            skip_timeout: timing.skip_timeout,
+            retry: timing.retry,
+            idle_wait: timing.idle_wait,
+            fetch_timeout: timing.fetch_timeout,
+            hello_interval: timing.hello_interval,
+            mempool: MempoolConfig::default(),
+        }
+    }
+}

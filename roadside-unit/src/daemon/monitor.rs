@@ -1,0 +1,90 @@
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    task::spawn_blocking,
+    time::{MissedTickBehavior, interval},
+};
+use wayside::{
+    telemetry::{LedgerMetrics, Metrics},
+    time::Timestamp,
+    transport::Clock,
+};
+use wayside_engine::Handle;
+
+/// Looks once a second at what nothing announces.
+pub(super) struct Monitor {
+    pub(super) engine: Handle,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) ledger: Arc<LedgerMetrics>,
+    pub(super) clock: Clock,
+    pub(super) folder: PathBuf,
+    pub(super) certificate_end: Option<Timestamp>,
+}
+
+impl Monitor {
+    /// Shows it until the unit ends.
+    pub(super) async fn run(self) {
+        let mut ticks = interval(INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut rounds = 0_u32;
+        loop {
+            ticks.tick().await;
+            let now = self.clock.now().timestamp;
+            self.show_shards(now);
+            if let Some(end) = self.certificate_end {
+                self.metrics
+                    .set_certificate_expiry("grpc_server", end.since(now));
+            }
+            if rounds.is_multiple_of(SIZE_EVERY) {
+                self.show_size().await;
+            }
+            rounds = rounds.wrapping_add(1);
+        }
+    }
+
+    fn show_shards(&self, now: Timestamp) {
+        for shard in self.engine.shards() {
+            let held = self.engine.status(shard).zip(self.engine.tip(shard));
+            let Some((status, tip)) = held else {
+                continue;
+            };
+            let age = now.since(tip.header.time);
+            self.ledger.set_tip(shard.0, tip.header.height, age);
+            self.ledger.set_consensus(
+                shard.0,
+                status.mempool_len,
+                status.peers,
+                status.voting,
+                status.peer_height.saturating_sub(status.height),
+            );
+        }
+    }
+
+    async fn show_size(&self) {
+        let folder = self.folder.clone();
+        if let Ok(bytes) = spawn_blocking(move || size_of(&folder)).await {
+            self.ledger.set_storage_bytes(bytes);
+        }
+    }
+}
+
+/// How many bytes all files below a folder have; those that vanish meanwhile count nothing.
+fn size_of(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(found) if found.is_dir() => size_of(&entry.path()),
+            Ok(found) => found.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Of so many looks one is at the disk.
+const SIZE_EVERY: u32 = 30;

@@ -1,0 +1,286 @@
+use std::{net::SocketAddr, num::NonZeroU64, path::Path, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, spawn_blocking},
+    time::timeout,
+};
+use tracing::{error, warn};
+use wayside::{
+    crypto::SigningKey,
+    id::ShardId,
+    ledger::Genesis,
+    serve::{Listener, MetricsServeError, serve_doors, socket_path},
+    telemetry::{LedgerMetrics, Metrics, MetricsServer},
+    transport::{Clock, door},
+};
+use wayside_engine::{Application, Handle, Running};
+
+use super::{
+    StartError,
+    identity::{self, Opened},
+    monitor::Monitor,
+};
+use crate::{
+    config::{Config, Profile},
+    follow::{Followed, Follower},
+    grpc::{Desk, DeskParts, Services},
+    index::Index,
+};
+
+/// A running roadside unit.
+///
+/// [`Self::shutdown`] ends it in order; dropping it ends its tasks as they are.
+pub struct Daemon {
+    genesis: Arc<Genesis>,
+    engine: Handle,
+    followed: Arc<Followed>,
+    running: Running,
+    services: Services,
+    listener: Listener,
+    door: Option<door::Server>,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<()>>,
+    helpers: Vec<JoinHandle<()>>,
+    failed: watch::Receiver<bool>,
+    metrics: Option<MetricsServer>,
+    grace: Duration,
+}
+
+/// What is counted.
+#[derive(Clone)]
+struct Counts {
+    grpc: Arc<Metrics>,
+    ledger: Arc<LedgerMetrics>,
+}
+
+impl Daemon {
+    /// Starts a unit; returns once it has executed what it had stored before.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        config.validate()?;
+        let clock = Clock::system();
+        let opened = identity::open(&config, clock.now().timestamp)?;
+        let index = open_index(&opened.folder, &opened.genesis)?;
+        let socket = socket_path(config.grpc.socket.as_ref(), SOCKET)?;
+        let (listener, doors) = Listener::open(&config.grpc, socket).await?;
+        let (engine, running) = start_engine(&config, &opened)?;
+        engine.ready().await;
+
+        let counts = Counts {
+            grpc: Arc::new(Metrics::without_station(env!("CARGO_PKG_VERSION"))),
+            ledger: Arc::new(LedgerMetrics::new()),
+        };
+        let metrics = serve_metrics(&config, &counts, &engine).await?;
+        let followed = Arc::new(Followed::new(engine.clone(), index));
+        let (follow, failed) = follow(Follower {
+            engine: engine.clone(),
+            followed: Arc::clone(&followed),
+            metrics: Arc::clone(&counts.ledger),
+            clock: clock.clone(),
+        });
+        let monitor = Monitor {
+            engine: engine.clone(),
+            metrics: Arc::clone(&counts.grpc),
+            ledger: Arc::clone(&counts.ledger),
+            clock: clock.clone(),
+            folder: opened.folder.clone(),
+            certificate_end: listener.certificate_end(),
+        };
+        let helpers = vec![follow, tokio::spawn(monitor.run())];
+        let desk = Arc::new(Desk::new(DeskParts {
+            genesis: Arc::clone(&opened.genesis),
+            engine: engine.clone(),
+            followed: Arc::clone(&followed),
+            metrics: counts.grpc,
+            ledger_metrics: counts.ledger,
+            limits: config.grpc.limits.clone(),
+            clock,
+            profile: config.profile.clone(),
+            operator: opened.operator,
+        }));
+        let door = open_door(&config, opened.door, &desk)?;
+        let services = Services::start(desk);
+        let stop = watch::Sender::new(false);
+        let servers = serve_doors(
+            (&listener, doors),
+            config.grpc.reflection,
+            services.gate(),
+            &stop,
+            |reflection| services.routes(reflection),
+        );
+        Ok(Self {
+            genesis: opened.genesis,
+            engine,
+            followed,
+            running,
+            services,
+            listener,
+            door,
+            stop,
+            servers,
+            helpers,
+            failed,
+            metrics,
+            grace: config.shutdown.grace,
+        })
+    }
+
+    /// The ledger that it keeps.
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    pub(super) fn engine(&self) -> &Handle {
+        &self.engine
+    }
+
+    pub(super) fn followed(&self) -> &Followed {
+        &self.followed
+    }
+
+    /// Where local clients connect: `unix:` and the socket's path.
+    pub fn grpc_endpoint(&self) -> String {
+        format!("unix:{}", self.listener.socket().display())
+    }
+
+    /// Where clients connect by TCP; `None` if they cannot.
+    pub fn grpc_address(&self) -> Option<SocketAddr> {
+        self.listener.tcp_address()
+    }
+
+    /// Where vehicles connect; `None` if they cannot.
+    pub fn door_address(&self) -> Option<SocketAddr> {
+        self.door.as_ref().map(door::Server::address)
+    }
+
+    /// Where metrics are served; `None` if they are not.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsServer::address)
+    }
+
+    /// Returns once the unit cannot go on, for instance because its disk is full.
+    pub async fn failed(&self) {
+        let mut failed = self.failed.clone();
+        // Nobody left to say so has failed, too.
+        let _ = failed.wait_for(|failed| *failed).await;
+    }
+
+    /// Takes new certificates from their files; what cannot be read stays as it was.
+    pub fn reload(&self) {
+        if let Err(error) = self.listener.reload() {
+            warn!(error = %error, "kept the certificates: they cannot be read again");
+        }
+    }
+
+    /// Ends the unit in order, within the configured grace period.
+    pub async fn shutdown(self) {
+        self.services.drain();
+        if let Some(door) = self.door {
+            door.shutdown(self.grace).await;
+        }
+        self.stop.send_replace(true);
+        for mut server in self.servers {
+            if timeout(self.grace, &mut server).await.is_err() {
+                server.abort();
+            }
+        }
+        drop(self.listener);
+        for helper in self.helpers {
+            helper.abort();
+            // An aborted task says so; what counts is that it has ended and let go of its files.
+            let _ = helper.await;
+        }
+        if let Some(metrics) = self.metrics {
+            metrics.shutdown();
+        }
+        self.engine.shutdown();
+        let running = self.running;
+        let ended = spawn_blocking(|| running.join());
+        match timeout(ENGINE_END_TIMEOUT, ended).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => error!(%error, "the engine did not end in order"),
+            Ok(Err(_)) | Err(_) => warn!("the engine did not end in time"),
+        }
+    }
+}
+
+fn open_index(folder: &Path, genesis: &Genesis) -> Result<Index, StartError> {
+    let (index, was_damaged) = Index::open(&folder.join(INDEX_FILE), genesis.chain())?;
+    if was_damaged {
+        warn!("the index was damaged: it is made again from the blocks");
+    }
+    Ok(index)
+}
+
+fn start_engine(config: &Config, opened: &Opened) -> Result<(Handle, Running), StartError> {
+    let shards: Vec<ShardId> = if config.engine.shards.is_empty() {
+        opened.genesis.shards.iter().map(|entry| entry.id).collect()
+    } else {
+        config.engine.shards.iter().copied().map(ShardId).collect()
+    };
+    let is_archive = config.profile.has(Profile::Archive);
+    let retention = config.storage.retention.filter(|_| !is_archive);
+    let started = wayside_engine::start(wayside_engine::Config {
+        genesis: Arc::clone(&opened.genesis),
+        shards,
+        vote_key: SigningKey::from_seed(&opened.vote_key.to_seed()),
+        storage: opened.folder.join("ledger"),
+        listen: config.engine.listen,
+        timing: config.engine.timing(),
+        retention: retention.map(NonZeroU64::get),
+        mempool: config.engine.mempool,
+        application: Application::Ledger,
+    });
+    Ok(started?)
+}
+
+/// Follows until the unit ends; the receiver turns true if that fails.
+fn follow(follower: Follower) -> (JoinHandle<()>, watch::Receiver<bool>) {
+    let (fail, failed) = watch::channel(false);
+    let task = tokio::spawn(async move {
+        match follower.run().await {
+            Ok(()) => error!("the engine has stopped"),
+            Err(error) => error!(%error, "the ledger is no longer followed"),
+        }
+        fail.send_replace(true);
+    });
+    (task, failed)
+}
+
+fn open_door(
+    config: &Config,
+    identity: Option<door::DoorIdentity>,
+    desk: &Arc<Desk>,
+) -> Result<Option<door::Server>, StartError> {
+    let Some(identity) = identity else {
+        return Ok(None);
+    };
+    let desk = Arc::clone(desk);
+    let answer = move |request| Arc::clone(&desk).answer(request);
+    let server = door::Server::start(config.door.server.clone(), &identity, answer)?;
+    Ok(Some(server))
+}
+
+async fn serve_metrics(
+    config: &Config,
+    counts: &Counts,
+    engine: &Handle,
+) -> Result<Option<MetricsServer>, MetricsServeError> {
+    let (counts, engine) = (counts.clone(), engine.clone());
+    let encode = move || {
+        let (counts, engine) = (counts.clone(), engine.clone());
+        async move {
+            let engine = engine.metrics().await.unwrap_or_default();
+            let parts = [counts.ledger.encode(), engine, counts.grpc.encode()];
+            // Each part may end with the mark that only the whole may have.
+            let texts = parts.iter().map(|text| text.trim_end_matches(END_MARK));
+            texts.chain([END_MARK]).collect()
+        }
+    };
+    config.metrics.serve(encode).await
+}
+
+pub(super) const INDEX_FILE: &str = "index.redb";
+const END_MARK: &str = "# EOF\n";
+const ENGINE_END_TIMEOUT: Duration = Duration::from_secs(20);
+const SOCKET: &str = "unit.sock";

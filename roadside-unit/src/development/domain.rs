@@ -1,0 +1,234 @@
+use std::{
+    collections::BTreeMap,
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use wayside::{
+    crypto::SigningKey,
+    id::ShardId,
+    ledger::{AccountKey, Genesis, GenesisContent, Limits, Operator, Role, RoleGrant, ShardEntry},
+    security::{UnitCertificate, UnitOrder},
+    serve::{write_key, write_private},
+    time::Timestamp,
+};
+
+use super::{DevelopmentError, UnitPorts, WARNING};
+
+/// What development ledger to make.
+#[derive(Clone, Debug)]
+pub struct Domain {
+    /// What people call it.
+    pub name: String,
+    /// How many shards it has, at least one; the first one governs.
+    pub shards: u16,
+    /// One operator with one unit for each of these.
+    pub ports: Vec<UnitPorts>,
+    /// When it is made.
+    pub created: Timestamp,
+}
+
+/// A development ledger that was made.
+#[derive(Debug)]
+pub struct Made {
+    /// Its genesis.
+    pub genesis: Genesis,
+    /// The genesis' file.
+    pub genesis_file: PathBuf,
+    /// The operators' units, in the order of their ports.
+    pub units: Vec<MadeUnit>,
+}
+
+/// The folder of one operator's unit.
+#[derive(Clone, Debug)]
+pub struct MadeUnit {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The file of the key that governs.
+    pub cold_key: PathBuf,
+    /// The file of the key that votes.
+    pub vote_key: PathBuf,
+    /// The file of the key that vehicles are shown.
+    pub door_key: PathBuf,
+    /// The file in which the cold key certifies that.
+    pub door_certificate: PathBuf,
+    /// Its ports.
+    pub ports: UnitPorts,
+}
+
+impl MadeUnit {
+    /// The unit with this number, from 1, of the development ledger in a folder.
+    pub fn in_folder(folder: &Path, number: u16, ports: UnitPorts) -> Self {
+        let folder = folder.join(format!("unit-{number}"));
+        Self {
+            cold_key: folder.join("cold.key"),
+            vote_key: folder.join("vote.key"),
+            door_key: folder.join("door.key"),
+            door_certificate: folder.join("door.certificate"),
+            folder,
+            ports,
+        }
+    }
+}
+
+struct OperatorKeys {
+    cold: SigningKey,
+    vote: SigningKey,
+    door: SigningKey,
+}
+
+/// Makes a development ledger's files below a folder; nothing that is there is overwritten.
+///
+/// `genesis.toml`, `keys/<role>.key` for every role and for two owners without one, and for each
+/// operator a folder `unit-<number>` with its keys.
+pub fn make_domain(folder: &Path, domain: &Domain) -> Result<Made, DevelopmentError> {
+    make_folder(folder)?;
+    let keys: Vec<OperatorKeys> = domain
+        .ports
+        .iter()
+        .map(|_| OperatorKeys {
+            cold: SigningKey::generate(),
+            vote: SigningKey::generate(),
+            door: SigningKey::generate(),
+        })
+        .collect();
+    let roles = write_roles(&folder.join("keys"))?;
+    let genesis = genesis(domain, &keys, roles)?;
+    let units = (1..)
+        .zip(keys.iter().zip(&domain.ports))
+        .map(|(number, (keys, ports))| {
+            write_unit(MadeUnit::in_folder(folder, number, *ports), keys, &genesis)
+        })
+        .collect::<Result<_, _>>()?;
+    // Last, since whoever finds a genesis takes the rest to be there.
+    let genesis_file = folder.join("genesis.toml");
+    let text = format!("# {WARNING}\n{}", genesis.to_toml());
+    let unready = genesis_file.with_extension("tmp");
+    fs::write(&unready, text)
+        .and_then(|()| fs::rename(&unready, &genesis_file))
+        .map_err(unusable(&genesis_file))?;
+    Ok(Made {
+        genesis,
+        genesis_file,
+        units,
+    })
+}
+
+fn genesis(
+    domain: &Domain,
+    keys: &[OperatorKeys],
+    roles: Vec<RoleGrant>,
+) -> Result<Genesis, DevelopmentError> {
+    let shards = 0..domain.shards.max(1);
+    let shard_of_bucket = |bucket: u16| ShardId(bucket % domain.shards.max(1));
+    let mut buckets = [ShardId::GOVERNANCE; 256];
+    for (bucket, shard) in (0..).zip(&mut buckets) {
+        *shard = shard_of_bucket(bucket);
+    }
+    let operators = (1..)
+        .zip(keys.iter().zip(&domain.ports))
+        .map(|(number, (keys, ports))| {
+            let address = format!("127.0.0.1:{}", ports.engine);
+            let addresses: BTreeMap<ShardId, String> = shards
+                .clone()
+                .map(|shard| (ShardId(shard), address.clone()))
+                .collect();
+            Operator {
+                name: operator_name(number),
+                cold_key: AccountKey::from(keys.cold.verifying_key()),
+                vote_key: AccountKey::from(keys.vote.verifying_key()),
+                addresses,
+            }
+        })
+        .collect();
+    let mut content = GenesisContent {
+        version: GenesisContent::VERSION,
+        name: domain.name.clone(),
+        development: true,
+        created: domain.created,
+        snapshot_interval: SNAPSHOT_INTERVAL,
+        buckets,
+        shards: shards
+            .clone()
+            .map(|shard| ShardEntry {
+                id: ShardId(shard),
+                weight: 1,
+            })
+            .collect(),
+        operators,
+        roles,
+        limits: Limits::default(),
+    };
+    content.sort();
+    Ok(Genesis::new(content)?)
+}
+
+/// Writes a key for every role, and for two owners.
+fn write_roles(folder: &Path) -> Result<Vec<RoleGrant>, DevelopmentError> {
+    make_folder(folder)?;
+    let mut grants = Vec::new();
+    for role in Role::ALL {
+        let key = SigningKey::generate();
+        write_key(&folder.join(format!("{}.key", role.name())), &key, WARNING)?;
+        grants.push(RoleGrant {
+            key: AccountKey::from(key.verifying_key()),
+            role,
+            name: format!("development {}", role.name()),
+        });
+    }
+    for owner in OWNERS {
+        let key = SigningKey::generate();
+        write_key(&folder.join(format!("{owner}.key")), &key, WARNING)?;
+    }
+    Ok(grants)
+}
+
+fn write_unit(
+    unit: MadeUnit,
+    keys: &OperatorKeys,
+    genesis: &Genesis,
+) -> Result<MadeUnit, DevelopmentError> {
+    make_folder(&unit.folder)?;
+    write_key(&unit.cold_key, &keys.cold, WARNING)?;
+    write_key(&unit.vote_key, &keys.vote, WARNING)?;
+    write_key(&unit.door_key, &keys.door, WARNING)?;
+    let certificate = UnitCertificate::issue(
+        &keys.cold,
+        &UnitOrder {
+            chain: genesis.chain(),
+            key: keys.door.verifying_key(),
+            valid_from: genesis.created.saturating_sub(CERTIFICATE_BEFORE),
+            valid_until: genesis.created.saturating_add(CERTIFICATE_AFTER),
+        },
+    );
+    write_private(&unit.door_certificate, certificate.as_bytes())
+        .map_err(unusable(&unit.door_certificate))?;
+    Ok(unit)
+}
+
+fn make_folder(path: &Path) -> Result<(), DevelopmentError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(unusable(path))
+}
+
+fn unusable(path: &Path) -> impl FnOnce(io::Error) -> DevelopmentError {
+    let path = path.to_owned();
+    |source| DevelopmentError::Unusable { path, source }
+}
+
+fn operator_name(number: u16) -> String {
+    format!("operator-{number}")
+}
+
+const CERTIFICATE_AFTER: Duration = Duration::from_secs(366 * 86_400);
+const CERTIFICATE_BEFORE: Duration = Duration::from_secs(2 * 86_400);
+/// Two people who own vehicles; nobody needs a role for that.
+const OWNERS: [&str; 2] = ["owner", "buyer"];
+/// Short, so that snapshots are met in development.
+const SNAPSHOT_INTERVAL: u64 = 256;

@@ -1,0 +1,121 @@
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::watch;
+use wayside::{
+    id::ShardId,
+    ledger::{AccountKey, HistoryLog, Key, NonceWindow, State, Value},
+};
+use wayside_engine::Handle;
+
+use super::Pending;
+use crate::index::Index;
+
+/// What the engine has made final, as far as it was followed.
+pub(crate) struct Followed {
+    engine: Handle,
+    index: Index,
+    pending: Pending,
+    shards: Mutex<BTreeMap<ShardId, Shard>>,
+    turns: watch::Sender<u64>,
+}
+
+/// How far a shard was followed.
+#[derive(Default)]
+struct Shard {
+    /// The headers of all blocks so far; useless if the first ones were not there to be read.
+    log: HistoryLog,
+    /// How many blocks were passed over before the first that was read.
+    skipped: u64,
+}
+
+impl Followed {
+    /// Nothing is followed yet but what the index holds.
+    pub(crate) fn new(engine: Handle, index: Index) -> Self {
+        Self {
+            engine,
+            index,
+            pending: Pending::default(),
+            shards: Mutex::default(),
+            turns: watch::Sender::new(0),
+        }
+    }
+
+    /// Where things stand.
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Transactions that were handed in here and are not final.
+    pub(crate) fn pending(&self) -> &Pending {
+        &self.pending
+    }
+
+    /// Changes whenever more blocks were followed.
+    pub(crate) fn turns(&self) -> watch::Receiver<u64> {
+        self.turns.subscribe()
+    }
+
+    /// The height that is followed next.
+    pub(crate) fn next_height(&self, shard: ShardId) -> u64 {
+        let shards = self.lock();
+        let next = |shard: &Shard| shard.skipped + shard.log.count();
+        shards.get(&shard).map_or(0, next)
+    }
+
+    /// Reads a shard's headers, from its first on; none, if some were passed over.
+    pub(crate) fn with_log<T>(&self, shard: ShardId, read: impl FnOnce(&HistoryLog) -> T) -> T {
+        let shards = self.lock();
+        match shards.get(&shard) {
+            Some(shard) if shard.skipped == 0 => read(&shard.log),
+            Some(_) | None => read(&HistoryLog::default()),
+        }
+    }
+
+    /// Waits until the block that is the newest now has been followed, or the unit ends.
+    pub(crate) async fn wait_for_tip(&self, shard: ShardId) {
+        let Some(tip) = self.engine.tip(shard) else {
+            return;
+        };
+        let mut turns = self.turns();
+        while self.next_height(shard) <= tip.header.height {
+            if turns.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Adds a followed block's header.
+    pub(super) fn append(&self, shard: ShardId, digest: wayside::crypto::Digest) {
+        self.lock().entry(shard).or_default().log.append(digest);
+    }
+
+    /// Goes on at a height, since nobody keeps what comes before.
+    pub(super) fn skip_to(&self, shard: ShardId, height: u64) {
+        let mut shards = self.lock();
+        let shard = shards.entry(shard).or_default();
+        shard.skipped = height;
+        shard.log = HistoryLog::default();
+    }
+
+    /// Wakes whoever waits.
+    pub(super) fn turn(&self) {
+        self.turns.send_modify(|turns| *turns += 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, Shard>> {
+        // Every change is one call that leaves it whole.
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which nonces an account has used.
+pub(crate) fn nonces(state: &State, key: AccountKey) -> NonceWindow {
+    if let Some(Value::Account(account)) = state.get(&Key::Account(key)) {
+        account.nonces
+    } else {
+        NonceWindow::default()
+    }
+}

@@ -1,0 +1,221 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::{sync::broadcast, task::spawn_blocking, time::timeout};
+use tracing::warn;
+use wayside::{
+    id::ShardId,
+    ledger::{Block, Entry, Outcome},
+    telemetry::LedgerMetrics,
+    transport::Clock,
+};
+use wayside_engine::{FinalizedBlock, Handle};
+
+use super::Followed;
+use crate::index::{Entered, IndexError, Indexed};
+
+/// The one who follows.
+pub(crate) struct Follower {
+    /// What is followed.
+    pub(crate) engine: Handle,
+    /// Where that is noted.
+    pub(crate) followed: Arc<Followed>,
+    /// Where it is counted.
+    pub(crate) metrics: Arc<LedgerMetrics>,
+    /// When it was.
+    pub(crate) clock: Clock,
+}
+
+/// A block that is followed next.
+enum Next {
+    Block(Arc<FinalizedBlock>),
+    /// Nothing newer is final.
+    Nothing,
+    /// Blocks below this height are not kept any more.
+    Pruned(u64),
+}
+
+impl Follower {
+    /// Follows until the engine ends. Fails if the index cannot be written.
+    pub(crate) async fn run(self) -> Result<(), IndexError> {
+        let mut news = self.engine.subscribe();
+        self.load_headers()?;
+        let mut announced = BTreeMap::new();
+        let mut rounds = 0_u64;
+        loop {
+            for shard in self.engine.shards() {
+                while self.follow(shard, &mut announced, &mut rounds).await? {}
+            }
+            announced.clear();
+            self.followed.pending().expire(self.clock.now().instant);
+            // Woken now and then also without news, in case some were missed.
+            match timeout(LOOK_INTERVAL, news.recv()).await {
+                Ok(Ok(block)) => {
+                    announced.insert((block.shard, block.block.header.height), block);
+                    while let Ok(block) = news.try_recv() {
+                        announced.insert((block.shard, block.block.header.height), block);
+                    }
+                }
+                Ok(Err(broadcast::error::RecvError::Lagged(_))) | Err(_) => {}
+                Ok(Err(broadcast::error::RecvError::Closed)) => return Ok(()),
+            }
+        }
+    }
+
+    /// Reads back the headers that were followed before.
+    fn load_headers(&self) -> Result<(), IndexError> {
+        let index = self.followed.index();
+        for shard in self.engine.shards() {
+            let Some(height) = index.height(shard)? else {
+                continue;
+            };
+            let headers = index.headers(shard, 0..height + 1)?;
+            let known = u64::try_from(headers.len()).unwrap_or(u64::MAX);
+            if known <= height {
+                self.followed.skip_to(shard, height + 1 - known);
+            }
+            for digest in headers {
+                self.followed.append(shard, digest);
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows some more blocks of a shard; returns whether there may be further ones.
+    async fn follow(
+        &self,
+        shard: ShardId,
+        announced: &mut BTreeMap<(ShardId, u64), Arc<FinalizedBlock>>,
+        rounds: &mut u64,
+    ) -> Result<bool, IndexError> {
+        let mut blocks = Vec::new();
+        let first = self.followed.next_height(shard);
+        let mut pruned = None;
+        for height in first..first + BATCH_MAX {
+            let known = announced.remove(&(shard, height)).map(Next::Block);
+            let next = match known {
+                Some(known) => known,
+                None => self.read(shard, height).await,
+            };
+            match next {
+                Next::Block(block) => blocks.push(block),
+                Next::Nothing => break,
+                Next::Pruned(oldest) => {
+                    pruned = Some(oldest);
+                    break;
+                }
+            }
+        }
+        if let (Some(oldest), true) = (pruned, blocks.is_empty()) {
+            warn!(%shard, from = first, to = oldest, "blocks are not kept: their records cannot be listed");
+            self.followed.index().skip_to(shard, oldest)?;
+            self.followed.skip_to(shard, oldest);
+            return Ok(true);
+        }
+        if blocks.is_empty() {
+            return Ok(false);
+        }
+        *rounds += 1;
+        let is_durable = rounds.is_multiple_of(DURABLE_EVERY);
+        self.enter(blocks, is_durable).await?;
+        Ok(true)
+    }
+
+    async fn read(&self, shard: ShardId, height: u64) -> Next {
+        let Some(tip) = self.engine.tip(shard) else {
+            return Next::Nothing;
+        };
+        if height > tip.header.height {
+            return Next::Nothing;
+        }
+        match self.engine.block(shard, height).await {
+            Some(block) => Next::Block(block),
+            None => {
+                let oldest = self.engine.oldest(shard).unwrap_or_default();
+                if oldest > height {
+                    Next::Pruned(oldest)
+                } else {
+                    // It is stored, and will be there at the next look.
+                    Next::Nothing
+                }
+            }
+        }
+    }
+
+    /// Takes blocks of one shard into the index, and tells whoever waits for them.
+    async fn enter(
+        &self,
+        blocks: Vec<Arc<FinalizedBlock>>,
+        is_durable: bool,
+    ) -> Result<(), IndexError> {
+        let indexed: Vec<Indexed> = blocks.iter().map(|block| to_indexed(block)).collect();
+        let followed = Arc::clone(&self.followed);
+        let written = spawn_blocking(move || {
+            followed.index().add(&indexed, is_durable)?;
+            for block in &indexed {
+                followed.append(block.shard, block.digest);
+            }
+            Ok::<_, IndexError>(())
+        });
+        written
+            .await
+            .map_err(|_| IndexError::Storage("writing it panicked".to_owned()))??;
+        let now = self.clock.now();
+        for block in &blocks {
+            self.count(block, now);
+        }
+        self.followed.turn();
+        Ok(())
+    }
+
+    fn count(&self, block: &FinalizedBlock, now: wayside::time::Now) {
+        let shard = block.shard.0;
+        for (entry, outcome) in block.block.entries.iter().zip(&block.outcomes) {
+            let kind = match (entry, outcome) {
+                (Entry::Delivery(_), _) => "delivered",
+                (Entry::Transaction(_), Outcome::Applied) => "applied",
+                (Entry::Transaction(_), Outcome::Refused(_)) => "refused",
+            };
+            self.metrics.count_entry(shard, kind);
+            if let Entry::Transaction(signed) = entry
+                && let Some(since) = self.followed.pending().forget(&signed.id())
+            {
+                let took = now.instant.since(since);
+                self.metrics.observe_append(shard, took);
+            }
+        }
+        self.metrics.set_tip(
+            shard,
+            block.block.header.height,
+            now.timestamp.since(block.block.header.time),
+        );
+    }
+}
+
+fn to_indexed(finalized: &FinalizedBlock) -> Indexed {
+    let Block {
+        header, entries, ..
+    } = &finalized.block;
+    let touched = finalized.touched.iter();
+    let entries = entries.iter().zip(&finalized.outcomes).zip(touched);
+    Indexed {
+        shard: finalized.shard,
+        height: header.height,
+        digest: header.digest(),
+        entries: entries
+            .map(|((entry, outcome), touched)| Entered {
+                transaction: match entry {
+                    Entry::Transaction(signed) => Some(signed.id()),
+                    Entry::Delivery(_) => None,
+                },
+                outcome: outcome.code(),
+                records: touched.clone(),
+            })
+            .collect(),
+    }
+}
+
+/// Blocks that are entered at once.
+const BATCH_MAX: u64 = 64;
+/// Of so many rounds one is made durable; what a crash forgets is read from the blocks again.
+const DURABLE_EVERY: u64 = 32;
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);

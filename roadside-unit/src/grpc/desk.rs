@@ -1,0 +1,196 @@
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tonic::Status;
+use wayside::{
+    id::ShardId,
+    ledger::Genesis,
+    rpc::{
+        self,
+        ledger::v1::{self as wire, GetInfoResponse},
+    },
+    serve::{Limits, MESSAGE_BYTES_MAX, STREAMS_PER_CONNECTION_MAX},
+    telemetry::{LedgerMetrics, Metrics},
+    transport::Clock,
+};
+use wayside_engine::{Handle, ShardStatus, Tip};
+
+use super::{
+    refusal::{catching_up, shard_not_held, stopping},
+    server::SERVICES,
+};
+use crate::{
+    config::ProfileSet,
+    follow::{Followed, Pending},
+};
+
+/// What the unit answers, whichever way it is asked.
+pub(crate) struct Desk {
+    pub(super) genesis: Arc<Genesis>,
+    pub(super) engine: Handle,
+    pub(super) followed: Arc<Followed>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) ledger_metrics: Arc<LedgerMetrics>,
+    pub(super) limits: Limits,
+    pub(super) clock: Clock,
+    pub(super) draining: watch::Sender<bool>,
+    profile: ProfileSet,
+    operator: String,
+}
+
+/// What a desk is made of.
+pub(crate) struct DeskParts {
+    /// The ledger.
+    pub(crate) genesis: Arc<Genesis>,
+    /// The engine that keeps it.
+    pub(crate) engine: Handle,
+    /// What the engine has made final, and where it stands.
+    pub(crate) followed: Arc<Followed>,
+    /// Where calls are counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Where the ledger is.
+    pub(crate) ledger_metrics: Arc<LedgerMetrics>,
+    /// What bounds callers.
+    pub(crate) limits: Limits,
+    /// The unit's clock.
+    pub(crate) clock: Clock,
+    /// What the unit does.
+    pub(crate) profile: ProfileSet,
+    /// Whose unit it is.
+    pub(crate) operator: String,
+}
+
+impl Desk {
+    pub(crate) fn new(parts: DeskParts) -> Self {
+        Self {
+            genesis: parts.genesis,
+            engine: parts.engine,
+            followed: parts.followed,
+            metrics: parts.metrics,
+            ledger_metrics: parts.ledger_metrics,
+            limits: parts.limits,
+            clock: parts.clock,
+            draining: watch::Sender::new(false),
+            profile: parts.profile,
+            operator: parts.operator,
+        }
+    }
+
+    /// Where transactions are remembered until they are final.
+    pub(super) fn pending(&self) -> &Pending {
+        self.followed.pending()
+    }
+
+    /// Refuses everything once the unit is stopping.
+    pub(super) fn open(&self) -> Result<(), Status> {
+        if *self.draining.borrow() {
+            return Err(stopping());
+        }
+        Ok(())
+    }
+
+    /// Returns once the unit is stopping.
+    pub(super) async fn drained(&self) {
+        // A dropped sender is an end, too.
+        let _ = self
+            .draining
+            .subscribe()
+            .wait_for(|draining| *draining)
+            .await;
+    }
+
+    /// The newest state of a shard; refused while the unit knows that it is far behind.
+    pub(super) fn tip(&self, shard: ShardId) -> Result<Tip, Status> {
+        self.open()?;
+        let held = self.engine.status(shard).zip(self.engine.tip(shard));
+        let (status, tip) = held.ok_or_else(|| shard_not_held(shard))?;
+        if is_far_behind(&status) {
+            return Err(catching_up(shard));
+        }
+        Ok(tip)
+    }
+
+    /// What the unit is, to a caller of this name with these roles.
+    pub(super) fn info(&self, caller: String, roles: Vec<String>) -> GetInfoResponse {
+        let committee = self.genesis.committee();
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        GetInfoResponse {
+            name: NAME.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: String::new(),
+            api_versions: SERVICES
+                .iter()
+                .filter_map(|service| Some(service.rsplit_once('.')?.0.to_owned()))
+                .take(1)
+                .collect(),
+            now: Some(rpc::to_wire_time(self.clock.now().timestamp)),
+            chain_id: self.genesis.chain().to_string(),
+            chain_name: self.genesis.name.clone(),
+            development: self.genesis.development,
+            profiles: self.profile.names().map(str::to_owned).collect(),
+            operator: self.operator.clone(),
+            operators: count(committee.keys().len()),
+            quorum: count(committee.quorum()),
+            shards: self
+                .engine
+                .shards()
+                .into_iter()
+                .filter_map(|shard| self.shard_info(shard))
+                .collect(),
+            limits: Some(self.wire_limits()),
+            caller,
+            roles,
+            draining: *self.draining.borrow(),
+        }
+    }
+
+    fn shard_info(&self, shard: ShardId) -> Option<wire::ShardInfo> {
+        let (status, tip) = self.engine.status(shard).zip(self.engine.tip(shard))?;
+        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        Some(wire::ShardInfo {
+            shard_id: shard.0.into(),
+            tip: Some(rpc::to_wire_tip(&tip.header)),
+            oldest_height: self.engine.oldest(shard).unwrap_or_default(),
+            view: status.view,
+            peers: u32::try_from(status.peers).unwrap_or(u32::MAX),
+            waiting_transactions: number(status.mempool_len),
+            voting: status.voting,
+            catching_up: status.catching_up,
+        })
+    }
+
+    fn wire_limits(&self) -> wire::Limits {
+        let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        wire::Limits {
+            message_bytes_max: u64::try_from(MESSAGE_BYTES_MAX).unwrap_or(u64::MAX),
+            transaction_bytes_max: self.genesis.limits.transaction_bytes_max.into(),
+            subscriptions_max: number(self.limits.streams_per_caller_max.get()),
+            streams_max: STREAMS_PER_CONNECTION_MAX,
+            requests_per_s: self.limits.requests_per_s.get(),
+            unary_timeout: Some(rpc::to_wire_duration(self.limits.unary_timeout)),
+            heartbeat_interval: Some(rpc::to_wire_duration(self.limits.heartbeat_interval)),
+            slow_subscriber_timeout: Some(rpc::to_wire_duration(
+                self.limits.slow_subscriber_timeout,
+            )),
+            filter_names_max: number(super::watch::NAMES_MAX),
+        }
+    }
+
+    /// The genesis, in the form that people read.
+    pub(super) fn genesis(&self) -> wire::GetGenesisResponse {
+        wire::GetGenesisResponse {
+            toml: self.genesis.to_toml(),
+            chain_id: self.genesis.chain().to_string(),
+        }
+    }
+}
+
+/// Whether other members are so far ahead that answers from here would be stale.
+pub(super) fn is_far_behind(status: &ShardStatus) -> bool {
+    status.catching_up && status.peer_height > status.height.saturating_add(BEHIND_MAX)
+}
+
+/// What the server says that it is.
+const NAME: &str = "roadside-unit";
+/// A few seconds under load.
+const BEHIND_MAX: u64 = 64;

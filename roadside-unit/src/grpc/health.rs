@@ -1,0 +1,55 @@
+use std::{sync::Arc, time::Duration};
+
+use tokio::{select, time::interval};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use wayside::id::ShardId;
+
+use super::{
+    desk::{Desk, is_far_behind},
+    server::{LEDGER, SERVICES},
+};
+
+/// Keeps what the health service tells up to date, until the unit stops.
+///
+/// The name of a shard is `wayside.ledger.v1.LedgerService/shard-0`. A shard serves while this unit
+/// votes in it and is not far behind; the services do while every shard does.
+pub(super) async fn keep_up(desk: Arc<Desk>, health: HealthReporter) {
+    let mut draining = desk.draining.subscribe();
+    let mut ticks = interval(LOOK_INTERVAL);
+    loop {
+        let stopping = *desk.draining.borrow();
+        let mut whole = !stopping;
+        for shard in desk.engine.shards() {
+            let serves = !stopping && serves(&desk, shard);
+            whole &= serves;
+            let name = format!("{LEDGER}/shard-{shard}");
+            health.set_service_status(name, status(serves)).await;
+        }
+        health.set_service_status("", status(whole)).await;
+        for service in SERVICES {
+            health.set_service_status(service, status(whole)).await;
+        }
+        if stopping {
+            return;
+        }
+        select! {
+            _ = ticks.tick() => {}
+            _ = draining.wait_for(|draining| *draining) => {}
+        }
+    }
+}
+
+fn serves(desk: &Desk, shard: ShardId) -> bool {
+    let status = desk.engine.status(shard);
+    status.is_some_and(|status| status.voting && !is_far_behind(&status))
+}
+
+fn status(serves: bool) -> ServingStatus {
+    if serves {
+        ServingStatus::Serving
+    } else {
+        ServingStatus::NotServing
+    }
+}
+
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);

@@ -1,0 +1,266 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::time::sleep;
+use tonic::{Code, Status};
+use wayside::{
+    id::ShardId,
+    ledger::{
+        Bundle, BundleRecord, Checkpoint, EntryProof, FinalizedHeader, Head, Header, Key, Proof,
+        StateEntryProof, Trunk,
+    },
+    rpc::{
+        self, FieldError, FieldProblem,
+        ledger::v1::{
+            GetCheckpointRequest, GetCheckpointResponse, GetHistoryRequest, Position, ProofKind,
+            ProveRequest, ProveResponse, prove_request::Subject,
+        },
+    },
+};
+use wayside_engine::{FinalizedBlock, Tip};
+
+use super::{
+    desk::Desk,
+    reading::as_vehicle,
+    refusal::{index_failed, pruned, transaction_unknown, vehicle_unknown},
+};
+
+impl Desk {
+    /// A vehicle's whole history, as the bytes of a bundle.
+    pub(super) async fn history(&self, request: &GetHistoryRequest) -> Result<Bytes, Status> {
+        let id = rpc::parse_vehicle(&request.vehicle_id, "vehicle_id")?;
+        let (tip, newest) = self.certified_tip(id.home).await?;
+        let value = tip.state.get(&Key::Vehicle(id)).and_then(as_vehicle);
+        let count = value.ok_or_else(vehicle_unknown)?.history.sequence;
+        self.followed.wait_for_tip(id.home).await;
+        let places = self
+            .followed
+            .index()
+            .records(&id, 0..count)
+            .map_err(|error| index_failed(&error))?;
+        let mut blocks = BTreeMap::new();
+        let mut records = Vec::new();
+        for (_, place) in places {
+            let block = self.kept(&mut blocks, id.home, place.height).await?;
+            let record = to_bundle_record(&block, place.entry);
+            records.push(record.ok_or_else(|| self.no_proof(id.home))?);
+        }
+        if u64::try_from(records.len()).ok() != Some(count) {
+            // Records that were made before the blocks that this unit has read.
+            return Err(pruned(0));
+        }
+        let headers = blocks.into_values().map(|it| it.block.header.clone());
+        let home = self
+            .trunk(newest, headers.collect(), &request.earlier)
+            .await?;
+        let governance = if id.home == ShardId::GOVERNANCE {
+            None
+        } else {
+            let (_, newest) = self.certified_tip(ShardId::GOVERNANCE).await?;
+            Some(self.trunk(newest, Vec::new(), &request.earlier).await?)
+        };
+        let bundle = Bundle {
+            chain: self.genesis.chain(),
+            vehicle: id,
+            handovers: Vec::new(),
+            governance,
+            home,
+            records,
+            head: Head::of_state(&tip.state, id).ok_or_else(vehicle_unknown)?,
+        };
+        Ok(bundle.to_bytes().into())
+    }
+
+    /// The proof of a transaction's outcome, or of what the state says.
+    pub(super) async fn prove(&self, request: &ProveRequest) -> Result<ProveResponse, Status> {
+        match request.subject.as_ref() {
+            None => Err(FieldError::new("subject", FieldProblem::Missing).into()),
+            Some(Subject::TransactionId(text)) => self.prove_transaction(text).await,
+            Some(Subject::VehicleId(text)) => {
+                let id = rpc::parse_vehicle(text, "vehicle_id")?;
+                self.prove_state(id.home, Key::Vehicle(id)).await
+            }
+            Some(Subject::StateKey(place)) => {
+                let shard = rpc::parse_shard(place.shard_id, "state_key.shard_id")?;
+                let problem = FieldProblem::Malformed("the canonical form of a key of the state");
+                let key = borsh::from_slice(&place.key)
+                    .map_err(|_| FieldError::new("state_key.key", problem))?;
+                self.prove_state(shard, key).await
+            }
+        }
+    }
+
+    /// Recent finalized headers of shard 0 and others, tied to earlier ones that are asked for.
+    pub(super) async fn checkpoint(
+        &self,
+        request: &GetCheckpointRequest,
+    ) -> Result<GetCheckpointResponse, Status> {
+        let mut shards: Vec<ShardId> = request
+            .shard_ids
+            .iter()
+            .map(|number| rpc::parse_shard(*number, "shard_ids"))
+            .collect::<Result<_, _>>()?;
+        if shards.is_empty() {
+            shards = self.engine.shards();
+        }
+        shards.push(ShardId::GOVERNANCE);
+        shards.sort_unstable();
+        shards.dedup();
+        let (mut trunks, mut tips) = (Vec::new(), Vec::new());
+        for shard in shards {
+            let (tip, newest) = self.certified_tip(shard).await?;
+            tips.push(rpc::to_wire_tip(&tip.header));
+            trunks.push(self.trunk(newest, Vec::new(), &request.earlier).await?);
+        }
+        let checkpoint = Checkpoint {
+            chain: self.genesis.chain(),
+            handovers: Vec::new(),
+            shards: trunks,
+        };
+        Ok(GetCheckpointResponse {
+            checkpoint: checkpoint.to_bytes().into(),
+            tips,
+        })
+    }
+
+    async fn prove_transaction(&self, text: &str) -> Result<ProveResponse, Status> {
+        let id = rpc::parse_transaction(text, "transaction_id")?;
+        let place = self.place(&id)?.ok_or_else(transaction_unknown)?;
+        let (shard, height) = (place.shard, place.height);
+        let block = self.engine.block(shard, height).await;
+        let block = block.ok_or_else(|| pruned(height))?;
+        let record = to_bundle_record(&block, place.entry).ok_or_else(|| self.no_proof(shard))?;
+        let finalized = self.certified(shard, height).await?;
+        let anchor = rpc::to_wire_tip(&finalized.header);
+        let proof = Proof::Entry(Box::new(EntryProof {
+            finalized,
+            entry: record.entry,
+            outcome: record.outcome,
+            path: record.path,
+        }));
+        Ok(ProveResponse {
+            kind: ProofKind::Transaction.into(),
+            proof: proof.to_bytes().into(),
+            anchor: Some(anchor),
+        })
+    }
+
+    async fn prove_state(&self, shard: ShardId, key: Key) -> Result<ProveResponse, Status> {
+        let (tip, finalized) = self.certified_tip(shard).await?;
+        let proof = Proof::State(Box::new(StateEntryProof {
+            finalized,
+            value: tip.state.get(&key).cloned(),
+            proof: tip.state.prove(&key),
+            key,
+        }));
+        Ok(ProveResponse {
+            kind: ProofKind::State.into(),
+            proof: proof.to_bytes().into(),
+            anchor: Some(rpc::to_wire_tip(&tip.header)),
+        })
+    }
+
+    /// The newest state of a shard with the votes for its header.
+    ///
+    /// A block is executed a moment before its votes are stored, so this may take a few looks.
+    async fn certified_tip(&self, shard: ShardId) -> Result<(Tip, FinalizedHeader), Status> {
+        for _ in 0..LOOKS_MAX {
+            let tip = self.tip(shard)?;
+            if tip.header.height == 0 {
+                let words = format!("shard {shard} has no block with votes yet");
+                return Err(rpc::retry_later(
+                    Code::Unavailable,
+                    "NO_BLOCK_YET",
+                    words,
+                    FIRST_BLOCK_DELAY,
+                ));
+            }
+            if let Some(finalized) = self.engine.certified(shard, tip.header.height).await {
+                return Ok((tip, finalized));
+            }
+            sleep(LOOK_PAUSE).await;
+        }
+        Err(self.no_proof(shard))
+    }
+
+    async fn certified(&self, shard: ShardId, height: u64) -> Result<FinalizedHeader, Status> {
+        for _ in 0..LOOKS_MAX {
+            if let Some(finalized) = self.engine.certified(shard, height).await {
+                return Ok(finalized);
+            }
+            sleep(LOOK_PAUSE).await;
+        }
+        self.ledger_metrics.count_proof_failure(shard.0);
+        Err(pruned(height))
+    }
+
+    /// A header with the earlier ones of its shard that are wanted.
+    async fn trunk(
+        &self,
+        newest: FinalizedHeader,
+        mut earlier: Vec<Header>,
+        asked: &[Position],
+    ) -> Result<Trunk, Status> {
+        let (shard, height) = (newest.header.shard, newest.header.height);
+        if asked.len() > POSITIONS_MAX {
+            let problem = FieldProblem::OutOfRange("at most 256 positions");
+            return Err(FieldError::new("earlier", problem).into());
+        }
+        let of_shard = |it: &&Position| it.shard_id == u32::from(shard.0);
+        for position in asked.iter().filter(of_shard) {
+            if position.height > height {
+                let problem = FieldProblem::OutOfRange("a height up to the shard's newest");
+                return Err(FieldError::new("earlier.height", problem).into());
+            }
+            let block = self.engine.block(shard, position.height).await;
+            let block = block.ok_or_else(|| pruned(position.height))?;
+            earlier.push(block.block.header.clone());
+        }
+        earlier.retain(|header| header.height < height);
+        // The log must reach up to the newest header's past.
+        self.followed.wait_for_tip(shard).await;
+        self.followed
+            .with_log(shard, |log| Trunk::new(newest, earlier, log))
+            .ok_or_else(|| self.no_proof(shard))
+    }
+
+    /// A block that is read once for all its records.
+    async fn kept(
+        &self,
+        blocks: &mut BTreeMap<u64, Arc<FinalizedBlock>>,
+        shard: ShardId,
+        height: u64,
+    ) -> Result<Arc<FinalizedBlock>, Status> {
+        if let Some(block) = blocks.get(&height) {
+            return Ok(Arc::clone(block));
+        }
+        let block = self.engine.block(shard, height).await;
+        let block = block.ok_or_else(|| pruned(height))?;
+        blocks.insert(height, Arc::clone(&block));
+        Ok(block)
+    }
+
+    /// Something is missing that this unit should have.
+    fn no_proof(&self, shard: ShardId) -> Status {
+        self.ledger_metrics.count_proof_failure(shard.0);
+        let words = format!("no proof can be made from shard {shard} for now");
+        rpc::retry_later(Code::Unavailable, "NO_PROOF", words, LOOK_PAUSE)
+    }
+}
+
+fn to_bundle_record(block: &FinalizedBlock, entry: u32) -> Option<BundleRecord> {
+    let index = usize::try_from(entry).ok()?;
+    Some(BundleRecord {
+        height: block.block.header.height,
+        entry: block.block.entries.get(index)?.clone(),
+        outcome: block.block.outcomes.get(index).copied()?,
+        path: block.block.entry_path(index)?,
+    })
+}
+
+/// About how long a new ledger takes for its first block.
+const FIRST_BLOCK_DELAY: Duration = Duration::from_secs(1);
+const LOOKS_MAX: u32 = 100;
+const LOOK_PAUSE: Duration = Duration::from_millis(20);
+/// The most earlier blocks that somebody may ask to be tied in.
+const POSITIONS_MAX: usize = 256;

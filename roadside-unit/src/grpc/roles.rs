@@ -1,0 +1,44 @@
+//! Who may call which method: the whole table, and nothing else grants anything.
+
+use wayside::serve;
+
+use crate::Role::{self, Client, Reader, Vehicle};
+
+type Access = serve::Access<Role>;
+
+/// What anybody needs to hand a transaction in and to see what became of it. A vehicle's history is
+/// given to whoever knows its name, which nobody can guess.
+const HAND_IN: Access = Access::Roles(&[Vehicle, Client, Reader]);
+/// Who keeps the ledger, and who holds a role there.
+const LOOK: Access = Access::Roles(&[Client, Reader]);
+/// Vehicles' records, also of those that the caller has not heard of.
+const READ: Access = Access::Roles(&[Reader]);
+
+/// Every method, in the order of the bytes of its path.
+pub(crate) const METHODS: &[(&str, Access)] = &[
+    ("/grpc.health.v1.Health/Check", Access::Known),
+    ("/grpc.health.v1.Health/Watch", Access::Known),
+    (
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        LOOK,
+    ),
+    (
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        LOOK,
+    ),
+    ("/wayside.ledger.v1.GovernanceService/ListOperators", LOOK),
+    ("/wayside.ledger.v1.GovernanceService/ListRoles", LOOK),
+    ("/wayside.ledger.v1.GovernanceService/ListShards", LOOK),
+    ("/wayside.ledger.v1.LedgerService/GetCheckpoint", HAND_IN),
+    ("/wayside.ledger.v1.LedgerService/GetGenesis", HAND_IN),
+    ("/wayside.ledger.v1.LedgerService/GetHistory", HAND_IN),
+    ("/wayside.ledger.v1.LedgerService/GetInfo", Access::Known),
+    ("/wayside.ledger.v1.LedgerService/GetNonce", HAND_IN),
+    ("/wayside.ledger.v1.LedgerService/GetTransaction", HAND_IN),
+    ("/wayside.ledger.v1.LedgerService/GetVehicle", READ),
+    ("/wayside.ledger.v1.LedgerService/ListRecords", READ),
+    ("/wayside.ledger.v1.LedgerService/Prove", HAND_IN),
+    ("/wayside.ledger.v1.LedgerService/Submit", HAND_IN),
+    ("/wayside.ledger.v1.LedgerService/SubmitMany", LOOK),
+    ("/wayside.ledger.v1.LedgerService/Watch", READ),
+];

@@ -1,0 +1,71 @@
+use std::sync::Arc;
+
+use tonic::service::Routes;
+use tonic_health::server::{HealthReporter, HealthService, health_reporter};
+use wayside::{
+    rpc::ledger::v1::{
+        governance_service_server::GovernanceServiceServer,
+        ledger_service_server::LedgerServiceServer,
+    },
+    serve::{Gate, MESSAGE_BYTES_MAX, with_reflection},
+};
+
+use super::{Desk, governance::GovernanceDoor, health::keep_up, ledger::LedgerDoor};
+use crate::Role;
+
+/// The running services.
+pub(crate) struct Services {
+    desk: Arc<Desk>,
+    gate: Gate<Role>,
+    health: HealthReporter,
+}
+
+impl Services {
+    /// Begins to tell the unit's health. Must be called within a tokio runtime.
+    pub(crate) fn start(desk: Arc<Desk>) -> Self {
+        let (health, _) = health_reporter();
+        tokio::spawn(keep_up(Arc::clone(&desk), health.clone()));
+        Self {
+            gate: Gate::new(&desk.limits, &desk.metrics),
+            desk,
+            health,
+        }
+    }
+
+    /// What stands before every method.
+    pub(crate) fn gate(&self) -> &Gate<Role> {
+        &self.gate
+    }
+
+    /// Tells every client that the unit is stopping: health says so, and streams end with
+    /// `UNAVAILABLE`.
+    pub(crate) fn drain(&self) {
+        self.desk.draining.send_replace(true);
+    }
+
+    /// The services, for a door with or without reflection.
+    pub(crate) fn routes(&self, reflection: bool) -> Routes {
+        let ledger = LedgerServiceServer::new(LedgerDoor(Arc::clone(&self.desk)))
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let governance = GovernanceServiceServer::new(GovernanceDoor(Arc::clone(&self.desk)))
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let health = tonic_health::pb::health_server::HealthServer::new(
+            HealthService::from_health_reporter(self.health.clone()),
+        )
+        .max_decoding_message_size(MESSAGE_BYTES_MAX);
+        let routes = Routes::new(ledger)
+            .add_service(governance)
+            .add_service(health);
+        if reflection {
+            with_reflection(routes, SERVICES.into_iter())
+        } else {
+            routes
+        }
+    }
+}
+
+/// The names of the services.
+pub(super) const SERVICES: [&str; 2] = [LEDGER, "wayside.ledger.v1.GovernanceService"];
+pub(super) const LEDGER: &str = "wayside.ledger.v1.LedgerService";

@@ -1,0 +1,38 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use wayside::serve::{self, Access};
+
+use crate::grpc::METHODS;
+
+/// What a caller of the unit may do. Who may change the ledger is not among it: that is decided by the
+/// keys that signed a transaction, whoever hands it in.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// A vehicle at the unit's QUIC door, which shows no name: may hand in transactions, follow them,
+    /// and ask for what it already knows the name of.
+    Vehicle,
+    /// May hand in transactions, follow them, and see who keeps the ledger.
+    Client,
+    /// May read vehicles' records, too.
+    Reader,
+}
+
+impl serve::Role for Role {
+    const ALL: &'static [Self] = &[Self::Vehicle, Self::Client, Self::Reader];
+    const OWNER: Self = Self::Reader;
+    const METHODS: &'static [(&'static str, Access<Self>)] = METHODS;
+    /// Waits for an outcome as long as it is asked to, within a bound of its own.
+    const UNTIMED: &'static [&'static str] = &["/wayside.ledger.v1.LedgerService/Submit"];
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Vehicle => "vehicle",
+            Self::Client => "client",
+            Self::Reader => "reader",
+        })
+    }
+}
