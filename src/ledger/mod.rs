@@ -29,6 +29,7 @@
 //! vehicle; shards divide it.
 
 mod action;
+mod auditor;
 mod block;
 mod build;
 mod certificate;
@@ -77,6 +78,7 @@ pub use action::{
     ScrapPart, SetOperator, SetShard, SettleClaim, ShipPart, Stop, TagCertificate, TagKind,
     Transfer, WHEELS_MAX, WearKind, WearSlot, WithdrawClaim,
 };
+pub use auditor::{Audit, Auditor, Violation};
 pub use block::{Block, BlockBytesError, Delivery, Entry, delivery_leaf, transaction_leaf};
 pub use build::{BlockError, propose, verify_block};
 pub use certificate::{Certificate, CertificateError};

@@ -44,3 +44,6 @@ mod wear;
 pub use admission::{Inadmissible, admit};
 pub(super) use executor::Executor;
 pub use executor::{BlockContext, ExecuteError, Executed, RULES, execute};
+
+#[cfg(test)]
+mod tests;

@@ -8,3 +8,6 @@
 mod pool;
 
 pub use pool::{Mempool, MempoolConfig, MempoolRefusal};
+
+#[cfg(test)]
+mod tests;

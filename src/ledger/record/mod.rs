@@ -25,3 +25,6 @@ pub use vehicle::{
     VehicleStatus,
 };
 pub use wear::{Battery, Wear};
+
+#[cfg(test)]
+mod tests;

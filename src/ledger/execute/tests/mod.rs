@@ -1,0 +1,59 @@
+mod access;
+mod battery;
+mod custody;
+mod governance;
+mod odometer;
+mod ownership;
+mod part;
+mod recall;
+mod shards;
+mod trip;
+mod vehicle;
+mod warranty;
+mod wear;
+mod world;
+
+use std::collections::BTreeSet;
+
+use self::world::World;
+use crate::ledger::{Outcome, Rule};
+
+/// What makes a ledger refuse something by a rule: everything before the last transaction is
+/// applied, the last one is refused.
+type Case = (Rule, fn(&mut World) -> Outcome);
+
+const ALL: &[&[Case]] = &[
+    access::CASES,
+    battery::CASES,
+    custody::CASES,
+    governance::CASES,
+    odometer::CASES,
+    ownership::CASES,
+    part::CASES,
+    recall::CASES,
+    trip::CASES,
+    vehicle::CASES,
+    warranty::CASES,
+    wear::CASES,
+];
+
+/// Holds each case against its rule.
+fn hold(cases: &[Case]) {
+    for (rule, case) in cases {
+        let outcome = case(&mut World::new());
+        assert_eq!(outcome, Outcome::Refused(*rule), "{}", rule.name());
+    }
+}
+
+#[test]
+fn l14_every_rule_has_a_case() {
+    let held: BTreeSet<_> = ALL
+        .iter()
+        .copied()
+        .flatten()
+        .map(|(rule, _)| *rule)
+        .collect();
+    let all: BTreeSet<_> = Rule::ALL.iter().copied().collect();
+    let missing: Vec<_> = all.difference(&held).map(|rule| rule.name()).collect();
+    assert_eq!(missing, [""; 0]);
+}

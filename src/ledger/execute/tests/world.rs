@@ -1,0 +1,362 @@
+//! A ledger of three shards without an engine: every block is proposed, checked and executed again.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{
+    crypto::Digest,
+    id::{ShardId, VehicleId},
+    ledger::{
+        AccountKey, Action, Birth, BlockContext, CheckedDelivery, CheckedEntry, CheckedTransaction,
+        Delivery, Entry, ExecuteError, FinalizedHeader, Genesis, Header, KeyCache, Label, List,
+        Outcome, PartTag, Receipt, Role, RoleGrant, ShardEntry, State, StateView, TagCertificate,
+        TagKind, Transaction, Vehicle, execute, propose,
+        sample::{self, account, key},
+        verify_block,
+    },
+    time::Timestamp,
+};
+
+pub(super) const MAKER: u8 = 1;
+pub(super) const WORKSHOP: u8 = 2;
+pub(super) const INSPECTION: u8 = 3;
+pub(super) const TAG_ISSUER: u8 = 4;
+pub(super) const REGISTRY: u8 = 5;
+pub(super) const INSURER: u8 = 6;
+pub(super) const AUTHORITY: u8 = 7;
+pub(super) const LENDER: u8 = 8;
+pub(super) const PART_MAKER: u8 = 9;
+pub(super) const DISTRIBUTOR: u8 = 10;
+pub(super) const CUSTODIAN: u8 = 11;
+pub(super) const OTHER_WORKSHOP: u8 = 12;
+pub(super) const OTHER_LENDER: u8 = 13;
+pub(super) const OWNER: u8 = 20;
+pub(super) const BUYER: u8 = 21;
+pub(super) const HOLDER: u8 = 22;
+pub(super) const STRANGER: u8 = 30;
+/// The key of vehicle `n` is `CAR + n`.
+pub(super) const CAR: u8 = 40;
+
+/// A ledger of shards 0 and 1, and of shard 2, which takes no new vehicles yet.
+pub(super) struct World {
+    pub(super) genesis: Genesis,
+    pub(super) shards: BTreeMap<ShardId, Chain>,
+    /// The time of the next block.
+    pub(super) time: Timestamp,
+    nonces: BTreeMap<(u8, ShardId), u64>,
+    keys: KeyCache,
+}
+
+/// One shard's blocks.
+pub(super) struct Chain {
+    pub(super) header: Header,
+    pub(super) state: State,
+    /// What each block told other shards.
+    pub(super) sent: Vec<(Header, Vec<Receipt>)>,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let roles = [
+            (REGISTRY, Role::Registry),
+            (INSURER, Role::Insurer),
+            (AUTHORITY, Role::Authority),
+            (LENDER, Role::Lender),
+            (PART_MAKER, Role::PartMaker),
+            (DISTRIBUTOR, Role::Distributor),
+            (CUSTODIAN, Role::Custodian),
+            (OTHER_WORKSHOP, Role::Workshop),
+            (OTHER_LENDER, Role::Lender),
+        ];
+        let mut content = sample::content(4);
+        content.roles.extend(roles.map(|(number, role)| RoleGrant {
+            key: account(number),
+            role,
+            name: role.to_string(),
+        }));
+        content.shards.push(ShardEntry {
+            id: ShardId(2),
+            weight: 0,
+        });
+        for operator in &mut content.operators {
+            let address = "127.0.0.1:4999".to_owned();
+            operator.addresses.insert(ShardId(2), address);
+        }
+        content.buckets = std::array::from_fn(|byte| ShardId(u16::try_from(byte % 3).unwrap()));
+        content.sort();
+        Self::of(Genesis::new(content).unwrap())
+    }
+
+    pub(super) fn of(genesis: Genesis) -> Self {
+        let shards = genesis.shards.iter().map(|entry| {
+            let state = State::genesis(&genesis, entry.id);
+            let block = crate::ledger::Block::genesis(&genesis, entry.id, state.root());
+            let chain = Chain {
+                header: block.header,
+                state,
+                sent: Vec::new(),
+            };
+            (entry.id, chain)
+        });
+        Self {
+            shards: shards.collect(),
+            time: genesis.created.saturating_add(DAY),
+            nonces: BTreeMap::new(),
+            keys: KeyCache::default(),
+            genesis,
+        }
+    }
+
+    pub(super) fn wait(&mut self, duration: Duration) {
+        self.time = self.time.saturating_add(duration);
+    }
+
+    pub(super) fn state(&self, shard: u16) -> &State {
+        &self.shards[&ShardId(shard)].state
+    }
+
+    pub(super) fn vehicle(&self, id: VehicleId) -> &Vehicle {
+        self.state(id.home.0).vehicle(id).unwrap()
+    }
+
+    /// A transaction signed by the first of `signers` and agreed to by the others.
+    pub(super) fn transaction(
+        &mut self,
+        shard: u16,
+        signers: &[u8],
+        action: impl Into<Action>,
+    ) -> CheckedTransaction {
+        let sender = *signers.first().unwrap();
+        let nonce = self.nonces.entry((sender, ShardId(shard))).or_insert(0);
+        let transaction = Transaction {
+            version: Transaction::VERSION,
+            chain: self.genesis.chain(),
+            shard: ShardId(shard),
+            sender: account(sender),
+            nonce: *nonce,
+            expires: None,
+            approvers: Vec::new(),
+            action: action.into(),
+        };
+        *nonce += 1;
+        self.sign(transaction, signers)
+    }
+
+    pub(super) fn sign(&mut self, transaction: Transaction, signers: &[u8]) -> CheckedTransaction {
+        let (sender, approvers) = signers.split_first().unwrap();
+        let transaction = transaction.with_approvers(approvers.iter().map(|it| account(*it)));
+        let approvals: Vec<_> = approvers
+            .iter()
+            .map(|it| transaction.approve(&key(*it)))
+            .collect();
+        let shard = transaction.shard;
+        let signed = transaction.sign(&key(*sender));
+        let signed = approvals
+            .into_iter()
+            .fold(signed, |signed, approval| signed.with_approval(approval));
+        signed.check(&self.genesis, shard, &mut self.keys).unwrap()
+    }
+
+    /// Executes a block of these entries, checked in all ways that a member has.
+    pub(super) fn block(
+        &mut self,
+        shard: u16,
+        entries: Vec<CheckedEntry>,
+    ) -> Result<Vec<Outcome>, ExecuteError> {
+        let chain = self.shards.get_mut(&ShardId(shard)).unwrap();
+        let context = BlockContext::after(&self.genesis, &chain.header, &chain.state, self.time);
+        let executed = execute(&context, &chain.state, &entries)?;
+        let (block, proposed) = propose(&context, &chain.state, 0, entries.clone()).unwrap();
+        assert_eq!(proposed.outcomes, executed.outcomes);
+        assert_eq!(proposed.receipts, executed.receipts);
+        let verified = verify_block(&self.genesis, &chain.header, &chain.state, &block, &entries);
+        assert_eq!(verified.unwrap().state.root(), executed.state.root());
+        chain.header = block.header.clone();
+        chain.state = executed.state;
+        chain.sent.push((block.header, executed.receipts));
+        self.wait(Duration::from_millis(1));
+        Ok(executed.outcomes)
+    }
+
+    /// Executes a block of one transaction.
+    pub(super) fn send(
+        &mut self,
+        shard: u16,
+        signers: &[u8],
+        action: impl Into<Action>,
+    ) -> Outcome {
+        let transaction = self.transaction(shard, signers, action);
+        let entries = vec![CheckedEntry::Transaction(transaction)];
+        self.block(shard, entries).unwrap()[0]
+    }
+
+    pub(super) fn apply(&mut self, shard: u16, signers: &[u8], action: impl Into<Action>) {
+        assert_eq!(self.send(shard, signers, action), Outcome::Applied);
+    }
+
+    /// The next receipts of one block of a source for a destination, proven.
+    pub(super) fn delivery(&self, source: u16, destination: u16) -> Option<CheckedEntry> {
+        let next = self.state(destination).received(ShardId(source));
+        self.delivery_from(source, destination, next)
+    }
+
+    /// The same, beginning with any receipt that was ever sent.
+    pub(super) fn delivery_from(
+        &self,
+        source: u16,
+        destination: u16,
+        next: u64,
+    ) -> Option<CheckedEntry> {
+        let is_wanted = |receipt: &Receipt| {
+            receipt.destination == ShardId(destination) && receipt.sequence >= next
+        };
+        let mut blocks = self.shards[&ShardId(source)].sent.iter();
+        let (header, receipts) = blocks.find(|(_, sent)| sent.iter().any(is_wanted))?;
+        let leaves: Vec<_> = receipts.iter().map(Receipt::digest).collect();
+        let wanted = receipts.iter().enumerate().filter(|(_, it)| is_wanted(it));
+        let proven = wanted.map(|(index, receipt)| {
+            let path = List::Receipts.path(&leaves, index).unwrap();
+            (receipt.clone(), path)
+        });
+        let delivery = Delivery {
+            finalized: FinalizedHeader {
+                header: header.clone(),
+                link: Vec::new(),
+                certificate: sample::certify(&self.genesis, header),
+            },
+            receipts: proven.collect(),
+        };
+        let checked =
+            CheckedDelivery::check(delivery, &self.genesis, ShardId(destination)).unwrap();
+        Some(CheckedEntry::Delivery(checked))
+    }
+
+    /// Delivers whatever waits from a source to a destination; returns whether there was any.
+    pub(super) fn deliver(&mut self, source: u16, destination: u16) -> bool {
+        let mut any = false;
+        while let Some(entry) = self.delivery(source, destination) {
+            self.block(destination, vec![entry]).unwrap();
+            any = true;
+        }
+        any
+    }
+
+    /// Delivers everything to everybody until nothing waits.
+    pub(super) fn settle(&mut self) {
+        let ids: Vec<_> = self.shards.keys().map(|id| id.0).collect();
+        loop {
+            let mut any = false;
+            for source in &ids {
+                for destination in ids.iter().filter(|it| *it != source) {
+                    any |= self.deliver(*source, *destination);
+                }
+            }
+            if !any {
+                return;
+            }
+        }
+    }
+
+    /// The birth of vehicle `n`, whose tag the shard `keeper` keeps.
+    pub(super) fn birth(&self, home: u16, keeper: u8, n: u8) -> Birth {
+        Birth {
+            vehicle: vehicle_id(home, n),
+            vin: self.certificate(TagKind::Vehicle, tag(keeper, n), MAKER),
+            model: label("model-1"),
+            built: self.genesis.created,
+            enrolment_key: account(CAR + n),
+            attestation: Digest::from_bytes([0; 32]),
+            owner: account(OWNER),
+        }
+    }
+
+    pub(super) fn certificate(&self, kind: TagKind, tag: [u8; 32], claimant: u8) -> TagCertificate {
+        TagCertificate::issue(
+            self.genesis.chain(),
+            kind,
+            Digest::from_bytes(tag),
+            account(claimant),
+            &key(TAG_ISSUER),
+        )
+    }
+
+    /// Vehicle `n`, born and counting, with the key `CAR + n`; it belongs to `OWNER`.
+    pub(super) fn car(&mut self, home: u16, n: u8) -> VehicleId {
+        let keeper = u8::try_from(home).unwrap();
+        let birth = self.birth(home, keeper, n);
+        self.apply(home, &[MAKER, OWNER, CAR + n], birth);
+        vehicle_id(home, n)
+    }
+
+    /// Part `n`, made in a shard and held by `PART_MAKER`.
+    pub(super) fn part(&mut self, shard: u16, n: u8) -> PartTag {
+        let keeper = u8::try_from(shard).unwrap();
+        let made = self.made_part(keeper, n);
+        self.apply(shard, &[PART_MAKER], made);
+        PartTag::from_bytes(tag(keeper, n))
+    }
+
+    pub(super) fn made_part(&self, keeper: u8, n: u8) -> crate::ledger::MakePart {
+        crate::ledger::MakePart {
+            certificate: self.certificate(TagKind::Part, tag(keeper, n), PART_MAKER),
+            kind: label("brake_caliper"),
+            lot: label("lot-7"),
+            quality: Digest::from_bytes([7; 32]),
+        }
+    }
+
+    /// Part `n`, in a vehicle since now.
+    pub(super) fn installed_part(&mut self, vehicle: VehicleId, n: u8) -> PartTag {
+        let shard = vehicle.home.0;
+        let part = self.part(shard, n);
+        let to = account(WORKSHOP);
+        self.apply(
+            shard,
+            &[PART_MAKER, WORKSHOP],
+            crate::ledger::ShipPart { part, to },
+        );
+        let fitted = self.time;
+        let install = crate::ledger::InstallPart {
+            part,
+            vehicle,
+            fitted,
+        };
+        self.apply(shard, &[WORKSHOP, OWNER], install);
+        part
+    }
+}
+
+/// A vehicle's id.
+pub(super) fn vehicle_id(home: u16, n: u8) -> VehicleId {
+    VehicleId {
+        home: ShardId(home),
+        commitment: [n; 32],
+    }
+}
+
+/// A tag that the shard `keeper` keeps.
+pub(super) fn tag(keeper: u8, n: u8) -> [u8; 32] {
+    let mut tag = [n; 32];
+    tag[0] = keeper;
+    tag
+}
+
+pub(super) fn label(text: &str) -> Label {
+    text.parse().unwrap()
+}
+
+pub(super) fn who(number: u8) -> AccountKey {
+    account(number)
+}
+
+pub(super) fn entry(transaction: CheckedTransaction) -> CheckedEntry {
+    CheckedEntry::Transaction(transaction)
+}
+
+/// The entry read again from its bytes, as another member gets it.
+pub(super) fn entry_again(world: &mut World, shard: u16, entry: &CheckedEntry) -> CheckedEntry {
+    let bytes = entry.to_entry().to_bytes();
+    let entry: Entry = borsh::from_slice(&bytes).unwrap();
+    CheckedEntry::check(entry, &world.genesis, ShardId(shard), &mut world.keys).unwrap()
+}
+
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
