@@ -21,6 +21,8 @@ pub enum Purpose {
     HazardUpdateKey,
     /// The check value of a reservation of sequences.
     Reservation,
+    /// The check value of a line in the journal of a car's outbox.
+    OutboxLine,
     /// What a scraper of metrics must know.
     MetricsToken,
     /// Keys and choices of a simulated world.
@@ -63,6 +65,8 @@ pub enum Purpose {
     LedgerVinTag,
     /// A part's maker and serial number under the tag issuer's key.
     LedgerPartTag,
+    /// A record that is kept off the ledger, with its salt.
+    LedgerRecordCommitment,
 }
 
 impl Digest {
@@ -129,6 +133,7 @@ impl Purpose {
             Self::Recording => "wayside 2026-11-22 recording digest v1",
             Self::HazardUpdateKey => "wayside 2026-11-22 hazard update key v1",
             Self::Reservation => "wayside 2026-11-22 sequence reservation checksum v1",
+            Self::OutboxLine => "wayside 2026-11-23 outbox line checksum v1",
             Self::MetricsToken => "wayside 2026-11-22 metrics token v1",
             Self::SimulationSeed => "wayside 2026-11-22 simulation seed v1",
             Self::Ticket => "wayside 2026-11-22 ticket digest v1",
@@ -150,6 +155,7 @@ impl Purpose {
             Self::LedgerVehicle => "wayside 2026-11-23 ledger vehicle commitment v1",
             Self::LedgerVinTag => "wayside 2026-11-23 ledger vehicle tag v1",
             Self::LedgerPartTag => "wayside 2026-11-23 ledger part tag v1",
+            Self::LedgerRecordCommitment => "wayside 2026-11-23 ledger record commitment v1",
         }
     }
 }

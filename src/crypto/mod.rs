@@ -23,6 +23,7 @@
 //! | what a scraper of metrics must know | `wayside 2026-11-22 metrics token v1` |
 //! | digest over all deliveries of a replay | `wayside 2026-11-22 delivery digest v1` |
 //! | check value of a reservation of sequences | `wayside 2026-11-22 sequence reservation checksum v1` |
+//! | check value of a line in the journal of a car's outbox | `wayside 2026-11-23 outbox line checksum v1` |
 //! | a hazard's one-time update key from its ticket's private key | `wayside 2026-11-22 hazard update key v1` |
 //! | keys and choices of a simulated world from its seed | `wayside 2026-11-22 simulation seed v1` |
 //! | digest of a ledger's genesis | `wayside 2026-11-23 ledger genesis v1` |
@@ -42,6 +43,7 @@
 //! | salted vehicle identification number, a vehicle's name on the ledger | `wayside 2026-11-23 ledger vehicle commitment v1` |
 //! | tag of a vehicle identification number, with the tag issuer's key | `wayside 2026-11-23 ledger vehicle tag v1` |
 //! | tag of a part's maker and serial number, with the tag issuer's key | `wayside 2026-11-23 ledger part tag v1` |
+//! | commitment to a record that is kept off a ledger, with its salt | `wayside 2026-11-23 ledger record commitment v1` |
 //!
 //! Votes of the ledger's committee are the one exception: their bytes are the consensus engine's, which
 //! begin with a namespace of their own (`ledger::vote`).

@@ -8,6 +8,11 @@ use super::Position;
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Cell(CellIndex);
 
+/// A cell of the H3 grid at resolution 7 or coarser: a hexagon of about 5 km² or more, which says in
+/// which quarter of a town something was, and not at which house.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct CoarseCell(CellIndex);
+
 impl Cell {
     /// The cell that holds `position`.
     pub fn at(position: Position) -> Self {
@@ -48,6 +53,34 @@ impl Cell {
 
     /// The largest radius that [`Self::within`] lists: about 5 000 cells.
     pub const RADIUS_MAX_M: f64 = 10_000.0;
+}
+
+impl CoarseCell {
+    /// The cell that holds `position`.
+    pub fn at(position: Position) -> Self {
+        let point = LatLng::new(position.latitude_deg(), position.longitude_deg())
+            .expect("a position is finite");
+        Self(point.to_cell(Resolution::Seven))
+    }
+
+    /// Returns the cell with this H3 index, or `None` if it is none of resolution 7 or coarser.
+    pub fn from_h3(index: u64) -> Option<Self> {
+        CellIndex::try_from(index)
+            .ok()
+            .filter(|cell| cell.resolution() <= Resolution::Seven)
+            .map(Self)
+    }
+
+    /// The H3 index.
+    pub fn h3(self) -> u64 {
+        self.0.into()
+    }
+}
+
+impl fmt::Debug for CoarseCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
 }
 
 impl fmt::Debug for Cell {

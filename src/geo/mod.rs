@@ -11,7 +11,7 @@ mod frame;
 mod position;
 
 pub use area::{Area, AreaError, Ring, VERTICES_MAX};
-pub use cell::Cell;
+pub use cell::{Cell, CoarseCell};
 pub use frame::{LocalFrame, Offset};
 pub use position::Position;
 

@@ -1,4 +1,4 @@
-use super::{PartTag, VinTag};
+use super::{PartTag, RecordCommitment, VinTag};
 use crate::{
     crypto::{Digest, Purpose, SigningKey},
     id::{ShardId, VehicleId},
@@ -19,6 +19,17 @@ impl PartTag {
         let parts = [maker.as_bytes(), &[0], serial.as_bytes()];
         let tag = issuer.digest(Purpose::LedgerPartTag, &parts);
         Self::from_bytes(*tag.as_bytes())
+    }
+}
+
+impl RecordCommitment {
+    /// Commits to a record that is kept off the ledger.
+    ///
+    /// Whoever is shown the salt and the record can check that they belong together; the salt is
+    /// drawn at random, and destroyed with the record.
+    pub fn of(salt: &[u8; 32], record: &[u8]) -> Self {
+        let commitment = Digest::of(Purpose::LedgerRecordCommitment, &[salt, record]);
+        Self::from_bytes(*commitment.as_bytes())
     }
 }
 

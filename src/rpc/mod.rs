@@ -23,6 +23,7 @@ mod on_ledger;
 mod state;
 mod statement;
 mod time;
+mod vehicle_record;
 
 pub use area::area_filter;
 pub use danger::{to_wire_hazard, to_wire_own_hazard};
@@ -41,6 +42,7 @@ pub use on_ledger::{
 pub use time::{
     from_wire_duration, from_wire_time, to_wire_duration, to_wire_duration_ms, to_wire_time,
 };
+pub use vehicle_record::{RecordContext, required_record};
 
 #[cfg(test)]
 mod tests;

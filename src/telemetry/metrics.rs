@@ -36,6 +36,8 @@ pub struct Metrics {
     clock_offset: Gauge<f64, AtomicU64>,
     state_silent: Gauge,
     tickets_remaining: Gauge,
+    outbox_depth: Gauge,
+    outbox_oldest_age: Gauge<f64, AtomicU64>,
 }
 
 /// Why a message that was wanted did not get through.
@@ -150,6 +152,15 @@ impl Metrics {
             .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
+    /// How many records wait for the ledger, and how long the oldest of them has; no time if none
+    /// does.
+    pub fn set_outbox(&self, records: usize, oldest_age: Option<Duration>) {
+        self.outbox_depth
+            .set(i64::try_from(records).unwrap_or(i64::MAX));
+        self.outbox_oldest_age
+            .set(oldest_age.unwrap_or_default().as_secs_f64());
+    }
+
     /// One request was answered with a code after `time`.
     pub fn count_grpc(&self, method: GrpcMethod, code: &'static str, time: Duration) {
         self.grpc_requests
@@ -214,6 +225,8 @@ impl Metrics {
             clock_offset: Gauge::default(),
             state_silent: Gauge::default(),
             tickets_remaining: Gauge::default(),
+            outbox_depth: Gauge::default(),
+            outbox_oldest_age: Gauge::default(),
         }
     }
 
@@ -266,6 +279,17 @@ impl Metrics {
             "tickets_remaining",
             "Tickets left, the current one included",
             self.tickets_remaining.clone(),
+        );
+        registry.register(
+            "outbox_depth",
+            "Records of the vehicle that wait for the ledger",
+            self.outbox_depth.clone(),
+        );
+        registry.register_with_unit(
+            "outbox_oldest_age",
+            "Time that the oldest record that waits for the ledger has waited",
+            Unit::Seconds,
+            self.outbox_oldest_age.clone(),
         );
         registry.register_with_unit(
             "clock_offset",

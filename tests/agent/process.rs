@@ -178,6 +178,7 @@ pub(super) fn state(latitude_deg: f64) -> PublishStateRequest {
     PublishStateRequest {
         measured_at: None,
         state: Some(state),
+        ..PublishStateRequest::default()
     }
 }
 

@@ -34,6 +34,7 @@ async fn g3_a_message_above_one_mebibyte_is_refused_and_the_next_one_is_taken() 
     let request = PublishStateRequest {
         measured_at: None,
         state: Some(state(10.0)),
+        ..PublishStateRequest::default()
     };
     client.publish_state(request).await.unwrap();
 }
@@ -46,6 +47,7 @@ async fn g3_compressed_messages_are_refused() {
     let mut request = Request::new(PublishStateRequest {
         measured_at: None,
         state: Some(state(10.0)),
+        ..PublishStateRequest::default()
     });
     let encoding = "gzip".parse().unwrap();
     request.metadata_mut().insert("grpc-encoding", encoding);

@@ -88,6 +88,7 @@ async fn an_honest_client_goes_on(served: &Served) {
     let request = PublishStateRequest {
         measured_at: None,
         state: Some(state(10.0)),
+        ..PublishStateRequest::default()
     };
     within(TelemetryServiceClient::new(channel).publish_state(request))
         .await

@@ -85,6 +85,7 @@ impl Served {
                 },
                 config: Arc::new(|| "version = \"v1\"\n".to_owned()),
                 bench: bench(&clock),
+                records: None,
             }),
             handle,
             metrics,

@@ -21,6 +21,7 @@ async fn a_published_state_is_sent_and_named() {
     let request = PublishStateRequest {
         measured_at: None,
         state: Some(state(10.0)),
+        ..PublishStateRequest::default()
     };
     let answer = client.publish_state(request).await.unwrap().into_inner();
     assert_eq!(answer.outcome(), Outcome::Sent);
@@ -41,6 +42,7 @@ async fn no_state_of_a_stream_is_refused_in_silence() {
         sequence,
         measured_at: Some(wayside::rpc::to_wire_time(now)),
         state,
+        ..PublishRequest::default()
     };
     let requests = [
         request(1, Some(state(10.0))),
@@ -76,6 +78,7 @@ async fn a_sequence_that_does_not_grow_ends_the_stream_after_its_answers() {
         sequence,
         measured_at: None,
         state: Some(state(10.0)),
+        ..PublishRequest::default()
     };
     let refused = publish(&mut client, [request(2), request(2)])
         .await
@@ -92,6 +95,7 @@ async fn m19_nonsense_is_refused_at_this_door_and_changes_nothing() {
         let request = PublishStateRequest {
             measured_at: None,
             state: Some(state(nonsense)),
+            ..PublishStateRequest::default()
         };
         let refused = client.publish_state(request).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument);
@@ -112,6 +116,7 @@ async fn a_state_of_another_time_is_refused_with_the_reason() {
     let request = PublishStateRequest {
         measured_at: Some(wayside::rpc::to_wire_time(past)),
         state: Some(state(10.0)),
+        ..PublishStateRequest::default()
     };
     let refused = client.publish_state(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition);
@@ -122,6 +127,7 @@ async fn a_state_of_another_time_is_refused_with_the_reason() {
             nanos: 0,
         }),
         state: Some(state(10.0)),
+        ..PublishStateRequest::default()
     };
     let refused = client.publish_state(before_1970).await.unwrap_err();
     assert_eq!(fields(&refused), ["measured_at"]);
@@ -141,6 +147,7 @@ async fn a_caller_above_its_rate_is_told_when_to_come_back() {
         sequence,
         measured_at: None,
         state: Some(state(10.0)),
+        ..PublishRequest::default()
     });
     let refused = publish(&mut client, requests).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
@@ -164,6 +171,7 @@ async fn a_state_with_a_word_that_this_agent_does_not_know_is_refused() {
             drive_direction: 9,
             ..state(10.0)
         }),
+        ..PublishStateRequest::default()
     };
     let refused = client.publish_state(request).await.unwrap_err();
     assert_eq!(

@@ -38,6 +38,7 @@ async fn a_driving_stack_that_falls_silent_is_told_of_by_health_and_readiness() 
     let request = PublishStateRequest {
         measured_at: None,
         state: Some(state(10.0)),
+        ..PublishStateRequest::default()
     };
     telemetry.publish_state(request).await.unwrap();
     becomes(&channel, "", ServingStatus::Serving).await;

@@ -69,6 +69,7 @@ fn drive_north(latitude_deg: f64, longitude_deg: f64) -> impl Stream<Item = Publ
                 speed_m_per_s: Some(SPEED_M_PER_S),
                 ..VehicleState::default()
             }),
+            ..PublishRequest::default()
         }
     })
 }

@@ -5,7 +5,10 @@ pub mod daemon;
 pub mod grpc;
 pub mod identity;
 pub mod journal;
+pub mod ledger;
+pub mod outbox;
 pub mod record;
 mod role;
+pub mod trip;
 
 pub use role::Role;

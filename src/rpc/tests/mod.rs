@@ -1,4 +1,5 @@
 mod areas;
 mod frozen;
 mod names;
+mod records;
 mod states;

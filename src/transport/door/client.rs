@@ -22,8 +22,8 @@ use crate::{
     transport::quic::{SERVER_NAME, open_endpoint, peer_key},
 };
 
-/// A car's connection to a unit that it believes, from a port of its own.
-#[derive(Debug)]
+/// A car's connection to a unit that it believes, from a port of its own; clones are the same.
+#[derive(Clone, Debug)]
 pub struct Client {
     endpoint: Endpoint,
     connection: Connection,

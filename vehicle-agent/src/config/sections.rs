@@ -11,7 +11,7 @@ use wayside::{
     transport,
 };
 
-use crate::Role;
+use crate::{Role, ledger::LedgerConfig};
 
 /// Everything an agent can be told.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -31,6 +31,8 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// What is recorded.
     pub record: RecordConfig,
+    /// Which ledger the vehicle's records go to.
+    pub ledger: LedgerConfig,
     /// What the log says; reloadable, but for its format.
     pub log: LogConfig,
     /// How the agent ends.

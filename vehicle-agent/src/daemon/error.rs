@@ -4,7 +4,10 @@ use wayside::{
     transport,
 };
 
-use crate::{identity::IdentityError, journal::JournalError, record::RecordError};
+use crate::{
+    identity::IdentityError, journal::JournalError, ledger::LedgerIdentityError,
+    outbox::OutboxFileError, record::RecordError,
+};
 
 /// Why an agent did not start; nothing is left running.
 #[derive(Debug, Error)]
@@ -18,6 +21,12 @@ pub enum StartError {
     /// The state folder cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The ledger's configuration cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerIdentityError),
+    /// The journal of records for the ledger cannot be used.
+    #[error(transparent)]
+    Outbox(#[from] OutboxFileError),
     /// Clients cannot be let in.
     #[error(transparent)]
     Listen(#[from] ListenError),

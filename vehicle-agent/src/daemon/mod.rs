@@ -7,6 +7,7 @@
 
 mod error;
 mod identity;
+mod ledger;
 mod monitor;
 mod process;
 mod sink;
@@ -33,6 +34,8 @@ use crate::{
     config::Config,
     grpc::{About, Agent, Bench, Exposure, Hub, Services},
     identity::read_credentials,
+    journal::Journal,
+    ledger::Records,
     record::{Recorder, Recording},
 };
 use sink::{Sink, write_reservations};
@@ -48,6 +51,7 @@ pub struct Daemon {
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
     helpers: Vec<JoinHandle<()>>,
+    trips: Option<JoinHandle<()>>,
     metrics: Option<MetricsServer>,
     recording: Option<Recording>,
     config: Config,
@@ -73,6 +77,8 @@ impl Daemon {
         config.validate()?;
         let clock = stage.clock.unwrap_or_else(Clock::system);
         let identity = identity::open(&config.identity, clock.now())?;
+        let ledger = ledger::open(&config)?;
+        let records = ledger.as_ref().map(|ledger| ledger.records.clone());
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
         let (recorder, recording) = record(&config, &identity.domain, &clock, &metrics)?;
         let (listener, doors) = Listener::open(
@@ -86,16 +92,6 @@ impl Daemon {
             .serve(move || std::future::ready(encoded.encode()))
             .await?;
 
-        let mut station_config = config.station.clone();
-        station_config.report_received |= recorder.is_some();
-        let domain_id = identity.domain.id();
-        let station = Station::new(
-            station_config,
-            Arc::clone(&identity.domain),
-            identity.wallet,
-            &identity.reservations,
-            clock.now(),
-        );
         let hub = Hub::new();
         let (reservations, wanted) = mpsc::channel(RESERVATIONS_MAX);
         let sink = Sink {
@@ -104,23 +100,28 @@ impl Daemon {
             reservations,
             recorder,
         };
-        let setup = Setup {
-            config: config.transport.clone(),
-            seed: seed(),
-            clock,
-            domain: domain_id,
-        };
-        let (handle, driver) = Driver::start(setup, station, sink)?;
-        let helpers = vec![
-            tokio::spawn(write_reservations(identity.journal, wanted, handle.clone())),
+        let (handle, driver, journal) = start_driver(&config, identity, clock, sink)?;
+        let stop = watch::Sender::new(false);
+        let mut helpers = vec![
+            tokio::spawn(write_reservations(journal, wanted, handle.clone())),
             tokio::spawn(monitor::watch(
                 handle.clone(),
                 Arc::clone(&metrics),
-                listener.certificate_end(),
+                (listener.certificate_end(), records.clone()),
             )),
         ];
-        let services = start_services(&config, handle.clone(), hub, metrics, stage.bench);
-        let stop = watch::Sender::new(false);
+        let mut trips = None;
+        if let Some(ledger) = ledger {
+            let tasks = ledger::start(ledger, &hub, stop.subscribe());
+            helpers.extend(tasks.helpers);
+            trips = tasks.trips;
+        }
+        let services = start_services(
+            &config,
+            (handle.clone(), hub, records),
+            metrics,
+            stage.bench,
+        );
         let servers = serve_doors(
             (&listener, doors),
             config.grpc.reflection,
@@ -136,6 +137,7 @@ impl Daemon {
             stop,
             servers,
             helpers,
+            trips,
             metrics: metrics_server,
             recording,
             config,
@@ -192,6 +194,11 @@ impl Daemon {
             }
         }
         drop(self.listener);
+        if let Some(trips) = self.trips
+            && timeout(SERVER_END_TIMEOUT, trips).await.is_err()
+        {
+            warn!("the last trip was not recorded in time");
+        }
         for helper in self.helpers {
             helper.abort();
             // An aborted task says so; what counts is that it has ended and let go of its files.
@@ -223,10 +230,36 @@ impl Daemon {
     }
 }
 
+/// Puts the station on its endpoint.
+fn start_driver(
+    config: &Config,
+    identity: identity::Opened,
+    clock: Clock,
+    sink: Sink,
+) -> Result<(Handle, JoinHandle<()>, Journal), StartError> {
+    let mut station_config = config.station.clone();
+    station_config.report_received |= sink.recorder.is_some();
+    let domain = identity.domain.id();
+    let station = Station::new(
+        station_config,
+        identity.domain,
+        identity.wallet,
+        &identity.reservations,
+        clock.now(),
+    );
+    let setup = Setup {
+        config: config.transport.clone(),
+        seed: seed(),
+        clock,
+        domain,
+    };
+    let (handle, driver) = Driver::start(setup, station, sink)?;
+    Ok((handle, driver, identity.journal))
+}
+
 fn start_services(
     config: &Config,
-    handle: Handle,
-    hub: Hub,
+    (handle, hub, records): (Handle, Hub, Option<Records>),
     metrics: Arc<Metrics>,
     bench: Option<Bench>,
 ) -> Services {
@@ -243,6 +276,7 @@ fn start_services(
         },
         config: Arc::new(move || shown.clone()),
         bench,
+        records,
     })
 }
 

@@ -9,11 +9,13 @@ use wayside::{
     transport::Handle,
 };
 
+use crate::ledger::Records;
+
 /// Shows once a second what the station does not report by itself.
 pub(super) async fn watch(
     handle: Handle,
     metrics: Arc<Metrics>,
-    certificate_end: Option<Timestamp>,
+    (certificate_end, records): (Option<Timestamp>, Option<Records>),
 ) {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -30,6 +32,10 @@ pub(super) async fn watch(
         });
         show(&metrics, &readiness, now.timestamp);
         metrics.set_peers("connected", connected);
+        if let Some(records) = &records {
+            let state = records.state();
+            metrics.set_outbox(state.waiting, state.oldest_age);
+        }
         if let Some(end) = certificate_end {
             metrics.set_certificate_expiry("grpc_server", end.since(now.timestamp));
         }

@@ -1,6 +1,8 @@
 use tokio::sync::{broadcast, watch};
 use wayside::{geo::Position, pipeline, time::Instant, world::WorldEvent};
 
+use crate::trip::TripSample;
+
 /// Passes what happens on the road from the driver to every subscriber; clones are the same hub.
 ///
 /// The driver calls it with the station's mutex held, so nothing here waits: a subscriber that is
@@ -10,6 +12,7 @@ pub struct Hub {
     events: broadcast::Sender<WorldEvent>,
     own: watch::Sender<Option<OwnSighting>>,
     turns: watch::Sender<u64>,
+    measured: broadcast::Sender<TripSample>,
 }
 
 /// The own vehicle, as its driving stack last told.
@@ -26,6 +29,7 @@ impl Hub {
             events: broadcast::Sender::new(EVENTS_MAX),
             own: watch::Sender::new(None),
             turns: watch::Sender::new(0),
+            measured: broadcast::Sender::new(MEASURED_MAX),
         }
     }
 
@@ -60,12 +64,19 @@ impl Hub {
         self.events.len()
     }
 
-    /// Notes where the own vehicle is.
-    pub(super) fn handle_own_state(&self, position: Position, now: Instant) {
+    /// Notes where the own vehicle is, and what it measured.
+    pub(super) fn handle_own_state(&self, sample: TripSample, now: Instant) {
         self.own.send_replace(Some(OwnSighting {
-            position,
+            position: sample.position,
             told: now,
         }));
+        // Without a listener nobody records trips.
+        let _ = self.measured.send(sample);
+    }
+
+    /// What the own vehicle measures from now on.
+    pub(crate) fn measured(&self) -> broadcast::Receiver<TripSample> {
+        self.measured.subscribe()
     }
 
     /// Where the own vehicle is, from now on.
@@ -85,5 +96,7 @@ impl Default for Hub {
     }
 }
 
+/// States of the own vehicle that a slow recorder of trips may be behind.
+const MEASURED_MAX: usize = 64;
 /// Changes kept for the slowest task; at the bound it is told how many it lost.
 const EVENTS_MAX: usize = 4_096;

@@ -19,6 +19,8 @@ mod hazards;
 mod hub;
 mod publication;
 mod readiness;
+mod record_watch;
+mod records;
 mod refusal;
 mod repeats;
 mod replay;

@@ -10,7 +10,11 @@ use wayside::{
     },
 };
 
-use super::{refusal::stopping, server::Inner, state::publish};
+use super::{
+    refusal::stopping,
+    server::Inner,
+    state::{Told, publish},
+};
 use wayside::serve::{Admission, Inlet};
 
 /// One client's stream of own states, and what it is yet to be told of them.
@@ -118,8 +122,12 @@ impl Publication {
         self.last_sequence = Some(sequence);
         let published = publish(
             &self.agent,
-            request.state.as_ref(),
-            request.measured_at.as_ref(),
+            &Told {
+                state: request.state.as_ref(),
+                measured: request.measured_at.as_ref(),
+                ignition_off: request.ignition_off,
+                odometer_m: request.odometer_m,
+            },
         );
         let pending = self.pending.get_or_insert_default();
         pending.last_sequence = sequence;

@@ -8,6 +8,11 @@ use wayside::{
     security::SignError,
 };
 
+use crate::{
+    ledger::{HistoryError, SubmitError},
+    outbox::SubmissionError,
+};
+
 /// Why a state was not taken.
 #[derive(Debug, Error)]
 pub(super) enum StateRefusal {
@@ -87,6 +92,66 @@ pub(super) fn stopping() -> Status {
     )
 }
 
+/// Why a record was not taken.
+pub(super) fn not_recorded(error: &SubmitError) -> Status {
+    let message = error.to_string();
+    match error {
+        SubmitError::Outbox(SubmissionError::Full { .. }) => rpc::retry_later(
+            Code::ResourceExhausted,
+            "OUTBOX_FULL",
+            message,
+            OUTBOX_DELAY,
+        ),
+        SubmitError::Outbox(SubmissionError::NameReused(_)) => {
+            rpc::refusal(Code::AlreadyExists, "REQUEST_ID_REUSED", message)
+        }
+        SubmitError::Storage => {
+            rpc::retry_later(Code::Unavailable, "STORAGE_FAILED", message, STORAGE_DELAY)
+        }
+    }
+}
+
+/// The vehicle has no ledger.
+pub(super) fn ledger_off() -> Status {
+    rpc::refusal(
+        Code::FailedPrecondition,
+        "LEDGER_OFF",
+        "no ledger is configured for this vehicle",
+    )
+}
+
+/// No such record.
+pub(super) fn record_unknown() -> Status {
+    rpc::refusal(
+        Code::NotFound,
+        "RECORD_UNKNOWN",
+        "no such record, or it was done long ago and forgotten",
+    )
+}
+
+/// Why there is no verified history.
+pub(super) fn history_refused(error: &HistoryError) -> Status {
+    let message = error.to_string();
+    match error {
+        HistoryError::Unreachable(_) => {
+            rpc::retry_later(Code::Unavailable, "UNIT_UNREACHABLE", message, OUTBOX_DELAY)
+        }
+        HistoryError::Refused(refusal) if Code::from(i32::from(refusal.code)) == Code::NotFound => {
+            rpc::refusal(Code::NotFound, "VEHICLE_UNKNOWN", message)
+        }
+        HistoryError::Refused(_) => {
+            rpc::retry_later(Code::Unavailable, "UNIT_REFUSED", message, OUTBOX_DELAY)
+        }
+        HistoryError::False(_) | HistoryError::OtherVehicle => {
+            rpc::refusal(Code::DataLoss, "HISTORY_FALSE", message)
+        }
+    }
+}
+
+/// About how long it takes until a unit may be in reach.
+const OUTBOX_DELAY: Duration = Duration::from_secs(30);
+/// How long the outbox waits for the disk.
+const STORAGE_DELAY: Duration = Duration::from_secs(1);
 /// About how long a disk takes to keep a reservation.
 const RESERVATION_DELAY: Duration = Duration::from_millis(100);
 /// About how long a restart takes.

@@ -11,6 +11,8 @@ const DRIVE: Access = Access::Roles(&[DrivingStack]);
 const STEER: Access = Access::Roles(&[Administrator]);
 /// The clock of a test bench: the stack under test commands it, and so may who set it up.
 const BENCH: Access = Access::Roles(&[DrivingStack, Administrator]);
+/// Where the vehicle was and who it is on the ledger: not for everybody who may look at the road.
+const OWN: Access = Access::Roles(&[DrivingStack, Administrator]);
 
 /// Every method, in the order of the bytes of its path.
 pub(crate) const METHODS: &[(&str, Access)] = &[
@@ -39,6 +41,12 @@ pub(crate) const METHODS: &[(&str, Access)] = &[
     ("/wayside.hazard.v1.HazardService/Report", DRIVE),
     ("/wayside.hazard.v1.HazardService/Subscribe", WATCH),
     ("/wayside.hazard.v1.HazardService/Update", DRIVE),
+    ("/wayside.record.v1.RecordService/Get", OWN),
+    ("/wayside.record.v1.RecordService/GetHistory", OWN),
+    ("/wayside.record.v1.RecordService/GetOutbox", OWN),
+    ("/wayside.record.v1.RecordService/List", OWN),
+    ("/wayside.record.v1.RecordService/Submit", DRIVE),
+    ("/wayside.record.v1.RecordService/Watch", OWN),
     ("/wayside.replay.v1.ReplayService/GetClock", WATCH),
     ("/wayside.replay.v1.ReplayService/GetDrive", WATCH),
     ("/wayside.replay.v1.ReplayService/Pause", BENCH),

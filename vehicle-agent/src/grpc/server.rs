@@ -14,6 +14,7 @@ use wayside::{
     rpc::{
         agent::v1::{Readiness, agent_service_server::AgentServiceServer},
         hazard::v1::hazard_service_server::HazardServiceServer,
+        record::v1::record_service_server::RecordServiceServer,
         replay::v1::replay_service_server::ReplayServiceServer,
         telemetry::v1::telemetry_service_server::TelemetryServiceServer,
         world::v1::world_service_server::WorldServiceServer,
@@ -28,12 +29,13 @@ use super::{
     about::AgentDoor,
     hazards::HazardDoor,
     readiness::{keep_up, unknown},
+    records::RecordDoor,
     repeats::Repeats,
     replay::ReplayDoor,
     state::TelemetryDoor,
     world::WorldDoor,
 };
-use crate::Role;
+use crate::{Role, ledger::Records};
 
 /// What the services speak for.
 pub struct Agent {
@@ -51,6 +53,8 @@ pub struct Agent {
     pub config: Arc<dyn Fn() -> String + Send + Sync>,
     /// The drive that is played into the agent; `None` on a road.
     pub bench: Option<Bench>,
+    /// The vehicle's records; `None` if it has no ledger.
+    pub records: Option<Records>,
 }
 
 /// What one listener shows beside the services.
@@ -80,6 +84,7 @@ pub(super) struct Inner {
     pub(super) config: Arc<dyn Fn() -> String + Send + Sync>,
     pub(super) readiness: watch::Sender<Readiness>,
     pub(super) draining: watch::Sender<bool>,
+    pub(super) records: Option<Records>,
     has_bench: bool,
 }
 
@@ -97,6 +102,7 @@ impl Services {
             config: agent.config,
             readiness: unknown(),
             draining: watch::Sender::new(false),
+            records: agent.records,
             has_bench: bench.is_some(),
         });
         let (health, _) = health_reporter();
@@ -153,12 +159,16 @@ impl Services {
         let world = WorldServiceServer::new(WorldDoor(Arc::clone(&self.inner)))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let records = RecordServiceServer::new(RecordDoor(Arc::clone(&self.inner)))
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(HISTORY_BYTES_MAX);
         let health = tonic_health::pb::health_server::HealthServer::new(
             tonic_health::server::HealthService::from_health_reporter(self.health.clone()),
         )
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
         let mut routes = Routes::new(agent)
             .add_service(hazard)
+            .add_service(records)
             .add_service(telemetry)
             .add_service(world)
             .add_service(health);
@@ -186,6 +196,7 @@ impl Inner {
         [
             (AgentServiceServer::<AgentDoor>::NAME, false),
             (HazardServiceServer::<HazardDoor>::NAME, true),
+            (RecordServiceServer::<RecordDoor>::NAME, false),
             (TelemetryServiceServer::<TelemetryDoor>::NAME, true),
             (WorldServiceServer::<WorldDoor>::NAME, false),
         ]
@@ -209,3 +220,6 @@ impl fmt::Debug for Inner {
             .finish_non_exhaustive()
     }
 }
+
+/// The largest history that is told: what a unit may give, and the records in it once more.
+const HISTORY_BYTES_MAX: usize = 48 * MESSAGE_BYTES_MAX;

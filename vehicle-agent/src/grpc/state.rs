@@ -13,7 +13,10 @@ use wayside::{
         },
         types::v1::VehicleState,
     },
+    units::Speed,
 };
+
+use crate::trip::TripSample;
 
 use super::{publication::Publication, refusal::StateRefusal, server::Inner};
 use wayside::serve::{Admission, Outlet, from_gate, outlet};
@@ -44,8 +47,12 @@ impl TelemetryService for TelemetryDoor {
         let request = request.get_ref();
         let (outcome, station) = publish(
             &self.0,
-            request.state.as_ref(),
-            request.measured_at.as_ref(),
+            &Told {
+                state: request.state.as_ref(),
+                measured: request.measured_at.as_ref(),
+                ignition_off: request.ignition_off,
+                odometer_m: request.odometer_m,
+            },
         )?;
         Ok(Response::new(PublishStateResponse {
             outcome: outcome.into(),
@@ -56,15 +63,22 @@ impl TelemetryService for TelemetryDoor {
     }
 }
 
+/// What a driving stack tells of its vehicle.
+pub(super) struct Told<'a> {
+    pub(super) state: Option<&'a VehicleState>,
+    pub(super) measured: Option<&'a prost_types::Timestamp>,
+    pub(super) ignition_off: Option<bool>,
+    pub(super) odometer_m: Option<u64>,
+}
+
 /// Gives one state to the station.
 pub(super) fn publish(
     agent: &Inner,
-    state: Option<&VehicleState>,
-    measured: Option<&prost_types::Timestamp>,
+    told: &Told<'_>,
 ) -> Result<(Outcome, Option<StationId>), StateRefusal> {
-    let telemetry = parse(state)?;
-    let measured = rpc::from_wire_time(measured.copied(), "measured_at")?;
-    let position = telemetry.position;
+    let telemetry = parse(told.state)?;
+    let measured = rpc::from_wire_time(told.measured.copied(), "measured_at")?;
+    let (position, speed) = (telemetry.position, telemetry.speed);
     let published = agent.handle.call(|station, now| {
         let state = OwnState {
             telemetry,
@@ -74,7 +88,14 @@ pub(super) fn publish(
         Ok::<_, PublishError>((published, station.station(), now))
     });
     let (published, station, now) = published?;
-    agent.hub.handle_own_state(position, now.instant);
+    let sample = TripSample {
+        measured: measured.unwrap_or(now.timestamp),
+        position,
+        speed_m_per_s: speed.map(Speed::m_per_s),
+        ignition_off: told.ignition_off,
+        odometer_m: told.odometer_m,
+    };
+    agent.hub.handle_own_state(sample, now.instant);
     let outcome = match published {
         Published::Sent => Outcome::Sent,
         Published::Held => Outcome::NotDue,

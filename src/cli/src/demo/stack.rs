@@ -101,6 +101,7 @@ impl Stack {
                 sequence,
                 measured_at: Some(to_wire_time(now)),
                 state: Some(state.into()),
+                ..PublishRequest::default()
             };
             requests.send(request).await.context("no agent")?;
         }

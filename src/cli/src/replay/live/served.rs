@@ -65,6 +65,7 @@ pub(super) async fn run(
             seeks,
             rate: Mutex::new(rate),
         }),
+        records: None,
     });
     let (stop, stopped) = oneshot::channel::<()>();
     let server = services.clone();

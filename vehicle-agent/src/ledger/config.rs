@@ -1,0 +1,58 @@
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use wayside::transport::door;
+
+use crate::{outbox::OutboxConfig, trip::TripConfig};
+
+/// Which ledger the vehicle's records go to, and how.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LedgerConfig {
+    /// The file of the ledger's genesis, from a source that the vehicle's owner trusts; there is no
+    /// ledger unless given.
+    pub genesis: Option<PathBuf>,
+    /// The vehicle's id on the ledger: `<home shard>-<64 hexadecimal digits>`.
+    pub vehicle_id: String,
+    /// The file of the vehicle's enrolment key.
+    pub enrolment_key: PathBuf,
+    /// The doors of roadside units, `host:port`, by preference of another operator than the one
+    /// whose units the vehicle meets on the road.
+    pub units: Vec<String>,
+    /// A recent checkpoint of the ledger, from a witness: histories are held against it.
+    pub checkpoint: Option<PathBuf>,
+    /// Records wait up to so long, at random, before a unit is dialled, so that the time of dialling
+    /// says less about the vehicle.
+    #[serde(with = "humantime_serde")]
+    pub jitter: Duration,
+    /// How long a connection is kept for the next record.
+    #[serde(with = "humantime_serde")]
+    pub linger: Duration,
+    /// Longest pause before the units are dialled again while none is in reach.
+    #[serde(with = "humantime_serde")]
+    pub dial_pause_max: Duration,
+    /// What bounds the records that wait.
+    pub outbox: OutboxConfig,
+    /// What the vehicle bears of a unit.
+    pub door: door::ClientConfig,
+    /// Which trips are recorded.
+    pub trips: TripConfig,
+}
+
+impl Default for LedgerConfig {
+    fn default() -> Self {
+        Self {
+            genesis: None,
+            vehicle_id: String::new(),
+            enrolment_key: "/var/lib/wayside/enrolment.key".into(),
+            units: Vec::new(),
+            checkpoint: None,
+            jitter: Duration::from_secs(10),
+            linger: Duration::from_secs(2),
+            dial_pause_max: Duration::from_secs(60),
+            outbox: OutboxConfig::default(),
+            door: door::ClientConfig::default(),
+            trips: TripConfig::default(),
+        }
+    }
+}

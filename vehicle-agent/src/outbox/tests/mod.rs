@@ -1,0 +1,4 @@
+mod crashes;
+mod file;
+mod machine;
+mod road;
