@@ -115,7 +115,8 @@ pub fn to_wire_vehicle(
         as_of: Some(to_wire_tip(header)),
         blocks: blocks
             .into_iter()
-            .filter_map(|(holds, name)| holds.then(|| name.to_owned()))
+            .filter(|(holds, _)| *holds)
+            .map(|(_, name)| name.to_owned())
             .collect(),
         maker: vehicle.maker.to_string(),
         model: vehicle.model.to_string(),

@@ -25,6 +25,19 @@ pub struct LedgerMetrics {
     behind: Family<ShardLabel, Gauge>,
 }
 
+/// How a shard's consensus is doing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ShardStanding {
+    /// Transactions that wait for a block.
+    pub waiting: usize,
+    /// Other operators that were heard of lately.
+    pub operators_heard: usize,
+    /// Whether this unit votes.
+    pub is_voting: bool,
+    /// Blocks that others have and this unit has not executed.
+    pub behind: u64,
+}
+
 impl LedgerMetrics {
     /// Metrics that all stand at zero.
     pub fn new() -> Self {
@@ -82,21 +95,21 @@ impl LedgerMetrics {
         self.storage_bytes.set(number(bytes));
     }
 
-    /// How a shard's consensus is doing: transactions that wait, other operators that were heard of
-    /// lately, whether this unit votes, and how many blocks it is behind.
-    pub fn set_consensus(
-        &self,
-        shard: u16,
-        waiting: usize,
-        members: usize,
-        voting: bool,
-        behind: u64,
-    ) {
+    /// How a shard's consensus is doing.
+    pub fn set_consensus(&self, shard: u16, standing: &ShardStanding) {
         let label = ShardLabel { shard };
-        self.waiting.get_or_create(&label).set(length(waiting));
-        self.members.get_or_create(&label).set(length(members));
-        self.voting.get_or_create(&label).set(voting.into());
-        self.behind.get_or_create(&label).set(number(behind));
+        self.waiting
+            .get_or_create(&label)
+            .set(length(standing.waiting));
+        self.members
+            .get_or_create(&label)
+            .set(length(standing.operators_heard));
+        self.voting
+            .get_or_create(&label)
+            .set(standing.is_voting.into());
+        self.behind
+            .get_or_create(&label)
+            .set(number(standing.behind));
     }
 
     /// All of them in the Prometheus text format, without the end mark.

@@ -10,7 +10,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 use wayside::{
-    telemetry::{LedgerMetrics, Metrics},
+    telemetry::{LedgerMetrics, Metrics, ShardStanding},
     time::Timestamp,
     transport::Clock,
 };
@@ -55,13 +55,13 @@ impl Monitor {
             };
             let age = now.since(tip.header.time);
             self.ledger.set_tip(shard.0, tip.header.height, age);
-            self.ledger.set_consensus(
-                shard.0,
-                status.mempool_len,
-                status.peers,
-                status.voting,
-                status.peer_height.saturating_sub(status.height),
-            );
+            let standing = ShardStanding {
+                waiting: status.mempool_len,
+                operators_heard: status.peers,
+                is_voting: status.voting,
+                behind: status.peer_height.saturating_sub(status.height),
+            };
+            self.ledger.set_consensus(shard.0, &standing);
         }
     }
 

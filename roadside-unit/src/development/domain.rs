@@ -152,7 +152,6 @@ fn genesis(
         snapshot_interval: SNAPSHOT_INTERVAL,
         buckets,
         shards: shards
-            .clone()
             .map(|shard| ShardEntry {
                 id: ShardId(shard),
                 weight: 1,

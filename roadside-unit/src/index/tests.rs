@@ -9,7 +9,6 @@ use wayside::{
 
 use super::{Entered, Index, IndexError, Indexed, Place};
 
-const CHAIN: ChainId = ChainId::from_bytes([9; 32]);
 const SHARD: ShardId = ShardId(1);
 
 #[test]
@@ -82,7 +81,7 @@ fn what_was_committed_survives_a_restart() {
     index.add(&[block(0)], true).unwrap();
     drop(index);
 
-    let (index, was_damaged) = Index::open(&folder.path().join("index"), CHAIN).unwrap();
+    let (index, was_damaged) = Index::open(&folder.path().join("index"), chain()).unwrap();
 
     assert!(!was_damaged);
     assert_eq!(index.height(SHARD).unwrap(), Some(0));
@@ -95,7 +94,7 @@ fn a_damaged_index_is_begun_anew() {
     let path = folder.path().join("index");
     fs::write(&path, b"no database").unwrap();
 
-    let (index, was_damaged) = Index::open(&path, CHAIN).unwrap();
+    let (index, was_damaged) = Index::open(&path, chain()).unwrap();
 
     assert!(was_damaged);
     assert_eq!(index.height(SHARD).unwrap(), None);
@@ -125,7 +124,7 @@ fn pruned_blocks_are_passed_over() {
 
 fn index() -> (TempDir, Index) {
     let folder = TempDir::new().unwrap();
-    let (index, _) = Index::open(&folder.path().join("index"), CHAIN).unwrap();
+    let (index, _) = Index::open(&folder.path().join("index"), chain()).unwrap();
     (folder, index)
 }
 
@@ -162,4 +161,8 @@ fn digest(number: u64) -> Digest {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&number.to_le_bytes());
     Digest::from_bytes(bytes)
+}
+
+fn chain() -> ChainId {
+    ChainId::from_bytes([9; 32])
 }

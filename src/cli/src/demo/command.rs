@@ -53,7 +53,12 @@ async fn play(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     introduce(&cast);
     // Declared first, so that it is removed after the agents in it have ended.
     let folder = make_folder(arguments.keep, count)?;
-    pki::init(&folder.domain(), arguments.agents, slot_length())?;
+    pki::init(
+        &folder.domain(),
+        arguments.agents,
+        slot_length(),
+        pki::Committee::new(0, 2),
+    )?;
     let mut stage = Stage::new(cast, folder.domain(), Screen::new());
     let outcomes = tokio::select! {
         outcomes = run_steps(&mut stage) => Some(outcomes),

@@ -35,6 +35,7 @@ use clap::{Args, Subcommand};
 use unit::UnitArguments;
 
 pub(crate) use genesis::{DEVELOPMENT, read as read_genesis};
+pub(crate) use secret::Secret;
 pub(crate) use text::utc;
 
 /// Arguments of `wayside ledger`.

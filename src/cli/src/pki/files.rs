@@ -53,6 +53,10 @@ impl Layout {
         self.root.join("trust-domain.toml")
     }
 
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(super) fn tls(&self) -> PathBuf {
         self.root.join("tls")
     }
@@ -62,7 +66,7 @@ impl Layout {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         let is_name = (1..=64).contains(&name.len()) && name.bytes().all(is_plain);
         ensure!(
-            is_name && name != "tls",
+            is_name && !["tls", "keys"].contains(&name) && !name.starts_with("unit-"),
             "{name:?} is no name for a vehicle: use 1 to 64 letters, digits, - and _"
         );
         Ok(self.root.join(name))
@@ -123,6 +127,11 @@ pub(super) fn make_private_folder(path: &Path) -> anyhow::Result<()> {
         .mode(0o700)
         .create(path)
         .with_context(|| format!("cannot make {}", path.display()))
+}
+
+/// A path as TOML writes text.
+pub(super) fn quoted(path: &Path) -> String {
+    toml::Value::String(path.display().to_string()).to_string()
 }
 
 fn write_key(path: &Path, key: &SigningKey) -> anyhow::Result<()> {

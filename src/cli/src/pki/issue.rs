@@ -13,8 +13,9 @@ use wayside::{
 
 use super::{
     Enrol, Init, Issue, Period,
-    files::{ISSUER_ID, Layout, TICKETS, WARNING},
-    tls,
+    committee::write_vehicle,
+    files::{ISSUER_ID, Layout, TICKETS, WARNING, quoted},
+    tls::Authority,
 };
 
 impl Init {
@@ -23,7 +24,7 @@ impl Init {
         eprintln!(
             "{}: a trust domain with {} vehicles, {} tickets each",
             self.out.display(),
-            self.vehicles,
+            self.vehicles(),
             self.period.slots
         );
         eprintln!("{WARNING}");
@@ -36,17 +37,30 @@ impl Init {
         let key = SigningKey::generate();
         let domain = self.domain(&key)?;
         layout.write_domain(&domain, &key)?;
-        tls::write(&layout.tls(), self.period.start())?;
+        let start = self.period.start();
+        let authority = Authority::write(&layout.tls(), start)?;
+        let ledger = self.committee.make(layout.root(), &authority, start)?;
         let issuer = Issuer::new(key, ISSUER_ID, &domain);
-        for number in 0..self.vehicles {
+        for number in 0..self.vehicles() {
             let folder = layout.enrol(&name(number))?;
             issue(&issuer, &domain, self.period, &folder)?;
-            fs::write(
-                folder.join("agent.toml"),
-                self.agent(&layout, number, &folder)?,
-            )?;
+            let mut text = self.agent(&layout, number, &folder)?;
+            if let Some(ledger) = &ledger {
+                text.push_str(&write_vehicle(ledger, &folder, number)?);
+            }
+            fs::write(folder.join("agent.toml"), text)?;
         }
         Ok(())
+    }
+
+    /// As many as asked for; else two, or none beside a ledger.
+    fn vehicles(&self) -> u16 {
+        let usual = if self.committee.is_wanted() {
+            0
+        } else {
+            VEHICLES
+        };
+        self.vehicles.unwrap_or(usual)
     }
 
     fn domain(&self, key: &SigningKey) -> anyhow::Result<TrustDomain> {
@@ -82,7 +96,6 @@ impl Init {
             .map(|peer| Ok(format!("\"127.0.0.1:{}\"", port(self.quic_port, peer)?)))
             .collect::<anyhow::Result<Vec<_>>>()?
             .join(", ");
-        let quoted = |path: &Path| toml::Value::String(path.display().to_string()).to_string();
         let mut text = format!("# {WARNING}\nversion = \"v1\"\n");
         writeln!(text, "\n[identity]")?;
         writeln!(text, "trust_domain = {}", quoted(&layout.trust_domain()))?;
@@ -167,3 +180,4 @@ const ISSUER_AFTER: Duration = Duration::from_secs(10 * 366 * 86_400);
 const ISSUER_BEFORE: Duration = Duration::from_secs(2 * 86_400);
 /// Further agents find each other by discovery or through the ones between.
 const PEERS_MAX: u16 = 16;
+const VEHICLES: u16 = 2;

@@ -3,6 +3,7 @@
 //! One issuer holds every role here and its key lies in a file, so that none of the promises about
 //! tickets hold; everything made says DEVELOPMENT. The formats are the ones of the road.
 
+mod committee;
 mod files;
 mod inspect;
 mod issue;
@@ -15,6 +16,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+pub(crate) use committee::Committee;
 use wayside::time::Timestamp;
 
 /// Arguments of `wayside pki`.
@@ -27,7 +29,8 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Makes a trust domain with vehicles, their tickets, their agents' configurations, and
-    /// certificates for gRPC. DEVELOPMENT only.
+    /// certificates for gRPC; with operators also a ledger, a key for each role on it, and the
+    /// configurations of its roadside units. DEVELOPMENT only.
     Init(Init),
     /// Makes the folder and the enrolment key of one more vehicle. DEVELOPMENT only.
     Enrol(Enrol),
@@ -42,9 +45,11 @@ struct Init {
     /// The folder to make; it must be empty or not exist.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// How many vehicles to enrol.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1_000))]
-    vehicles: u16,
+    /// How many vehicles to enrol; 2, or none beside a ledger, unless given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1_000))]
+    vehicles: Option<u16>,
+    #[command(flatten)]
+    committee: Committee,
     /// How long one ticket lasts.
     #[arg(long, value_name = "TIME", default_value = "300s", value_parser = humantime::parse_duration)]
     slot_length: Duration,
@@ -111,11 +116,17 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes a trust domain as `wayside pki init` does, with ports that callers override.
-pub(crate) fn init(out: &Path, vehicles: u16, slot_length: Duration) -> anyhow::Result<()> {
+/// Makes a trust domain as `wayside pki init` does, with agents' ports that callers override.
+pub(crate) fn init(
+    out: &Path,
+    vehicles: u16,
+    slot_length: Duration,
+    committee: Committee,
+) -> anyhow::Result<()> {
     let init = Init {
         out: out.to_owned(),
-        vehicles,
+        vehicles: Some(vehicles),
+        committee,
         slot_length,
         period: Period {
             slots: 2,

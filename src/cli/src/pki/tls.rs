@@ -10,34 +10,54 @@ use rcgen::{
     KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
 };
 use vehicle_agent::Role;
-use wayside::{serve::write_private, time::Timestamp};
+use wayside::{
+    serve::{Role as _, write_private},
+    time::Timestamp,
+};
 
 use super::files::make_private_folder;
 
-/// Writes an authority, the certificate of the agents' gRPC servers on this machine, and one
-/// client certificate for each role.
-pub(super) fn write(folder: &Path, start: Timestamp) -> anyhow::Result<()> {
-    make_private_folder(folder)?;
-    let authority = authority(start)?;
-    write_pair(folder, "authority", &authority.pem(), authority.key())?;
+/// Signs the certificates of gRPC servers on this machine and of their clients.
+pub(super) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    start: Timestamp,
+}
 
-    let mut server = params("agent", start);
-    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    server.subject_alt_names = vec![
-        SanType::DnsName("localhost".try_into()?),
-        SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        SanType::IpAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)),
-    ];
-    sign(folder, "server", server, &authority)?;
+impl Authority {
+    /// Writes an authority, the certificate of the agents' gRPC servers on this machine, and one
+    /// client certificate for each role.
+    pub(super) fn write(folder: &Path, start: Timestamp) -> anyhow::Result<Self> {
+        make_private_folder(folder)?;
+        let issuer = authority(start)?;
+        write_pair(folder, "authority", &issuer.pem(), issuer.key())?;
+        let authority = Self { issuer, start };
+        authority.issue_server(folder, "server")?;
+        for role in Role::ALL {
+            authority.issue_client(folder, &role.to_string())?;
+        }
+        Ok(authority)
+    }
 
-    for role in [Role::Observer, Role::DrivingStack, Role::Administrator] {
-        let mut client = params(&role.to_string(), start);
+    /// Writes the certificate of a server on this machine.
+    pub(super) fn issue_server(&self, folder: &Path, name: &str) -> anyhow::Result<()> {
+        let mut server = params(name, self.start);
+        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        server.subject_alt_names = vec![
+            SanType::DnsName("localhost".try_into()?),
+            SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            SanType::IpAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        ];
+        sign(folder, name, server, &self.issuer)
+    }
+
+    /// Writes the certificate of a client with a role.
+    pub(super) fn issue_client(&self, folder: &Path, role: &str) -> anyhow::Result<()> {
+        let mut client = params(role, self.start);
         client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let uri = format!("wayside://role/{role}");
         client.subject_alt_names = vec![SanType::URI(uri.as_str().try_into()?)];
-        sign(folder, &role.to_string(), client, &authority)?;
+        sign(folder, role, client, &self.issuer)
     }
-    Ok(())
 }
 
 fn authority(start: Timestamp) -> anyhow::Result<CertifiedIssuer<'static, KeyPair>> {

@@ -1,0 +1,156 @@
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use roadside_unit::{
+    Role,
+    development::{Domain, Made, MadeUnit, UnitPorts, free_ports, make_domain, ports_from},
+};
+use wayside::{
+    crypto::SigningKey,
+    id::ShardId,
+    serve::{Role as _, write_key},
+    time::Timestamp,
+};
+
+use super::{
+    files::{WARNING, quoted},
+    tls::Authority,
+};
+use crate::ledger::Secret;
+
+/// The ledger of a trust domain.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Committee {
+    /// How many operators keep a ledger, each with one roadside unit; there is no ledger unless
+    /// given. Its promises need four.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16))]
+    operators: Option<u16>,
+    /// How many shards the ledger has.
+    #[arg(long, value_name = "N", default_value_t = 2, requires = "operators", value_parser = clap::value_parser!(u16).range(1..=64))]
+    shards: u16,
+    /// The first port of the first roadside unit; each takes four. Free ones are looked for unless
+    /// given.
+    #[arg(long, value_name = "PORT", requires = "operators")]
+    base_port: Option<u16>,
+}
+
+impl Committee {
+    /// One with free ports; none, for no operators.
+    pub(crate) fn new(operators: u16, shards: u16) -> Self {
+        Self {
+            operators: Some(operators).filter(|count| *count > 0),
+            shards,
+            base_port: None,
+        }
+    }
+
+    pub(super) fn is_wanted(self) -> bool {
+        self.operators.is_some()
+    }
+
+    /// Makes genesis, keys, certificates and configurations; nothing, if no ledger is wanted.
+    pub(super) fn make(
+        self,
+        root: &Path,
+        authority: &Authority,
+        start: Timestamp,
+    ) -> anyhow::Result<Option<Made>> {
+        let Some(operators) = self.operators else {
+            return Ok(None);
+        };
+        let ports: Vec<UnitPorts> = match self.base_port {
+            Some(first) => ports_from(first, operators)?,
+            None => free_ports(operators)?,
+        };
+        let domain = Domain {
+            name: "development".to_owned(),
+            shards: self.shards,
+            ports,
+            created: start,
+        };
+        let made = make_domain(root, &domain)?;
+        for role in Role::ALL {
+            authority.issue_client(&root.join("tls"), &role.to_string())?;
+        }
+        for unit in &made.units {
+            authority.issue_server(&unit.folder, "unit")?;
+            let text = configuration(&made, unit, root)?;
+            fs::write(unit.folder.join("unit.toml"), text)
+                .with_context(|| format!("cannot write to {}", unit.folder.display()))?;
+        }
+        Ok(Some(made))
+    }
+}
+
+/// What lets a vehicle be brought to the ledger: who owns it and which vehicle it is.
+///
+/// Vehicles are at home in all shards in turn.
+pub(super) fn write_vehicle(made: &Made, folder: &Path, number: u16) -> anyhow::Result<String> {
+    write_key(&folder.join("owner.key"), &SigningKey::generate(), WARNING)?;
+    let mut salt = [0; 32];
+    getrandom::fill(&mut salt).context("no randomness")?;
+    let homes: Vec<ShardId> = made.genesis.shards.iter().map(|shard| shard.id).collect();
+    let home = homes
+        .iter()
+        .cycle()
+        .nth(usize::from(number))
+        .context("a ledger has shards")?;
+    let vin = format!("WVSDEV{:011}", u32::from(number) + 1);
+    let secret = Secret::make(&folder.join("vehicle.toml"), *home, salt, vin)?;
+    let doors: Vec<String> = made
+        .units
+        .iter()
+        .map(|unit| format!("\"127.0.0.1:{}\"", unit.ports.door))
+        .collect();
+    let mut text = String::new();
+    writeln!(text, "\n[ledger]")?;
+    writeln!(text, "genesis = {}", quoted(&made.genesis_file))?;
+    writeln!(text, "vehicle_id = \"{}\"", secret.vehicle)?;
+    writeln!(
+        text,
+        "enrolment_key = {}",
+        quoted(&folder.join("enrolment.key"))
+    )?;
+    writeln!(text, "units = [{}]", doors.join(", "))?;
+    // A test does not wait to hide when it dials.
+    writeln!(text, "jitter = \"0s\"")?;
+    Ok(text)
+}
+
+/// The configuration of one operator's unit, which does everything that a unit can.
+fn configuration(made: &Made, unit: &MadeUnit, root: &Path) -> anyhow::Result<String> {
+    let folder = &unit.folder;
+    let file = |name: &str| quoted(&folder.join(name));
+    let ports = unit.ports;
+    let authority: PathBuf = root.join("tls/authority.pem");
+    let mut text = format!("# {WARNING}\nversion = \"v1\"\n");
+    writeln!(text, "profile = [\"relay\", \"validator\", \"archive\"]")?;
+    writeln!(text, "\n[identity]")?;
+    writeln!(text, "genesis = {}", quoted(&made.genesis_file))?;
+    writeln!(text, "vote_key = {}", quoted(&unit.vote_key))?;
+    writeln!(text, "\n[engine]")?;
+    writeln!(text, "listen = \"127.0.0.1:{}\"", ports.engine)?;
+    writeln!(text, "\n[storage]")?;
+    writeln!(text, "folder = {}", file("data"))?;
+    writeln!(text, "\n[door]")?;
+    writeln!(text, "key = {}", quoted(&unit.door_key))?;
+    writeln!(text, "certificate = {}", quoted(&unit.door_certificate))?;
+    writeln!(text, "\n[door.server]")?;
+    writeln!(text, "listen = \"127.0.0.1:{}\"", ports.door)?;
+    writeln!(text, "\n[grpc]")?;
+    writeln!(text, "socket = {}", file("unit.sock"))?;
+    writeln!(text, "\n[grpc.tcp]")?;
+    writeln!(text, "address = \"127.0.0.1:{}\"", ports.grpc)?;
+    writeln!(text, "\n[grpc.tcp.tls]")?;
+    writeln!(text, "certificate = {}", file("unit.pem"))?;
+    writeln!(text, "key = {}", file("unit.key"))?;
+    writeln!(text, "client_authority = {}", quoted(&authority))?;
+    writeln!(text, "\n[metrics]")?;
+    writeln!(text, "address = \"127.0.0.1:{}\"", ports.metrics)?;
+    Ok(text)
+}
