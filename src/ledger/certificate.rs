@@ -77,9 +77,8 @@ impl Certificate {
         }
         let vote = self.vote().to_signed_bytes(chain, shard);
         for (signer, signature) in self.signers.iter().zip(&self.signatures) {
-            let key = committee.key(*signer);
+            let key = committee.admitted(*signer);
             key.ok_or(CertificateError::UnknownSigner(*signer))?
-                .admit()
                 .map_err(|error| CertificateError::Key(*signer, error))?
                 .verify_raw(&vote, signature)
                 .map_err(|_| CertificateError::BadSignature(*signer))?;

@@ -1,17 +1,21 @@
-use std::io;
+use std::{fmt, io, sync::OnceLock};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::{AccountKey, encoding::malformed};
+use crate::crypto::{KeyError, VerifyingKey};
 
 /// Whose votes make a block final during one epoch: one key for each operator, in every shard.
 ///
 /// The keys are sorted by their bytes, which is also the consensus engine's order: a key's index is
 /// its operator's name in certificates.
-#[derive(BorshSerialize, Clone, Debug, Eq, PartialEq)]
+#[derive(BorshSerialize, Clone)]
 pub struct Committee {
     epoch: u64,
     keys: Vec<AccountKey>,
+    /// The same keys, once they are needed, since admitting one costs as much as a vote to check.
+    #[borsh(skip)]
+    admitted: OnceLock<Vec<Result<VerifyingKey, KeyError>>>,
 }
 
 impl Committee {
@@ -21,7 +25,15 @@ impl Committee {
         let mut keys: Vec<_> = keys.into_iter().collect();
         keys.sort_unstable();
         keys.dedup();
-        Self { epoch, keys }
+        Self::of_sorted(epoch, keys)
+    }
+
+    fn of_sorted(epoch: u64, keys: Vec<AccountKey>) -> Self {
+        Self {
+            epoch,
+            keys,
+            admitted: OnceLock::new(),
+        }
     }
 
     /// The epoch during which it votes.
@@ -37,6 +49,13 @@ impl Committee {
     /// The key with this index.
     pub fn key(&self, index: u16) -> Option<AccountKey> {
         self.keys.get(usize::from(index)).copied()
+    }
+
+    /// The key with this index, to check votes with; or why nobody may vote with it.
+    pub fn admitted(&self, index: u16) -> Option<Result<VerifyingKey, KeyError>> {
+        let admit = || self.keys.iter().map(AccountKey::admit).collect();
+        let admitted = self.admitted.get_or_init(admit);
+        admitted.get(usize::from(index)).copied()
     }
 
     /// The index of a key.
@@ -63,6 +82,23 @@ impl BorshDeserialize for Committee {
                 "members are missing, out of order or there twice",
             ));
         }
-        Ok(Self { epoch, keys })
+        Ok(Self::of_sorted(epoch, keys))
+    }
+}
+
+impl PartialEq for Committee {
+    fn eq(&self, other: &Self) -> bool {
+        (self.epoch, &self.keys) == (other.epoch, &other.keys)
+    }
+}
+
+impl Eq for Committee {}
+
+impl fmt::Debug for Committee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Committee")
+            .field("epoch", &self.epoch)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
     }
 }

@@ -70,9 +70,8 @@ impl SignedVote {
         if epoch != committee.epoch() {
             return Err(MisconductError::Epoch(epoch));
         }
-        let key = committee.key(self.signer);
+        let key = committee.admitted(self.signer);
         key.ok_or(MisconductError::UnknownSigner(self.signer))?
-            .admit()
             .map_err(|error| MisconductError::Key(self.signer, error))?
             .verify_raw(&self.vote.to_signed_bytes(chain, shard), &self.signature)
             .map_err(|_| MisconductError::BadSignature(self.signer))

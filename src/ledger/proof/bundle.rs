@@ -123,12 +123,13 @@ impl Bundle {
         if self.chain != genesis.chain() {
             return Err(BundleError::ForeignChain(self.chain));
         }
+        // The checkpoint first, so that of two pasts it is the bundle's that is refused.
         let mut committees = Committees::of(genesis);
-        for handover in &self.handovers {
-            committees.follow(handover)?;
-        }
         if let Some(checkpoint) = checkpoint {
             checkpoint.follow(&mut committees)?;
+        }
+        for handover in &self.handovers {
+            committees.follow(handover)?;
         }
         let home_shard = self.vehicle.home;
         let home = verify_trunk(&self.home, &committees, home_shard)?;

@@ -77,12 +77,6 @@ impl Committees {
     /// Learns the committee of the next epoch; one that is known already must be the same.
     pub fn follow(&mut self, handover: &Handover) -> Result<(), HandoverError> {
         let epoch = handover.committee.epoch();
-        if let Some(known) = self.committee(epoch) {
-            let is_same = *known == handover.committee;
-            return is_same
-                .then_some(())
-                .ok_or(HandoverError::TwoCommittees(epoch));
-        }
         let header = self.verify(&handover.finalized)?;
         if header.shard != ShardId::GOVERNANCE {
             return Err(HandoverError::ForeignShard(header.shard));
@@ -95,8 +89,14 @@ impl Committees {
         handover
             .proof
             .verify(header.state_root, &key, Some(&value))?;
-        self.later.push(handover.committee.clone());
-        Ok(())
+        match self.committee(epoch) {
+            Some(known) if *known == handover.committee => Ok(()),
+            Some(_) => Err(HandoverError::TwoCommittees(epoch)),
+            None => {
+                self.later.push(handover.committee.clone());
+                Ok(())
+            }
+        }
     }
 
     /// The header, once a quorum of its epoch's committee is seen to have made it final.

@@ -2,10 +2,11 @@ use crate::{
     crypto::Digest,
     id::ShardId,
     ledger::{
-        BundleError, Certificate, Committee, Committees, FinalityError, FinalizedHeader, Handover,
-        HandoverError, Header, Key, Proposal, State, StateProofError, Value, Vote,
+        Bundle, BundleError, Certificate, Checkpoint, Committee, Committees, FinalityError,
+        FinalizedHeader, Handover, HandoverError, Header, Key, Proposal, State, StateProofError,
+        Value, Vote,
         sample::{account, block, certify, genesis, key},
-        sample_chain::shards,
+        sample_chain::{Shard, shards},
     },
 };
 
@@ -109,7 +110,7 @@ fn l15_nobody_appoints_a_committee_but_the_one_before() {
     );
     assert_eq!(
         refused(&|it| it.committee = Committee::new(0, next().keys().iter().copied())),
-        HandoverError::TwoCommittees(0)
+        HandoverError::Epoch(0)
     );
     assert!(matches!(
         refused(&|it| it.finalized.header.state_root = Digest::from_bytes([1; 32])),
@@ -154,5 +155,48 @@ fn a_hand_over_outside_the_bundles_past_is_refused() {
     assert_eq!(
         bundle.verify(&genesis(4), None),
         Err(BundleError::HandoverElsewhere(1))
+    );
+}
+
+/// Shard 0 whose first block names a committee for epoch 1, and then some more blocks.
+fn governance_naming(committee: &Committee) -> (Shard, Handover) {
+    let mut shard = Shard::new(GOVERNANCE);
+    let key = Key::Committee(1);
+    let named = Value::Committee(committee.clone());
+    shard.state = shard.state.apply([(key.clone(), Some(named))].into());
+    (0..6).for_each(|_| shard.push(Vec::new(), &[], &[]));
+    let handover = Handover {
+        finalized: shard.finalized(2),
+        committee: committee.clone(),
+        proof: shard.states[2].prove(&key),
+    };
+    (shard, handover)
+}
+
+#[test]
+fn l8_of_two_committees_the_bundles_is_refused() {
+    let (_, home) = shards();
+    let strangers = Committee::new(1, (50..54).map(account));
+    let (real, handover) = governance_naming(&next());
+    let (forged, forgery) = governance_naming(&strangers);
+    let checkpoint = Checkpoint {
+        chain: real.genesis.chain(),
+        handovers: vec![handover.clone()],
+        shards: vec![real.trunk(6, &[]), home.trunk(12, &[])],
+    };
+    let bundle = |governance: &Shard, handover: &Handover| {
+        let mut bundle = home.bundle(governance);
+        bundle.governance = Some(governance.trunk(6, &[2]));
+        bundle.handovers.push(handover.clone());
+        bundle
+    };
+    let verify = |bundle: Bundle, checkpoint| bundle.verify(&genesis(4), checkpoint);
+    let good = bundle(&real, &handover);
+    assert!(verify(good, Some(&checkpoint)).unwrap().is_anchored());
+    let bad = bundle(&forged, &forgery);
+    assert!(!verify(bad.clone(), None).unwrap().is_anchored());
+    assert_eq!(
+        verify(bad, Some(&checkpoint)),
+        Err(BundleError::Handover(HandoverError::TwoCommittees(1)))
     );
 }
