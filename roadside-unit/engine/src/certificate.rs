@@ -1,13 +1,18 @@
+use commonware_codec::{Copying, DecodeExt as _, types::lazy::Lazy};
 use commonware_consensus::{
-    Epochable as _, Viewable as _, simplex::types::Finalization, types::Height,
+    Epochable as _, Viewable as _,
+    simplex::types::{Finalization, Proposal},
+    types::{Epoch, Height, Round, View},
 };
+use commonware_cryptography::{certificate::Signers, ed25519};
+use commonware_utils::Participant;
 use wayside::{
     crypto::Signature,
-    ledger::{Certificate, FinalizedHeader},
+    ledger::{Certificate, Committee, FinalizedHeader},
 };
 
 use crate::{
-    block::{Payload, digest},
+    block::{Payload, digest, payload},
     scheme::VoteScheme,
     shard::Marshal,
 };
@@ -32,6 +37,29 @@ pub(crate) fn certificate(finalization: &Finalization<VoteScheme, Payload>) -> O
         payload: digest(&proposal.payload),
         signers: signers.collect::<Option<_>>()?,
         signatures: signatures.collect::<Option<_>>()?,
+    })
+}
+
+/// Votes as a car checks them, as the engine has them; `None` if it could not have made them.
+pub(crate) fn finalization(
+    certificate: &Certificate,
+    committee: &Committee,
+) -> Option<Finalization<VoteScheme, Payload>> {
+    let members = u32::try_from(committee.keys().len()).ok()?;
+    let signers = certificate.signers.iter();
+    let signers = signers.map(|signer| Participant::new(u32::from(*signer)));
+    let signatures = certificate.signatures.iter().map(|signature| {
+        let signature = ed25519::Signature::decode(Copying(signature.as_bytes()));
+        signature.ok().map(Lazy::from)
+    });
+    let round = Round::new(Epoch::new(certificate.epoch), View::new(certificate.view));
+    let parent = View::new(certificate.parent_view);
+    Some(Finalization {
+        proposal: Proposal::new(round, parent, payload(&certificate.payload)),
+        certificate: ed25519::certificate::Certificate {
+            signers: Signers::new(members, signers).ok()?,
+            signatures: signatures.collect::<Option<_>>()?,
+        },
     })
 }
 

@@ -1,7 +1,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use commonware_actor::Feedback;
@@ -10,16 +10,17 @@ use commonware_cryptography::{Digested, Digestible as _};
 use commonware_macros::select;
 use commonware_utils::{Acknowledgement as _, acknowledgement::Exact};
 use tokio::sync::{broadcast, mpsc};
-use tracing::info;
+use tracing::{debug, info};
 use wayside::{
     id::ShardId,
-    ledger::{Delivery, FinalizedHeader, List, Outcome, Receipt, Results},
+    ledger::{Delivery, FinalizedHeader, List, Outcome, Receipt, Results, StateView as _},
 };
 
 use crate::{
     FinalizedBlock,
     block::OrderedBlock,
     certificate::finalized_header,
+    keeper::{Border, Order},
     runtime::Runtime,
     shard::{Marshal, Node, Query, Shard, Shards},
     storage,
@@ -47,6 +48,25 @@ pub(crate) struct Finalizer<E: Runtime> {
     published: broadcast::Sender<Arc<FinalizedBlock>>,
     shards: Arc<Shards>,
     undelivered: BTreeMap<u64, Arc<FinalizedBlock>>,
+    keeper: mpsc::Sender<Order>,
+    retention: Option<u64>,
+    /// The block before one with the snapshot's root of its state.
+    border: Option<Arc<Node>>,
+    refilled: SystemTime,
+}
+
+/// What a finalizer works with.
+pub(crate) struct Finalizing<E: Runtime> {
+    /// Where blocks come from.
+    pub(crate) marshal: Marshal,
+    /// Where results are stored.
+    pub(crate) results: storage::Results<E>,
+    /// Who hears of final blocks.
+    pub(crate) published: broadcast::Sender<Arc<FinalizedBlock>>,
+    /// Who writes snapshots.
+    pub(crate) keeper: mpsc::Sender<Order>,
+    /// How many heights' blocks are kept below the newest snapshot.
+    pub(crate) retention: Option<u64>,
 }
 
 impl Reports {
@@ -74,24 +94,26 @@ impl Reporter for Reports {
 }
 
 impl<E: Runtime> Finalizer<E> {
-    /// A finalizer for `shard`, which stores `results` and publishes to `published` and to the
-    /// other shards of this process.
+    /// A finalizer for one of the shards of this process.
     pub(crate) fn new(
         runtime: E,
-        (shard, shards): (Arc<Shard>, Arc<Shards>),
-        marshal: Marshal,
-        results: storage::Results<E>,
-        published: broadcast::Sender<Arc<FinalizedBlock>>,
+        shard: Arc<Shard>,
+        shards: Arc<Shards>,
+        with: Finalizing<E>,
     ) -> Self {
         Self {
             runtime,
             shard,
-            marshal,
-            results,
+            marshal: with.marshal,
+            results: with.results,
             recent: VecDeque::new(),
-            published,
+            published: with.published,
             shards,
             undelivered: BTreeMap::new(),
+            keeper: with.keeper,
+            retention: with.retention,
+            border: None,
+            refilled: SystemTime::UNIX_EPOCH,
         }
     }
 
@@ -108,6 +130,9 @@ impl<E: Runtime> Finalizer<E> {
             self.store(&node).await;
         }
         info!(shard = %self.shard.id, from = begin, to = processed, "executed stored blocks");
+        if let Some(oldest) = self.results.oldest() {
+            self.shard.pruned_below(oldest);
+        }
         self.shard.recover(node);
         self.shard.recovered().send_replace(true);
     }
@@ -133,6 +158,11 @@ impl<E: Runtime> Finalizer<E> {
                 _ = self.runtime.sleep(DELIVER_INTERVAL) => {},
             }
             self.deliver().await;
+            self.keep_border().await;
+            if self.runtime.current() >= self.refilled + REFILL_INTERVAL {
+                self.refilled = self.runtime.current();
+                self.refill().await;
+            }
         }
     }
 
@@ -146,8 +176,86 @@ impl<E: Runtime> Finalizer<E> {
             None => self.execute(tip, block).await,
         };
         self.store(&node).await;
+        if node.header.snapshot_root.is_some() {
+            self.border = Some(self.shard.tip_node());
+        }
         self.shard.commit(&node);
         self.publish(&node);
+    }
+
+    /// Has a snapshot written of the state before the last block that has its root, once that block
+    /// is final by votes of its own; the next one will do if it never is.
+    async fn keep_border(&mut self) {
+        let Some(base) = &self.border else {
+            return;
+        };
+        let (height, tip) = (base.header.height + 1, self.shard.tip_node().header.height);
+        let Some(finalized) = finalized_header(&self.marshal, height, tip).await else {
+            return;
+        };
+        let base = self.border.take().expect("it was there a moment ago");
+        if !finalized.link.is_empty() {
+            return;
+        }
+        // What the snapshot stands in for must not be made again from blocks that are gone.
+        self.results.sync().await;
+        let border = Border {
+            base: base.header.clone(),
+            state: base.state.clone(),
+            finalized,
+        };
+        if self
+            .keeper
+            .try_send(Order::Write(Box::new(border)))
+            .is_err()
+        {
+            debug!(shard = %self.shard.id, height, "skipped a snapshot");
+        }
+        self.prune().await;
+    }
+
+    /// Forgets blocks that nothing is made from any more, unless this member is an archive.
+    async fn prune(&mut self) {
+        let Some(retention) = self.retention else {
+            return;
+        };
+        // The snapshot before the newest must be good for something too.
+        let kept = retention.max(2 * self.shard.genesis.snapshot_interval);
+        let height = self.shard.snapshot().saturating_sub(kept);
+        if height > self.shard.oldest() {
+            self.marshal.prune(Height::new(height));
+            self.results.prune(height).await;
+            self.shard.pruned_below(height);
+        }
+    }
+
+    /// Finds receipts again that other shards of this process have not got, because this process was
+    /// restarted or their inbox was full.
+    async fn refill(&mut self) {
+        let tip = self.shard.tip_node();
+        for (id, shard) in &*self.shards {
+            let is_ready = *shard.recovered().borrow();
+            let received = shard.tip_node().state.received(self.shard.id);
+            if !is_ready || received >= tip.state.sent(*id) || shard.has_next(self.shard.id) {
+                continue;
+            }
+            let mut height = tip.header.height;
+            while height >= self.shard.oldest().max(1) {
+                let Some(block) = self.block(height).await else {
+                    break;
+                };
+                let receipts = block.receipts.iter();
+                let mut receipts = receipts.filter(|it| it.destination == *id);
+                let first = receipts.next().map(|it| it.sequence);
+                if first.is_some() {
+                    self.undelivered.insert(height, block);
+                }
+                if first.is_some_and(|first| first <= received) {
+                    break;
+                }
+                height -= 1;
+            }
+        }
     }
 
     /// Executes a final block.
@@ -212,7 +320,7 @@ impl<E: Runtime> Finalizer<E> {
                 return;
             };
             for (id, shard) in &*self.shards {
-                if let Some(delivery) = delivery(&finalized, &block.receipts, *id) {
+                for delivery in deliveries(&finalized, &block.receipts, *id) {
                     shard.deliver(delivery);
                 }
             }
@@ -221,12 +329,12 @@ impl<E: Runtime> Finalizer<E> {
     }
 }
 
-/// The receipts of a block that are for one shard, with their proofs; `None` if there are none.
-fn delivery(
+/// The receipts of a block that are for one shard, with their proofs.
+fn deliveries(
     finalized: &FinalizedHeader,
     receipts: &[Receipt],
     destination: ShardId,
-) -> Option<Delivery> {
+) -> Vec<Delivery> {
     let leaves: Vec<_> = receipts.iter().map(Receipt::digest).collect();
     let receipts = receipts.iter().enumerate();
     let receipts = receipts
@@ -236,10 +344,11 @@ fn delivery(
             (receipt.clone(), path.expect("the receipt is on the list"))
         });
     let receipts: Vec<_> = receipts.collect();
-    (!receipts.is_empty()).then(|| Delivery {
+    let deliveries = receipts.chunks(RECEIPTS_MAX).map(|receipts| Delivery {
         finalized: finalized.clone(),
-        receipts,
-    })
+        receipts: receipts.to_vec(),
+    });
+    deliveries.collect()
 }
 
 fn published(block: &OrderedBlock, results: Results) -> FinalizedBlock {
@@ -258,6 +367,12 @@ fn published(block: &OrderedBlock, results: Results) -> FinalizedBlock {
 
 /// Blocks that are answered from memory.
 const RECENT_MAX: usize = 256;
+
+/// Receipts in one delivery, so that several fit into a block.
+const RECEIPTS_MAX: usize = 512;
+
+/// How often to look for receipts that were not delivered.
+const REFILL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// After how long receipts are tried again whose block could not be shown to be final.
 const DELIVER_INTERVAL: Duration = Duration::from_millis(200);

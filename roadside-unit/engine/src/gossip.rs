@@ -11,18 +11,34 @@ use commonware_macros::select;
 use commonware_p2p::{Receiver, Recipients, Sender};
 use commonware_runtime::IoBuf;
 use commonware_utils::vec::NonEmptyVec;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, trace};
 use wayside::ledger::{SignedTransaction, TransactionId};
 
-use crate::{runtime::Runtime, shard::Shard};
+use crate::{
+    keeper::Order,
+    runtime::Runtime,
+    shard::{Ask, Part, Shard},
+};
 
 /// Tells the other members of one shard.
 pub(crate) struct Gossip {
     shard: Arc<Shard>,
-    outgoing: mpsc::Receiver<SignedTransaction>,
+    ends: GossipEnds,
     interval: Duration,
     told: BTreeMap<TransactionId, SignedTransaction>,
+}
+
+/// The ends of queues at which gossip works.
+pub(crate) struct GossipEnds {
+    /// Transactions to tell other members about.
+    pub(crate) outgoing: mpsc::Receiver<SignedTransaction>,
+    /// Parts of snapshots to ask other members for.
+    pub(crate) asks: mpsc::Receiver<Ask>,
+    /// Who takes such parts as they come.
+    pub(crate) parts: mpsc::Sender<Part>,
+    /// Who has parts for other members.
+    pub(crate) keeper: mpsc::Sender<Order>,
 }
 
 /// What one member tells another.
@@ -37,18 +53,25 @@ enum Told {
     },
     /// Transactions, as bytes.
     Transactions(Vec<Vec<u8>>),
+    /// That it wants a part of the newest snapshot.
+    WantsPart(u32),
+    /// A part of a snapshot.
+    Part {
+        /// The snapshot's height.
+        height: u64,
+        /// Which part.
+        index: u32,
+        /// The part.
+        bytes: Vec<u8>,
+    },
 }
 
 impl Gossip {
     /// The gossip of `shard`, which says hello every `interval`.
-    pub(crate) fn new(
-        shard: Arc<Shard>,
-        outgoing: mpsc::Receiver<SignedTransaction>,
-        interval: Duration,
-    ) -> Self {
+    pub(crate) fn new(shard: Arc<Shard>, ends: GossipEnds, interval: Duration) -> Self {
         Self {
             shard,
-            outgoing,
+            ends,
             interval,
             told: BTreeMap::new(),
         }
@@ -69,13 +92,24 @@ impl Gossip {
         let mut hello_at = runtime.current();
         loop {
             select! {
-                signed = self.outgoing.recv() => {
+                signed = self.ends.outgoing.recv() => {
                     let Some(signed) = signed else { return };
                     self.tell(&mut sender, signed);
                 },
+                ask = self.ends.asks.recv() => {
+                    let Some(Ask { peer, index }) = ask else { return };
+                    let bytes = Told::WantsPart(index).to_bytes();
+                    let _ = sender.send(Recipients::One(peer), IoBuf::from(bytes), false);
+                },
                 message = receiver.recv() => {
                     let Ok((peer, bytes)) = message else { return };
-                    self.hear(&runtime, peer, bytes.as_ref(), &heard);
+                    match Told::from_bytes(bytes.as_ref()) {
+                        None => debug!(?peer, "refused gossip"),
+                        Some(Told::WantsPart(index)) => {
+                            self.hand_out(&runtime, &sender, peer, index);
+                        }
+                        Some(told) => self.hear(&runtime, peer, told, &heard),
+                    }
                 },
                 _ = runtime.sleep_until(hello_at) => {
                     hello_at = runtime.current() + self.interval;
@@ -90,7 +124,7 @@ impl Gossip {
         let mut batch = vec![self.remember(first)];
         let mut length = batch.iter().map(Vec::len).sum::<usize>();
         while length < BATCH_LENGTH_MAX
-            && let Ok(signed) = self.outgoing.try_recv()
+            && let Ok(signed) = self.ends.outgoing.try_recv()
         {
             let bytes = self.remember(signed);
             length += bytes.len();
@@ -140,23 +174,75 @@ impl Gossip {
         &self,
         runtime: &E,
         peer: PublicKey,
-        bytes: &[u8],
+        told: Told,
         intake: &mpsc::Sender<Vec<Vec<u8>>>,
     ) {
-        match Told::from_bytes(bytes) {
-            None => debug!(?peer, "refused gossip"),
-            Some(Told::Transactions(batch)) => {
+        match told {
+            Told::WantsPart(_) => {}
+            Told::Part {
+                height,
+                index,
+                bytes,
+            } => {
+                let part = Part {
+                    peer,
+                    height,
+                    index,
+                    bytes,
+                };
+                // Nobody takes parts that nobody asked for.
+                let _ = self.ends.parts.try_send(part);
+            }
+            Told::Transactions(batch) => {
                 if intake.try_send(batch).is_err() {
                     debug!(?peer, "dropped gossip");
                 }
             }
-            Some(Told::Hello { view, height }) => {
+            Told::Hello { view, height } => {
                 let mut peers = self.shard.peers.lock();
                 peers.hear(peer.clone(), runtime.current(), view, height);
                 drop(peers);
                 self.catch_up(peer, height);
             }
         }
+    }
+
+    /// Hands a part of the newest snapshot to a member that wants it.
+    fn hand_out<E: Runtime>(
+        &self,
+        runtime: &E,
+        sender: &impl Sender<PublicKey = PublicKey>,
+        peer: PublicKey,
+        part: u32,
+    ) {
+        let Ok(index) = usize::try_from(part) else {
+            return;
+        };
+        let (answer, answered) = oneshot::channel();
+        if self
+            .ends
+            .keeper
+            .try_send(Order::Part { index, answer })
+            .is_err()
+        {
+            debug!(?peer, "has no time to hand out a snapshot");
+            return;
+        }
+        let mut sender = sender.clone();
+        runtime.child("hand_out").spawn(move |_| async move {
+            let Ok(Some((height, bytes))) = answered.await else {
+                return;
+            };
+            if bytes.len() > PART_LENGTH_MAX {
+                return;
+            }
+            let told = Told::Part {
+                height,
+                index: part,
+                bytes,
+            };
+            let _ = sender.send(Recipients::One(peer), IoBuf::from(told.to_bytes()), false);
+        });
     }
 
     /// Asks a member for its newest block, if that is missing here.
@@ -211,6 +297,20 @@ impl Told {
                 bytes.extend_from_slice(&view.to_le_bytes());
                 bytes.extend_from_slice(&height.to_le_bytes());
             }
+            Self::WantsPart(index) => {
+                bytes.push(WANTS_PART);
+                bytes.extend_from_slice(&index.to_le_bytes());
+            }
+            Self::Part {
+                height,
+                index,
+                bytes: part,
+            } => {
+                bytes.push(PART);
+                bytes.extend_from_slice(&height.to_le_bytes());
+                bytes.extend_from_slice(&index.to_le_bytes());
+                bytes.extend_from_slice(part);
+            }
             Self::Transactions(batch) => {
                 bytes.push(TRANSACTIONS);
                 for transaction in batch {
@@ -234,6 +334,16 @@ impl Told {
                     height: u64::from_le_bytes(height.try_into().ok()?),
                 })
             }
+            WANTS_PART => Some(Self::WantsPart(u32::from_le_bytes(rest.try_into().ok()?))),
+            PART => {
+                let (height, after) = rest.split_first_chunk::<8>()?;
+                let (index, part) = after.split_first_chunk::<4>()?;
+                Some(Self::Part {
+                    height: u64::from_le_bytes(*height),
+                    index: u32::from_le_bytes(*index),
+                    bytes: part.to_vec(),
+                })
+            }
             TRANSACTIONS => {
                 let mut batch = Vec::new();
                 while let Some((length, after)) = rest.split_first_chunk::<4>() {
@@ -252,14 +362,21 @@ impl Told {
 /// The most bytes of gossip in one message, for transactions of at most `transaction` bytes.
 pub(crate) fn message_length_max(transaction: usize) -> usize {
     // A batch is closed by the transaction that exceeds its bound, and each has its length before it.
-    1 + 2 * BATCH_LENGTH_MAX + transaction + size_of::<u32>()
+    let batch = 2 * BATCH_LENGTH_MAX + transaction + size_of::<u32>();
+    1 + batch.max(PART_LENGTH_MAX + size_of::<(u64, u32)>())
 }
 
 const HELLO: u8 = 0;
 const TRANSACTIONS: u8 = 1;
+const WANTS_PART: u8 = 2;
+const PART: u8 = 3;
 
 /// Some hundred transactions in a message.
 const BATCH_LENGTH_MAX: usize = 128 * 1024;
+
+/// The most bytes of a part of a snapshot that is handed out. Its 256 entries are far smaller; a
+/// manifest reaches it at 8 million entries.
+const PART_LENGTH_MAX: usize = 1 << 20;
 
 /// Batches that wait to be checked; further ones are dropped, and told again later.
 const INTAKE_MAX: usize = 64;
@@ -279,6 +396,12 @@ mod tests {
         for told in [
             Told::Hello { view: 7, height: 3 },
             Told::Transactions(vec![vec![1, 2, 3], vec![], vec![4]]),
+            Told::WantsPart(4),
+            Told::Part {
+                height: 16,
+                index: 4,
+                bytes: vec![5],
+            },
         ] {
             assert_eq!(Told::from_bytes(&told.to_bytes()), Some(told));
         }
@@ -287,7 +410,9 @@ mod tests {
     #[test]
     fn broken_gossip_is_refused() {
         assert_eq!(Told::from_bytes(&[]), None);
-        assert_eq!(Told::from_bytes(&[2]), None);
+        assert_eq!(Told::from_bytes(&[4]), None);
+        assert_eq!(Told::from_bytes(&[WANTS_PART, 1]), None);
+        assert_eq!(Told::from_bytes(&[PART, 1]), None);
         assert_eq!(Told::from_bytes(&[HELLO, 0]), None);
         assert_eq!(Told::from_bytes(&[TRANSACTIONS, 1]), None);
         assert_eq!(Told::from_bytes(&[TRANSACTIONS, 9, 0, 0, 0, 1]), None);

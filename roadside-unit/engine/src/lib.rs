@@ -16,10 +16,12 @@
 mod block;
 mod certificate;
 mod config;
+mod evidence;
 mod fence;
 mod finalizer;
 mod gossip;
 mod handle;
+mod keeper;
 mod member;
 mod observer;
 mod proposer;
@@ -29,6 +31,7 @@ mod shard;
 mod snapshots;
 mod start;
 mod storage;
+mod sync;
 
 #[cfg(test)]
 mod tests;

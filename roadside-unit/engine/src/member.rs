@@ -29,7 +29,6 @@ use commonware_consensus::{
         self, SkipBudget,
         config::{Floor, ForwardPolicy, SkipPolicy},
         elector::RoundRobin,
-        types::Activity,
     },
     types::{Epoch, FixedEpocher, ViewDelta},
 };
@@ -45,20 +44,28 @@ use commonware_storage::archive::prunable;
 use commonware_utils::{NZU32, NZU64, NZUsize, NonZeroDuration, ordered::Set};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::sync::{broadcast, mpsc};
-use wayside::ledger::{Genesis, vote_namespace};
+use wayside::{
+    crypto::SigningKey,
+    ledger::{Genesis, vote_namespace},
+};
 
 use crate::{
     FinalizedBlock, Timing,
     block::{OrderedBlock, Payload},
+    certificate::finalization,
+    evidence::Evidence,
     fence::Fence,
-    finalizer::{Finalizer, Reports},
-    gossip::Gossip,
+    finalizer::{Finalizer, Finalizing, Reports},
+    gossip::{Gossip, GossipEnds},
+    keeper::keep_snapshots,
     observer::Observer,
     proposer::Proposer,
     runtime::Runtime,
     scheme::VoteScheme,
-    shard::{Marshal, Queues, Shard, Shards, genesis_node},
+    shard::{Marshal, Node, Part, Queues, Shard, Shards, genesis_node},
+    snapshots::Snapshots,
     storage::{self, BUFFER, Stores},
+    sync::StateSync,
 };
 
 /// What all shards of a member have in common.
@@ -66,8 +73,12 @@ use crate::{
 pub(crate) struct Member {
     /// Signs votes.
     pub(crate) key: PrivateKey,
+    /// The same key, to sign transactions with.
+    pub(crate) signer: Arc<SigningKey>,
     /// How long to wait for others.
     pub(crate) timing: Timing,
+    /// How many heights' blocks are kept below the newest snapshot; `None` keeps all.
+    pub(crate) retention: Option<u64>,
     /// Who hears of final blocks.
     pub(crate) published: broadcast::Sender<Arc<FinalizedBlock>>,
     /// All shards of this process.
@@ -174,8 +185,22 @@ async fn keep_shard<E, S, R, N>(
     let stores = Stores::new(&member.stores, shard.id);
     // The fence has to see whether there is a journal of votes before consensus opens one.
     let fence = Fence::open(runtime.child("fence"), Arc::clone(&shard), &stores).await;
+    let (keeper, orders) = mpsc::channel(ORDERS_MAX);
+    let (parts_end, parts) = mpsc::channel(PARTS_MAX);
+    let ends = GossipEnds {
+        outgoing: queues.outgoing,
+        asks: queues.asks,
+        parts: parts_end,
+        keeper: keeper.clone(),
+    };
+    let gossip = Gossip::new(Arc::clone(&shard), ends, member.timing.hello_interval);
+    let child = runtime.child("gossip");
+    let gossiping = child.spawn(move |runtime| gossip.run(runtime, links.gossip.0, links.gossip.1));
+
+    let start = begin(&runtime, &member, &shard, &stores, parts).await;
     let scheme = scheme(&member.key, &shard);
-    let (actor, marshal) = open_marshal(&runtime, &shard, &stores, scheme.clone()).await;
+    let config = marshal_config(&shard, &stores, &scheme, start.anchor);
+    let (actor, marshal) = open_marshal(&runtime, &stores, &scheme, config).await;
     let set = shard.marshal().set(marshal.clone());
     assert!(set.is_ok(), "a shard is kept once");
     let buffer = start_broadcast(
@@ -185,38 +210,27 @@ async fn keep_shard<E, S, R, N>(
         links.network.clone(),
         links.blocks,
     );
-    let resolver = backfill::Config {
-        public_key: member.key.public_key(),
-        peer_provider: links.network.clone(),
-        blocker: links.network.clone(),
-        mailbox_size: MAILBOX,
-        fetch_timeout: NonZeroDuration::new_panic(member.timing.fetch_timeout),
-        fetch_retry_delay: FETCH_RETRY,
-        priority_requests: false,
-        priority_responses: false,
-    };
+    let resolver = resolver_config(&member, &links.network);
     let resolver = backfill::init(runtime.child("backfill"), resolver, links.backfill);
     let (blocks, final_blocks) = mpsc::unbounded_channel();
-    let reports = Reports::new(Arc::clone(&shard), blocks);
-    let marshal_task = actor.start(reports, buffer, resolver);
+    let storing = actor.start(Reports::new(Arc::clone(&shard), blocks), buffer, resolver);
 
-    let results = storage::Results::open(runtime.child("results"), &stores).await;
-    let kept = (Arc::clone(&shard), Arc::clone(&member.shards));
-    let child = runtime.child("finalizer");
-    let published = member.published.clone();
-    let mut finalizer = Finalizer::new(child, kept, marshal.clone(), results, published);
+    let with = Finalizing {
+        marshal: marshal.clone(),
+        results: storage::Results::open(runtime.child("results"), &stores).await,
+        published: member.published.clone(),
+        keeper,
+        retention: member.retention,
+    };
+    let (kept, shards) = (Arc::clone(&shard), Arc::clone(&member.shards));
+    let mut finalizer = Finalizer::new(runtime.child("finalizer"), kept, shards, with);
     finalizer.recover().await;
+    let (kept, snapshots) = (Arc::clone(&shard), start.snapshots);
+    let child = runtime.child("keeper");
+    let keeping = child.spawn(move |it| keep_snapshots(it, kept, snapshots, orders));
     let child = runtime.child("finalize");
     let finalizing = child.spawn(move |_| finalizer.run(final_blocks, queues.queries));
     let fencing = runtime.child("guard").spawn(move |_| fence.run());
-    let gossip = Gossip::new(
-        Arc::clone(&shard),
-        queues.outgoing,
-        member.timing.hello_interval,
-    );
-    let child = runtime.child("gossip");
-    let gossiping = child.spawn(move |runtime| gossip.run(runtime, links.gossip.0, links.gossip.1));
-
     let consensus = Consensus {
         stores,
         scheme,
@@ -226,13 +240,67 @@ async fn keep_shard<E, S, R, N>(
     let engine = consensus.engine(&runtime, &member, &shard);
     let voting = engine.start(links.votes, links.certificates, links.fetch);
     select! {
-        _ = marshal_task => {},
+        _ = gossiping => {},
+        _ = storing => {},
+        _ = keeping => {},
         _ = finalizing => {},
         _ = fencing => {},
-        _ = gossiping => {},
         _ = voting => {},
     }
 }
+
+/// With what a shard begins.
+struct Begin<E: Runtime> {
+    /// The snapshots on disk.
+    snapshots: Snapshots<E>,
+    /// From where blocks are taken, unless some are stored.
+    anchor: Start,
+}
+
+/// Puts the shard's state to the newest snapshot: its own, or if it has nothing at all, another
+/// member's.
+async fn begin<E: Runtime>(
+    runtime: &E,
+    member: &Member,
+    shard: &Arc<Shard>,
+    stores: &Stores,
+    parts: mpsc::Receiver<Part>,
+) -> Begin<E> {
+    let genesis = &shard.genesis;
+    let mut snapshots = Snapshots::new(runtime.child("snapshots"), stores.name("snapshots"));
+    let mut restored = snapshots.restore(genesis, shard.id).await;
+    let has_blocks = stores.has_blocks(runtime).await;
+    if restored.is_none() && !has_blocks && genesis.committee().keys().len() > 1 {
+        let timeout = member.timing.fetch_timeout;
+        let sync = StateSync::new(runtime, Arc::clone(shard), timeout, parts);
+        restored = sync.run(&mut snapshots).await;
+    }
+    let mut floor = None;
+    if let Some(restored) = restored {
+        let finalized = &restored.manifest.finalized;
+        floor = finalization(&finalized.certificate, genesis.committee());
+        shard.saw_snapshot(finalized.header.height);
+        shard.pruned_below(if has_blocks {
+            0
+        } else {
+            finalized.header.height
+        });
+        shard.recover(Arc::new(Node::restored(restored.base, restored.state)));
+    }
+    let anchor = match floor {
+        Some(floor) if !has_blocks => Start::Floor(floor),
+        Some(_) | None => {
+            let first = genesis_node(genesis, shard.id);
+            let block = first
+                .block
+                .expect("the first block follows from the genesis");
+            Start::Genesis(Digested::precomputed(block, first.payload))
+        }
+    };
+    Begin { snapshots, anchor }
+}
+
+type Start = marshal::Start<VoteScheme, Payload, Digested<OrderedBlock>>;
 
 /// What consensus needs beside its links.
 struct Consensus<B> {
@@ -267,7 +335,17 @@ impl<B: Blocker<PublicKey = PublicKey>> Consensus<B> {
             self.marshal,
             FixedEpocher::new(EPOCH_LENGTH),
         );
-        let (conflicts, _) = mpsc::channel::<Activity<VoteScheme, Payload>>(CONFLICTS_MAX);
+        let (conflicts, conflicts_end) = mpsc::channel(CONFLICTS_MAX);
+        let (kept, shards) = (Arc::clone(shard), Arc::clone(&member.shards));
+        let evidence = Evidence::new(
+            kept,
+            shards,
+            self.scheme.clone(),
+            Arc::clone(&member.signer),
+        );
+        runtime
+            .child("evidence")
+            .spawn(move |runtime| evidence.run(runtime, conflicts_end));
         let config = simplex::Config {
             scheme: self.scheme,
             elector: RoundRobin::default(),
@@ -317,25 +395,24 @@ pub(crate) fn participants(genesis: &Genesis) -> Set<PublicKey> {
     Set::from_iter_dedup(keys)
 }
 
-async fn open_marshal<E: Runtime>(
-    runtime: &E,
+type MarshalConfig = marshal::Config<
+    ConstantProvider<VoteScheme, Epoch>,
+    FixedEpocher,
+    Sequential,
+    OrderedBlock,
+    Digested<OrderedBlock>,
+>;
+
+fn marshal_config(
     shard: &Shard,
     stores: &Stores,
-    scheme: VoteScheme,
-) -> (MarshalActor<E>, Marshal) {
-    let bytes_max = shard.block_length_max();
-    let votes_config = scheme.certificate_codec_config();
-    let config = stores.archive("finalizations", votes_config);
-    let child = runtime.child("finalizations");
-    let finalizations = prunable::Archive::init(child, config).await;
-    let config = stores.archive("blocks", bytes_max);
-    let blocks = prunable::Archive::init(runtime.child("blocks"), config).await;
-    let genesis = genesis_node(&shard.genesis, shard.id).block;
-    let genesis = genesis.expect("the first block follows from the genesis");
-    let config = marshal::Config {
-        provider: ConstantProvider::new(scheme),
+    scheme: &VoteScheme,
+    start: Start,
+) -> MarshalConfig {
+    marshal::Config {
+        provider: ConstantProvider::new(scheme.clone()),
         epocher: FixedEpocher::new(EPOCH_LENGTH),
-        start: marshal::Start::Genesis(Digested::precomputed(genesis.clone(), genesis.payload())),
+        start,
         partition_prefix: stores.name("marshal"),
         mailbox_size: MAILBOX,
         view_retention: VIEWS_KEPT,
@@ -344,16 +421,45 @@ async fn open_marshal<E: Runtime>(
         replay_buffer: BUFFER,
         key_write_buffer: BUFFER,
         value_write_buffer: BUFFER,
-        block_codec_config: bytes_max,
+        block_codec_config: shard.block_length_max(),
         max_repair: NZUsize!(64),
         max_pending_acks: NZUsize!(16),
         strategy: Sequential,
-    };
+    }
+}
+
+async fn open_marshal<E: Runtime>(
+    runtime: &E,
+    stores: &Stores,
+    scheme: &VoteScheme,
+    config: MarshalConfig,
+) -> (MarshalActor<E>, Marshal) {
+    let archive = stores.archive("finalizations", scheme.certificate_codec_config());
+    let child = runtime.child("finalizations");
+    let finalizations = prunable::Archive::init(child, archive).await;
+    let archive = stores.archive("blocks", config.block_codec_config);
+    let blocks = prunable::Archive::init(runtime.child("blocks"), archive).await;
     let finalizations = finalizations.expect("the votes of final blocks can be read");
     let blocks = blocks.expect("the final blocks can be read");
     let child = runtime.child("marshal");
     let (actor, mailbox, _) = Actor::init(child, finalizations, blocks, config).await;
     (actor, mailbox)
+}
+
+fn resolver_config<N>(member: &Member, network: &N) -> backfill::Config<PublicKey, N, N>
+where
+    N: Provider<PublicKey = PublicKey> + Blocker<PublicKey = PublicKey>,
+{
+    backfill::Config {
+        public_key: member.key.public_key(),
+        peer_provider: network.clone(),
+        blocker: network.clone(),
+        mailbox_size: MAILBOX,
+        fetch_timeout: NonZeroDuration::new_panic(member.timing.fetch_timeout),
+        fetch_retry_delay: FETCH_RETRY,
+        priority_requests: false,
+        priority_responses: false,
+    }
 }
 
 fn start_broadcast<E, S, R, P>(
@@ -417,6 +523,12 @@ const SKIPS_MAX: NonZeroU64 = NZU64!(1 << 40);
 
 /// How long to wait before something is asked for again.
 const FETCH_RETRY: Duration = Duration::from_millis(100);
+
+/// Snapshots to write and parts of them to hand out; what does not fit is asked for again.
+const ORDERS_MAX: usize = 8;
+
+/// Parts of another member's snapshot that wait to be checked; one is asked for at a time.
+const PARTS_MAX: usize = 4;
 
 /// Contradictions that wait to become evidence.
 const CONFLICTS_MAX: usize = 64;

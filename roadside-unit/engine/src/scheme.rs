@@ -228,9 +228,7 @@ impl Scheme for VoteScheme {
     where
         I: Iterator<Item = Attestation<Self>> + Send,
     {
-        let attestations = attestations
-            .into_iter()
-            .map(|Attestation { signer, signature }| Attestation { signer, signature });
+        let attestations = attestations.into_iter().map(to_inner);
         let attestations = NonEmpty::try_new(attestations)
             .expect("what was not empty has as many votes in another type");
         self.inner.assemble(attestations, strategy)
@@ -238,6 +236,13 @@ impl Scheme for VoteScheme {
 
     fn is_attributable() -> bool {
         true
+    }
+}
+
+fn to_inner(attestation: Attestation<VoteScheme>) -> Attestation<ed25519::Scheme> {
+    Attestation {
+        signer: attestation.signer,
+        signature: attestation.signature,
     }
 }
 

@@ -48,6 +48,8 @@ impl<E: Runtime> Snapshots<E> {
 
     /// The newest one that holds, if there is one.
     pub(crate) async fn restore(&mut self, genesis: &Genesis, shard: ShardId) -> Option<Restored> {
+        // A file is open once.
+        self.newest = None;
         for height in self.heights().await.into_iter().rev() {
             let Some((blob, bytes)) = self.read(height).await else {
                 continue;
@@ -72,6 +74,7 @@ impl<E: Runtime> Snapshots<E> {
 
     /// Writes a snapshot to disk and forgets all but the last few.
     pub(crate) async fn write(&mut self, manifest: &SnapshotManifest, chunks: Vec<Vec<u8>>) {
+        self.newest = None;
         let height = manifest.finalized.header.height;
         let name = height.to_be_bytes();
         let mut bytes = Vec::new();

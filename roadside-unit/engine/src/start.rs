@@ -104,7 +104,9 @@ pub fn start(config: Config) -> Result<(Handle, Running), StartError> {
         member: Member {
             key: PrivateKey::decode(Copying(seed.as_ref()))
                 .expect("every seed of 32 bytes is a key"),
+            signer: Arc::new(config.vote_key),
             timing: config.timing,
+            retention: config.retention,
             published: published.clone(),
             shards: Arc::clone(&shards),
             stores: String::new(),

@@ -55,6 +55,12 @@ impl Stores {
         self.name("votes")
     }
 
+    /// Whether any block is stored.
+    pub(crate) async fn has_blocks(&self, runtime: &impl Runtime) -> bool {
+        let blobs = runtime.scan(&self.name("blocks-key")).await;
+        blobs.is_ok_and(|blobs| !blobs.is_empty())
+    }
+
     /// How an archive is laid out.
     pub(crate) fn archive<C>(&self, of: &str, codec_config: C) -> prunable::Config<EightCap, C> {
         prunable::Config {
@@ -102,6 +108,11 @@ impl<E: Runtime> Results<E> {
         let archive = self.archive.as_ref().expect(HELD);
         let bytes = archive.get(Identifier::Index(height)).await;
         ledger::Results::from_bytes(&bytes.expect("the results can be read")?)
+    }
+
+    /// The lowest height of which results are stored.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.archive.as_ref().expect(HELD).first_index()
     }
 
     /// Writes everything to disk.

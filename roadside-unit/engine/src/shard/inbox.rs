@@ -39,7 +39,7 @@ impl Inbox {
             let Some((_, last)) = sequences(delivery) else {
                 continue;
             };
-            if first == expected && chosen.len() < count {
+            if first <= expected && last >= *expected && chosen.len() < count {
                 *expected = last + 1;
                 chosen.push(delivery.clone());
             }
@@ -47,10 +47,18 @@ impl Inbox {
         chosen
     }
 
+    /// Whether receipts of `source` wait that hold the one with this sequence.
+    pub(crate) fn has(&self, source: ShardId, sequence: u64) -> bool {
+        let before = self.waiting.range((source, 0)..=(source, sequence));
+        let nearest = before.last().and_then(|(_, delivery)| sequences(delivery));
+        nearest.is_some_and(|(_, last)| last >= sequence)
+    }
+
     /// Drops what the shard has received.
     pub(crate) fn retain(&mut self, received: impl Fn(ShardId) -> u64) {
-        self.waiting
-            .retain(|(source, first), _| *first >= received(*source));
+        self.waiting.retain(|(source, _), delivery| {
+            sequences(delivery).is_some_and(|(_, last)| last >= received(*source))
+        });
     }
 }
 

@@ -19,6 +19,7 @@ use std::{
 };
 
 use commonware_consensus::marshal::{core::Mailbox, standard::Standard};
+use commonware_cryptography::ed25519::PublicKey;
 use commonware_utils::sync::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::{trace, warn};
@@ -67,8 +68,30 @@ pub(crate) struct Shard {
     oldest: AtomicU64,
     recovered: watch::Sender<bool>,
     marshal: OnceLock<Marshal>,
+    snapshot: AtomicU64,
     outgoing: mpsc::Sender<SignedTransaction>,
+    asks: mpsc::Sender<Ask>,
     queries: mpsc::UnboundedSender<Query>,
+}
+
+/// A question for a part of another member's newest snapshot.
+pub(crate) struct Ask {
+    /// Whom to ask.
+    pub(crate) peer: PublicKey,
+    /// For which part: 0 is the manifest, then come the chunks.
+    pub(crate) index: u32,
+}
+
+/// A part of another member's snapshot.
+pub(crate) struct Part {
+    /// Whose.
+    pub(crate) peer: PublicKey,
+    /// The snapshot's height.
+    pub(crate) height: u64,
+    /// Which part.
+    pub(crate) index: u32,
+    /// The part, not checked yet.
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// What a handle asks of the task that stores results.
@@ -83,6 +106,8 @@ pub(crate) struct Query {
 pub(crate) struct Queues {
     /// Transactions to tell other members about.
     pub(crate) outgoing: mpsc::Receiver<SignedTransaction>,
+    /// Parts of snapshots to ask other members for.
+    pub(crate) asks: mpsc::Receiver<Ask>,
     /// Questions for the task that stores results; each asker waits for its answer.
     pub(crate) queries: mpsc::UnboundedReceiver<Query>,
 }
@@ -96,6 +121,7 @@ impl Shard {
         (application, mempool): (Application, MempoolConfig),
     ) -> (Arc<Self>, Queues) {
         let (outgoing, outgoing_end) = mpsc::channel(OUTGOING_MAX);
+        let (asks, asks_end) = mpsc::channel(ASKS_MAX);
         let (queries, queries_end) = mpsc::unbounded_channel();
         let first = genesis_node(&genesis, id);
         let shard = Self {
@@ -115,11 +141,14 @@ impl Shard {
             id,
             member,
             application,
+            snapshot: AtomicU64::new(0),
             outgoing,
+            asks,
             queries,
         };
         let queues = Queues {
             outgoing: outgoing_end,
+            asks: asks_end,
             queries: queries_end,
         };
         (Arc::new(shard), queues)
@@ -152,7 +181,12 @@ impl Shard {
     fn wait(&self, transaction: CheckedTransaction) -> Result<(), MempoolRefusal> {
         let tip = self.tip_node();
         let mut mempool = self.mempool.lock();
-        mempool.insert(transaction, &self.genesis, &tip.state, tip.header.time)?;
+        match self.application {
+            Application::Ledger => {
+                mempool.insert(transaction, &self.genesis, &tip.state, tip.header.time)?;
+            }
+            Application::Bare => mempool.push(transaction)?,
+        }
         drop(mempool);
         self.work.notify_waiters();
         Ok(())
@@ -204,7 +238,9 @@ impl Shard {
                 mempool.remove_nonce(transaction.sender, transaction.nonce);
             }
         }
-        mempool.prune(&self.genesis, &node.state, node.header.time);
+        if self.application == Application::Ledger {
+            mempool.prune(&self.genesis, &node.state, node.header.time);
+        }
         drop(mempool);
         self.inbox
             .lock()
@@ -245,6 +281,28 @@ impl Shard {
     /// Notes that blocks below a height are not stored any more.
     pub(crate) fn pruned_below(&self, height: u64) {
         self.oldest.fetch_max(height, Ordering::Relaxed);
+    }
+
+    /// Asks another member for a part of its newest snapshot.
+    pub(crate) fn ask(&self, ask: Ask) {
+        // If there is no room, the answer does not come and somebody else is asked.
+        let _ = self.asks.try_send(ask);
+    }
+
+    /// The height of the newest snapshot on disk; 0 if there is none.
+    pub(crate) fn snapshot(&self) -> u64 {
+        self.snapshot.load(Ordering::Relaxed)
+    }
+
+    /// Notes that there is a snapshot at this height on disk.
+    pub(crate) fn saw_snapshot(&self, height: u64) {
+        self.snapshot.fetch_max(height, Ordering::Relaxed);
+    }
+
+    /// Whether receipts wait here that begin where the shard's final state wants them to.
+    pub(crate) fn has_next(&self, source: ShardId) -> bool {
+        let expected = self.tip_node().state.received(source);
+        self.inbox.lock().has(source, expected)
     }
 
     /// Whether stored blocks have been executed.
@@ -305,6 +363,9 @@ pub(crate) type Shards = BTreeMap<ShardId, Arc<Shard>>;
 
 /// Transactions from clients that wait to be told to other members.
 const OUTGOING_MAX: usize = 8_192;
+
+/// Questions for parts of snapshots; one is asked at a time.
+const ASKS_MAX: usize = 4;
 
 /// A member this many blocks behind is not just about to execute them.
 const LAG_MAX: u64 = 16;

@@ -11,13 +11,14 @@ use commonware_p2p::{
     simulated::{self, Link, Network, Oracle},
 };
 use commonware_runtime::{
-    Clock as _, Handle as Task, Quota, Spawner as _, Supervisor as _, deterministic::Context,
+    Clock as _, Handle as Task, Quota, Spawner as _, Storage as _, Supervisor as _,
+    deterministic::Context,
 };
 use commonware_utils::{NZUsize, probability};
 use tokio::sync::{broadcast, mpsc};
 use wayside::{
     id::ShardId,
-    ledger::{AccountKey, Genesis, MempoolConfig},
+    ledger::{Genesis, MempoolConfig},
 };
 
 use super::genesis::{genesis, key};
@@ -29,10 +30,9 @@ use crate::{
 
 /// A committee whose members and links can fail.
 pub(super) struct Committee {
-    context: Context,
+    pub(super) context: Context,
     pub(super) genesis: Arc<Genesis>,
     oracle: Oracle<PublicKey, Context>,
-    keys: Vec<PrivateKey>,
     running: BTreeMap<usize, (Handle, Task<()>)>,
     starts: u64,
 }
@@ -43,6 +43,12 @@ struct Simulated {
     peers: simulated::Manager<PublicKey, Context>,
     control: simulated::Control<PublicKey, Context>,
 }
+
+/// A channel of the simulated network.
+pub(super) type Channel = (
+    simulated::Sender<PublicKey, Context>,
+    simulated::Receiver<PublicKey>,
+);
 
 impl Committee {
     /// A committee of `operators`, none of which runs yet, with good links between all of them.
@@ -56,42 +62,43 @@ impl Committee {
         };
         let (network, oracle) = Network::new(context.child("network"), config);
         network.start();
-        let keys: Vec<_> = (0..operators)
-            .map(|number| {
-                let seed = key(100 + number).to_seed();
-                PrivateKey::decode(Copying(seed.as_ref())).unwrap()
-            })
-            .collect();
         oracle.manager().track(0, participants(&genesis));
         let committee = Self {
             context,
             genesis,
             oracle,
-            keys,
             running: BTreeMap::new(),
             starts: 0,
         };
-        for from in 0..committee.keys.len() {
-            for to in 0..committee.keys.len() {
+        for from in committee.members() {
+            for to in committee.members() {
                 committee.link(from, to, GOOD).await;
             }
         }
         committee
     }
 
+    /// All members, by their indices in the committee.
+    pub(super) fn members(&self) -> std::ops::Range<usize> {
+        0..self.genesis.operators.len()
+    }
+
+    /// A member's vote key.
+    pub(super) fn vote_key(&self, index: usize) -> PrivateKey {
+        let number = self.number(index);
+        PrivateKey::decode(Copying(key(number).to_seed().as_ref())).unwrap()
+    }
+
     /// Starts a member, with what it stored when it ran before.
     pub(super) async fn start(&mut self, index: usize) {
-        let key = self.keys[index].clone();
-        let member = self.genesis.committee().index(&AccountKey::from_bytes(
-            key.public_key().as_ref().try_into().unwrap(),
-        ));
+        let key = self.vote_key(index);
         let mut shards = Shards::new();
         let mut kept = Vec::new();
         for entry in &self.genesis.shards {
             let (shard, queues) = Shard::new(
                 Arc::clone(&self.genesis),
                 entry.id,
-                member.unwrap(),
+                u16::try_from(index).unwrap(),
                 (Application::Ledger, MempoolConfig::default()),
             );
             shards.insert(entry.id, Arc::clone(&shard));
@@ -100,49 +107,76 @@ impl Committee {
         let shards = Arc::new(shards);
         let (published, _) = broadcast::channel(Handle::SUBSCRIPTION_LAG_MAX);
         let (commands, _) = mpsc::unbounded_channel();
-        let control = self.oracle.control(key.public_key());
-        let mut channels = Vec::new();
-        for (channel, quota) in (0..).zip(QUOTAS) {
-            channels.push(
-                control
-                    .register(channel, Quota::per_second(quota))
-                    .await
-                    .unwrap(),
-            );
-        }
+        let channels = self.channels(index).await;
         let network = Simulated {
             peers: self.oracle.manager(),
-            control,
+            control: self.oracle.control(key.public_key()),
         };
         let member = Member {
             key,
+            signer: Arc::new(super::genesis::key(self.number(index))),
             timing: Timing::default(),
+            retention: None,
             published: published.clone(),
             shards: Arc::clone(&shards),
             stores: format!("m{index}-"),
         };
         self.starts += 1;
-        let child = self
-            .context
-            .child("member")
-            .with_attribute("start", self.starts);
+        let child = self.context.child("member");
+        let child = child.with_attribute("start", self.starts);
         let task = child.spawn(move |runtime| keep(runtime, member, kept, channels, network));
-        self.running
-            .insert(index, (Handle::new(shards, published, commands), task));
+        let handle = Handle::new(shards, published, commands);
+        self.running.insert(index, (handle, task));
     }
 
-    /// Starts all members.
+    /// Starts all members that do not run.
     pub(super) async fn start_all(&mut self) {
-        for index in 0..self.keys.len() {
-            self.start(index).await;
+        for index in self.members() {
+            if !self.running.contains_key(&index) {
+                self.start(index).await;
+            }
         }
     }
 
-    /// Ends a member as if its process were killed.
+    /// Ends a member as if its machine lost power: what was not synchronized to disk is gone.
     pub(super) async fn kill(&mut self, index: usize) {
         let (_, task) = self.running.remove(&index).unwrap();
         task.abort();
         let _ = task.await;
+        // Until the tasks that it started have been dropped.
+        self.pass(Duration::from_millis(5)).await;
+    }
+
+    /// Removes all that a member stored whose name has one of `words` in it.
+    pub(super) async fn wipe(&self, index: usize, words: &[&str]) {
+        for shard in &self.genesis.shards {
+            for word in words {
+                let partition = format!("m{index}-s{}-{word}", shard.id);
+                // It may never have been made.
+                let _ = self.context.remove(&partition, None).await;
+            }
+        }
+    }
+
+    /// A member's channels of the network, in the order of [`QUOTAS`].
+    pub(super) async fn channels(&self, index: usize) -> Vec<Channel> {
+        let control = self.oracle.control(self.vote_key(index).public_key());
+        let mut channels = Vec::new();
+        for (channel, quota) in (0..).zip(QUOTAS) {
+            let registered = control.register(channel, Quota::per_second(quota)).await;
+            channels.push(registered.unwrap());
+        }
+        channels
+    }
+
+    /// Whether a member runs.
+    pub(super) fn runs(&self, index: usize) -> bool {
+        self.running.contains_key(&index)
+    }
+
+    /// How many members run.
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
     }
 
     /// A running member.
@@ -155,6 +189,11 @@ impl Committee {
         self.running.values().map(|(handle, _)| handle)
     }
 
+    /// The height of a member's newest final block.
+    pub(super) fn height(&self, index: usize, shard: ShardId) -> u64 {
+        self.handle(index).tip(shard).unwrap().header.height
+    }
+
     /// Lets time pass.
     pub(super) async fn pass(&self, duration: Duration) {
         self.context.sleep(duration).await;
@@ -165,26 +204,44 @@ impl Committee {
     pub(super) async fn reach(&self, shard: ShardId, height: u64, patience: Duration) {
         let end = self.context.current() + patience;
         loop {
-            let heights = self
-                .handles()
-                .map(|it| it.tip(shard).unwrap().header.height);
-            let lowest = heights.min().unwrap();
-            if lowest >= height {
+            let heights = self.running.keys().map(|index| self.height(*index, shard));
+            let heights: Vec<_> = heights.collect();
+            if heights.iter().all(|it| *it >= height) {
                 return;
             }
             assert!(
                 self.context.current() < end,
-                "stuck at height {lowest} below {height}"
+                "shard {shard} is stuck at {heights:?} below {height}"
             );
             self.pass(Duration::from_millis(50)).await;
         }
     }
 
-    async fn link(&self, from: usize, to: usize, link: Link) {
+    /// Changes the link from one member to another.
+    pub(super) async fn link(&self, from: usize, to: usize, link: Link) {
         if from != to {
-            let (from, to) = (self.keys[from].public_key(), self.keys[to].public_key());
+            let (from, to) = (self.vote_key(from), self.vote_key(to));
+            let (from, to) = (from.public_key(), to.public_key());
+            // There is none at first.
+            let _ = self.oracle.remove_link(from.clone(), to.clone()).await;
             self.oracle.add_link(from, to, link).await.unwrap();
         }
+    }
+
+    /// Changes the links of a member to and from all others.
+    pub(super) async fn link_all(&self, index: usize, link: &Link) {
+        for other in self.members() {
+            self.link(index, other, link.clone()).await;
+            self.link(other, index, link.clone()).await;
+        }
+    }
+
+    /// The number of a member's vote key in [`key`].
+    fn number(&self, index: usize) -> u8 {
+        let vote_key = self.genesis.committee().keys()[index];
+        let numbers = 100..100 + u8::try_from(self.genesis.operators.len()).unwrap();
+        let mut found = numbers.filter(|number| super::genesis::account(*number) == vote_key);
+        found.next().unwrap()
     }
 }
 
@@ -218,8 +275,23 @@ impl Blocker for Simulated {
     }
 }
 
-const GOOD: Link = Link {
+/// A link between data centres of one country.
+pub(super) const GOOD: Link = Link {
     latency: Duration::from_millis(10),
     jitter: Duration::from_millis(2),
     success_rate: probability!(1.0),
+};
+
+/// A link that loses one message of five and puts the others out of order.
+pub(super) const BAD: Link = Link {
+    latency: Duration::from_millis(60),
+    jitter: Duration::from_millis(40),
+    success_rate: probability!(0.8),
+};
+
+/// No link.
+pub(super) const NONE: Link = Link {
+    latency: Duration::from_millis(10),
+    jitter: Duration::ZERO,
+    success_rate: probability!(0.0),
 };

@@ -2,7 +2,10 @@
 //! loses and reorders, on disks that lose what was not written.
 
 mod committee;
+mod crashes;
 mod genesis;
+mod liar;
 mod liveness;
+mod simulation;
 
 use committee::Committee;

@@ -1,0 +1,157 @@
+use std::time::Duration;
+
+use commonware_runtime::{
+    Runner as _,
+    deterministic::{Context, Runner},
+};
+use wayside::id::ShardId;
+
+use super::{Committee, genesis::reading};
+
+const SHARD: ShardId = ShardId(0);
+
+/// Submits one transaction after the other and waits for each.
+async fn work(committee: &Committee, nonces: std::ops::Range<u64>) {
+    for nonce in nonces {
+        let transaction = reading(&committee.genesis, SHARD, nonce);
+        let id = transaction.id();
+        let handle = committee.handles().next().unwrap();
+        handle.submit(SHARD, transaction).await.unwrap();
+        while handle.pending(SHARD, &id) {
+            committee.pass(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+async fn started(context: Context) -> Committee {
+    let mut committee = Committee::new(context, 4).await;
+    committee.start_all().await;
+    committee.pass(Duration::from_secs(2)).await;
+    committee
+}
+
+fn run<F: Future<Output = ()>>(test: impl FnOnce(Context) -> F) {
+    Runner::timed(Duration::from_secs(600)).start(test);
+}
+
+#[test]
+fn committee_goes_on_without_one_member_and_takes_it_back() {
+    run(|context| async move {
+        let mut committee = started(context).await;
+        work(&committee, 0..5).await;
+        committee.kill(3).await;
+        work(&committee, 5..10).await;
+        committee.start(3).await;
+        work(&committee, 10..12).await;
+        let height = committee.height(0, SHARD);
+        committee.reach(SHARD, height, Duration::from_secs(5)).await;
+        assert!(committee.handle(3).status(SHARD).unwrap().voting);
+    });
+}
+
+#[test]
+fn idle_member_catches_up_before_the_next_block() {
+    run(|context| async move {
+        let mut committee = started(context).await;
+        committee.kill(3).await;
+        work(&committee, 0..5).await;
+        committee.start(3).await;
+        let height = committee.height(0, SHARD);
+        committee.reach(SHARD, height, Duration::from_secs(5)).await;
+        assert_eq!(committee.height(0, SHARD), height);
+    });
+}
+
+#[test]
+fn l7_member_without_its_journal_stays_silent_until_its_votes_are_past() {
+    run(|context| async move {
+        let mut committee = started(context).await;
+        work(&committee, 0..3).await;
+        committee.kill(3).await;
+        committee.wipe(3, &["votes"]).await;
+        committee.start(3).await;
+        committee.handle(3).ready().await;
+        committee.pass(Duration::from_secs(2)).await;
+
+        let before = committee.handle(3).status(SHARD).unwrap();
+        assert!(!before.voting);
+        // It was killed again before its votes were past, and has a new journal now.
+        committee.kill(3).await;
+        committee.start(3).await;
+        committee.pass(Duration::from_secs(2)).await;
+        assert!(!committee.handle(3).status(SHARD).unwrap().voting);
+        committee.pass(Duration::from_secs(150)).await;
+        assert!(committee.handle(3).status(SHARD).unwrap().voting);
+    });
+}
+
+#[test]
+fn wiped_member_begins_with_the_state_of_others() {
+    run(|context| async move {
+        let mut committee = started(context).await;
+        work(&committee, 0..40).await;
+        committee.kill(3).await;
+        committee.wipe(3, &ALL).await;
+        committee.start(3).await;
+        work(&committee, 40..45).await;
+        let height = committee.height(0, SHARD);
+        committee
+            .reach(SHARD, height, Duration::from_secs(10))
+            .await;
+
+        let oldest = committee.handle(3).oldest(SHARD).unwrap();
+        assert!(oldest >= 16, "it fetched blocks from {oldest} on");
+        let tips = committee
+            .handles()
+            .map(|it| it.tip(SHARD).unwrap().state.root());
+        let tips: Vec<_> = tips.collect();
+        assert!(tips.windows(2).all(|pair| pair[0] == pair[1]));
+        // What it begins with outlasts another crash.
+        committee.kill(3).await;
+        committee.start(3).await;
+        work(&committee, 45..50).await;
+        let height = committee.height(0, SHARD);
+        committee
+            .reach(SHARD, height, Duration::from_secs(10))
+            .await;
+    });
+}
+
+#[test]
+fn member_begins_with_its_own_snapshot() {
+    run(|context| async move {
+        let mut committee = started(context).await;
+        work(&committee, 0..40).await;
+        committee.pass(Duration::from_secs(1)).await;
+        let (state, height) = (
+            committee.handle(1).tip(SHARD).unwrap().state.root(),
+            committee.height(1, SHARD),
+        );
+        committee.kill(1).await;
+        committee.start(1).await;
+        committee.handle(1).ready().await;
+        assert_eq!(committee.height(1, SHARD), height);
+        assert_eq!(committee.handle(1).tip(SHARD).unwrap().state.root(), state);
+        // Blocks from before the snapshot are still answered.
+        let block = committee.handle(1).block(SHARD, 2).await.unwrap();
+        assert_eq!(block.block.header.height, 2);
+    });
+}
+
+/// All that a member stores of a shard.
+pub(super) const ALL: [&str; 14] = [
+    "votes",
+    "fence",
+    "snapshots",
+    "blocks-key",
+    "blocks-value",
+    "blocks-metadata",
+    "finalizations-key",
+    "finalizations-value",
+    "finalizations-metadata",
+    "results-key",
+    "results-value",
+    "results-metadata",
+    "marshal-application-metadata",
+    "marshal-cache",
+];
