@@ -33,6 +33,10 @@ impl State {
             };
             entries.insert(Key::Operator(index), Value::Operator(state));
             entries.insert(Key::Account(operator.cold_key), account());
+            if shard == ShardId::GOVERNANCE {
+                // Its units report there who voted twice, and have no other key.
+                entries.insert(Key::Account(operator.vote_key), account());
+            }
         }
         for shard in &genesis.shards {
             let state = ShardState {

@@ -86,7 +86,8 @@ fn quota(
     let (sender, quotas) = (transaction.sender, &genesis.limits.quotas);
     let holder = state.role_holder(sender).into_iter();
     let roles = holder.flat_map(|holder| &holder.roles);
-    let is_operator = genesis.operators.iter().any(|it| it.cold_key == sender);
+    let mut operators = genesis.operators.iter();
+    let is_operator = operators.any(|it| it.cold_key == sender || it.vote_key == sender);
     let others = [
         is_operator.then_some(quotas.operator_max),
         account.vehicle.map(|_| quotas.vehicle_max),

@@ -90,6 +90,14 @@ impl Mempool {
             Err(error) if !error.is_for_now() => return Err(MempoolRefusal::Inadmissible(error)),
             Err(_) | Ok(()) => {}
         }
+        self.push(transaction)
+    }
+
+    /// Lets a transaction wait without asking whether it may ever have a place in a block.
+    pub fn push(&mut self, transaction: CheckedTransaction) -> Result<(), MempoolRefusal> {
+        if self.places.contains_key(&transaction.id()) {
+            return Err(MempoolRefusal::Waiting);
+        }
         let sender = transaction.transaction().sender;
         let nonce = transaction.transaction().nonce;
         let load = self.load(&sender);

@@ -5,7 +5,7 @@ use crate::{
     id::{ShardId, VehicleId},
     ledger::{
         AccountKey, ClaimId, Label, PartTag, PolicyId, RecordClass, RecordCommitment, TagKind,
-        WearSlot,
+        WearSlot, encoding::encode,
     },
 };
 
@@ -68,4 +68,16 @@ pub enum Key {
     Committee(u64),
     /// A proof of misconduct, by its digest.
     Misconduct(Digest),
+}
+
+impl Key {
+    /// Its canonical bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads what [`Self::to_bytes`] writes; `None` for anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        borsh::from_slice(bytes).ok()
+    }
 }

@@ -5,7 +5,7 @@ use super::{
     Policy, Recall, Remedy, RoleHolder, Services, ShardState, Tag, Tombstone, Transit, Trips,
     Vehicle, Wear,
 };
-use crate::ledger::{ClaimId, Committee, Peaks};
+use crate::ledger::{ClaimId, Committee, Peaks, encoding::encode};
 
 /// What stands under a [`Key`](super::Key); the names are the same.
 ///
@@ -66,4 +66,16 @@ pub enum Value {
     Committee(Committee),
     /// The operator whose misconduct was proven, by its index in the genesis.
     Misconduct(u16),
+}
+
+impl Value {
+    /// Its canonical bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads what [`Self::to_bytes`] writes; `None` for anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        borsh::from_slice(bytes).ok()
+    }
 }
