@@ -1,44 +1,70 @@
 use super::{
-    Path,
+    Path, Peaks,
     merkle::{node, widen},
 };
 use crate::crypto::Digest;
 
-/// All headers of a shard so far, ready to prove any of them under any later header's `history_root`.
+/// The headers of a shard so far, ready to prove any of them under any later one's `history_root`.
 ///
-/// A unit keeps 64 bytes for each header; a car keeps none of this. What a state keeps is
-/// [`Peaks`](super::Peaks).
+/// A unit keeps 64 bytes for each header; a car keeps none of this. What a state keeps is [`Peaks`],
+/// from which a unit that begins with a snapshot goes on: it proves whatever comes later.
 #[derive(Clone, Debug, Default)]
 pub struct HistoryLog {
     /// The digests of headers, then of each two of them, of each four, and so on; only whole ones.
-    levels: Vec<Vec<Digest>>,
+    levels: Vec<Level>,
+}
+
+/// Digests that stand side by side.
+#[derive(Clone, Debug)]
+struct Level {
+    /// The place of the first that is held; those before are not known.
+    first: u64,
+    digests: Vec<Digest>,
 }
 
 impl HistoryLog {
-    /// How many headers it holds.
+    /// A log that does not hold the headers so far, of which a state has the peaks.
+    pub fn after(peaks: &Peaks) -> Self {
+        let mut tops = peaks.tops().iter().rev();
+        let depths = 0..u64::BITS - peaks.count().leading_zeros();
+        let levels = depths.map(|depth| {
+            let whole = peaks.count() >> depth;
+            // A level with an odd number of whole trees ends in a peak.
+            let top = (whole % 2 == 1).then(|| tops.next().copied()).flatten();
+            Level {
+                first: whole - u64::from(top.is_some()),
+                digests: top.into_iter().collect(),
+            }
+        });
+        Self {
+            levels: levels.collect(),
+        }
+    }
+
+    /// How many headers there are, those before the log among them.
     pub fn count(&self) -> u64 {
-        self.levels
-            .first()
-            .map_or(0, |headers| widen(headers.len()))
+        self.levels.first().map_or(0, Level::end)
     }
 
     /// Adds the next header, by its digest.
     pub fn append(&mut self, header: Digest) {
         let mut top = header;
         for level in &mut self.levels {
-            level.push(top);
-            match level.as_slice() {
-                [.., left, right] if level.len() % 2 == 0 => top = node(left, right),
+            level.digests.push(top);
+            match level.digests.as_slice() {
+                [.., left, right] if level.end() % 2 == 0 => top = node(left, right),
                 _ => return,
             }
         }
-        self.levels.push(vec![top]);
+        self.levels.push(Level {
+            first: 0,
+            digests: vec![top],
+        });
     }
 
-    /// The header at a height.
+    /// The header at a height; `None` if it is before the log or not there yet.
     pub fn header(&self, height: u64) -> Option<Digest> {
-        let index = usize::try_from(height).ok()?;
-        self.levels.first()?.get(index).copied()
+        self.levels.first()?.get(height)
     }
 
     /// Proves the header at `height` under the `history_root` of the header at `under`; `None` unless
@@ -72,8 +98,7 @@ impl HistoryLog {
     fn top(&self, depth: u32, place: u64, count: u64) -> Option<Digest> {
         let whole = count >> depth;
         if place < whole {
-            let level = self.levels.get(usize::try_from(depth).ok()?)?;
-            return level.get(usize::try_from(place).ok()?).copied();
+            return self.levels.get(usize::try_from(depth).ok()?)?.get(place);
         }
         let below = depth.checked_sub(1)?;
         let left = self.top(below, 2 * place, count)?;
@@ -87,5 +112,17 @@ impl HistoryLog {
     fn top_if_any(&self, depth: u32, place: u64, count: u64) -> Option<Option<Digest>> {
         let first = place.checked_shl(depth)?;
         (first < count).then(|| self.top(depth, place, count))
+    }
+}
+
+impl Level {
+    /// The place after the last.
+    fn end(&self) -> u64 {
+        self.first + widen(self.digests.len())
+    }
+
+    fn get(&self, place: u64) -> Option<Digest> {
+        let index = place.checked_sub(self.first)?;
+        self.digests.get(usize::try_from(index).ok()?).copied()
     }
 }

@@ -118,6 +118,11 @@ impl Peaks {
         self.count
     }
 
+    /// The tops of the perfect trees, from the largest to the smallest.
+    pub(super) fn tops(&self) -> &[Digest] {
+        &self.tops
+    }
+
     /// Adds an item at the end.
     pub fn append(&mut self, leaf: Digest) {
         let mut top = leaf;

@@ -177,3 +177,27 @@ fn a_log_proves_every_header_under_every_later_one() {
     assert_eq!(log.path(3, 41), None);
     assert_eq!(log.header(40), None);
 }
+
+#[test]
+fn a_log_that_begins_with_peaks_proves_what_comes_later() {
+    let leaves = leaves(40);
+    let mut peaks = Peaks::default();
+    for begin in 0..40 {
+        let mut log = HistoryLog::after(&peaks);
+        assert_eq!(log.count(), begin as u64);
+        leaves[begin..].iter().for_each(|leaf| log.append(*leaf));
+        for under in begin..=40 {
+            for height in 0..under {
+                let path = log.path(height as u64, under as u64);
+                let known = List::History.path(&leaves[..under], height);
+                if height >= begin {
+                    assert_eq!(path, known);
+                } else {
+                    assert!(path.is_none() || path == known);
+                }
+            }
+        }
+        assert_eq!(log.header(39), Some(leaves[39]));
+        peaks.append(leaves[begin]);
+    }
+}
