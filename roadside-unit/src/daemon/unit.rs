@@ -71,7 +71,11 @@ impl Daemon {
             ledger: Arc::new(LedgerMetrics::new()),
         };
         let metrics = serve_metrics(&config, &counts, &engine).await?;
-        let followed = Arc::new(Followed::new(engine.clone(), index));
+        let followed = Arc::new(Followed::new(
+            Arc::clone(&opened.genesis),
+            engine.clone(),
+            index,
+        ));
         let (follow, failed) = follow(Follower {
             engine: engine.clone(),
             followed: Arc::clone(&followed),

@@ -144,11 +144,15 @@ fn genesis(
             }
         })
         .collect();
+    let limits = Limits::default();
     let mut content = GenesisContent {
         version: GenesisContent::VERSION,
         name: domain.name.clone(),
         development: true,
-        created: domain.created,
+        // Older than a heartbeat, so that every shard makes its first block at once.
+        created: domain
+            .created
+            .saturating_sub(Duration::from_millis(limits.heartbeat_ms.into())),
         snapshot_interval: SNAPSHOT_INTERVAL,
         buckets,
         shards: shards
@@ -159,7 +163,7 @@ fn genesis(
             .collect(),
         operators,
         roles,
-        limits: Limits::default(),
+        limits,
     };
     content.sort();
     Ok(Genesis::new(content)?)

@@ -127,7 +127,7 @@ impl Desk {
         let id = rpc::parse_transaction(text, "transaction_id")?;
         let place = self.place(&id)?.ok_or_else(transaction_unknown)?;
         let (shard, height) = (place.shard, place.height);
-        let block = self.engine.block(shard, height).await;
+        let block = self.followed.block(shard, height).await;
         let block = block.ok_or_else(|| pruned(height))?;
         let record = to_bundle_record(&block, place.entry).ok_or_else(|| self.no_proof(shard))?;
         let finalized = self.certified(shard, height).await?;
@@ -162,19 +162,11 @@ impl Desk {
 
     /// The newest state of a shard with the votes for its header.
     ///
-    /// A block is executed a moment before its votes are stored, so this may take a few looks.
+    /// A block is executed a moment before its votes are stored, and a new ledger has none at first,
+    /// so this may take a few looks.
     async fn certified_tip(&self, shard: ShardId) -> Result<(Tip, FinalizedHeader), Status> {
         for _ in 0..LOOKS_MAX {
             let tip = self.tip(shard)?;
-            if tip.header.height == 0 {
-                let words = format!("shard {shard} has no block with votes yet");
-                return Err(rpc::retry_later(
-                    Code::Unavailable,
-                    "NO_BLOCK_YET",
-                    words,
-                    FIRST_BLOCK_DELAY,
-                ));
-            }
             if let Some(finalized) = self.engine.certified(shard, tip.header.height).await {
                 return Ok((tip, finalized));
             }
@@ -212,7 +204,7 @@ impl Desk {
                 let problem = FieldProblem::OutOfRange("a height up to the shard's newest");
                 return Err(FieldError::new("earlier.height", problem).into());
             }
-            let block = self.engine.block(shard, position.height).await;
+            let block = self.followed.block(shard, position.height).await;
             let block = block.ok_or_else(|| pruned(position.height))?;
             earlier.push(block.block.header.clone());
         }
@@ -234,7 +226,7 @@ impl Desk {
         if let Some(block) = blocks.get(&height) {
             return Ok(Arc::clone(block));
         }
-        let block = self.engine.block(shard, height).await;
+        let block = self.followed.block(shard, height).await;
         let block = block.ok_or_else(|| pruned(height))?;
         blocks.insert(height, Arc::clone(&block));
         Ok(block)
@@ -244,7 +236,7 @@ impl Desk {
     fn no_proof(&self, shard: ShardId) -> Status {
         self.ledger_metrics.count_proof_failure(shard.0);
         let words = format!("no proof can be made from shard {shard} for now");
-        rpc::retry_later(Code::Unavailable, "NO_PROOF", words, LOOK_PAUSE)
+        rpc::retry_later(Code::Unavailable, "NO_PROOF", words, RETRY_DELAY)
     }
 }
 
@@ -258,9 +250,8 @@ fn to_bundle_record(block: &FinalizedBlock, entry: u32) -> Option<BundleRecord> 
     })
 }
 
-/// About how long a new ledger takes for its first block.
-const FIRST_BLOCK_DELAY: Duration = Duration::from_secs(1);
 const LOOKS_MAX: u32 = 100;
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// The most earlier blocks that somebody may ask to be tied in.
 const POSITIONS_MAX: usize = 256;
