@@ -22,7 +22,7 @@ use crate::{
     certificate::finalized_header,
     keeper::{Border, Order},
     runtime::Runtime,
-    shard::{Marshal, Node, Query, Shard, Shards},
+    shard::{Marshal, Node, Query, Shard, Shards, genesis_node},
     storage,
 };
 
@@ -300,6 +300,10 @@ impl<E: Runtime> Finalizer<E> {
     }
 
     async fn block(&self, height: u64) -> Option<Arc<FinalizedBlock>> {
+        if height == 0 {
+            let first = genesis_node(&self.shard.genesis, self.shard.id);
+            return Some(Arc::new(published(&first.block?, first.results)));
+        }
         let recent = self.recent.iter();
         let mut recent = recent.skip_while(|it| it.block.header.height < height);
         if let Some(block) = recent.next().filter(|it| it.block.header.height == height) {

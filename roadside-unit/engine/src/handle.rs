@@ -117,7 +117,10 @@ impl Handle {
 
     /// Takes a transaction, and tells the other members. What it says is done only when a block
     /// with it is final.
-    #[expect(clippy::unused_async, reason = "checking signatures may move to other threads")]
+    #[expect(
+        clippy::unused_async,
+        reason = "checking signatures may move to other threads"
+    )]
     pub async fn submit(
         &self,
         shard: ShardId,

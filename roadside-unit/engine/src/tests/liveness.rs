@@ -19,6 +19,8 @@ fn committee_makes_a_transaction_final_on_every_member() {
         assert_eq!(submitted.unwrap(), id);
         committee.reach(ShardId(1), 1, Duration::from_secs(2)).await;
         for handle in committee.handles() {
+            let first = handle.block(ShardId(1), 0).await.unwrap();
+            assert_eq!(first.block.header.height, 0);
             let block = handle.block(ShardId(1), 1).await.unwrap();
             assert_eq!(block.block.entries.len(), 1);
             assert!(matches!(block.outcomes[..], [Outcome::Refused(_)]));
