@@ -177,4 +177,4 @@ const FLYING_MAX: usize = 64;
 /// How many records are looked at for one that need not wait.
 const LOOK_AHEAD: usize = 512;
 /// Refusals of transactions that never come into a block.
-const SIGNED_ANEW: [&str; 2] = ["NONCE_USED", "EXPIRED"];
+const SIGNED_ANEW: [&str; 2] = ["EXPIRED", "NONCE_USED"];

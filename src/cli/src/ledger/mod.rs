@@ -35,8 +35,12 @@ use clap::{Args, Subcommand};
 use unit::UnitArguments;
 
 pub(crate) use genesis::{DEVELOPMENT, read as read_genesis};
+pub(crate) use read::{checkpoint, history, places_of_bundle};
 pub(crate) use secret::Secret;
+pub(crate) use send::{Answer, Fate, send};
+pub(crate) use signer::{Options, Signer};
 pub(crate) use text::utc;
+pub(crate) use unit::{Unit, refused};
 
 /// Arguments of `wayside ledger`.
 #[derive(Args, Debug)]

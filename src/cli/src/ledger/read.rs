@@ -1,15 +1,15 @@
-use std::{io::Write as _, path::PathBuf};
+use std::{fs, io::Write as _, path::PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 use wayside::{
     id::VehicleId,
-    ledger::SignedTransaction,
+    ledger::{self, Bundle, SignedTransaction, Trunk},
     rpc::ledger::v1::{
-        Finalized, GetCheckpointRequest, GetHistoryRequest, GetTransactionRequest,
-        GetVehicleRequest, ListRecordsRequest, ProveRequest, Record, TransactionState, Vehicle,
-        prove_request::Subject,
+        Finalized, GetCheckpointRequest, GetCheckpointResponse, GetHistoryRequest,
+        GetTransactionRequest, GetVehicleRequest, ListRecordsRequest, Position, ProveRequest,
+        Record, TransactionState, Vehicle, prove_request::Subject,
     },
 };
 
@@ -40,7 +40,7 @@ pub(super) struct List {
     limit: usize,
 }
 
-/// Where bytes go that `wayside verify` reads.
+/// Where a history goes.
 #[derive(Args, Debug)]
 pub(super) struct Fetch {
     /// The vehicle's id.
@@ -48,6 +48,9 @@ pub(super) struct Fetch {
     /// The file to write.
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
+    /// A checkpoint that you have: the history is tied to its blocks.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
 }
 
 /// Where a proof goes.
@@ -69,6 +72,9 @@ pub(super) struct Checkpoint {
     /// Only these shards, and shard 0.
     #[arg(long = "shard", value_name = "N")]
     shards: Vec<u16>,
+    /// A history that you have: the checkpoint is tied to its blocks.
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
 }
 
 impl Get {
@@ -142,7 +148,15 @@ impl Fetch {
             "{} is no vehicle's id: its shard, a hyphen and 64 digits",
             self.subject
         );
-        let bundle = history(unit, self.subject).await?;
+        let earlier = match &self.checkpoint {
+            None => Vec::new(),
+            Some(path) => {
+                let bytes =
+                    fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+                places_of_checkpoint(&bytes).with_context(|| path.display().to_string())?
+            }
+        };
+        let bundle = history(unit, self.subject, earlier).await?;
         write_whole(&self.out, &bundle)?;
         eprintln!(
             "{}: {} bytes; `wayside verify` says what it proves",
@@ -181,12 +195,16 @@ impl Prove {
 
 impl Checkpoint {
     pub(super) async fn run(self, mut unit: Unit) -> anyhow::Result<()> {
-        let request = GetCheckpointRequest {
-            shard_ids: self.shards.iter().map(|shard| (*shard).into()).collect(),
-            earlier: Vec::new(),
+        let earlier = match &self.bundle {
+            None => Vec::new(),
+            Some(path) => {
+                let bytes =
+                    fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+                places_of_bundle(&bytes).with_context(|| path.display().to_string())?
+            }
         };
-        let answer = unit.ledger.get_checkpoint(request).await;
-        let answer = answer.map_err(|status| refused(&status))?.into_inner();
+        let shard_ids = self.shards.iter().map(|shard| (*shard).into()).collect();
+        let answer = checkpoint(&mut unit, shard_ids, earlier).await?;
         write_whole(&self.out, &answer.checkpoint)?;
         let tips: Vec<String> = answer.tips.iter().map(tip).collect();
         eprintln!("{}: {}", self.out.display(), tips.join(", "));
@@ -194,15 +212,49 @@ impl Checkpoint {
     }
 }
 
-/// A vehicle's history bundle.
-pub(crate) async fn history(mut unit: Unit, vehicle_id: String) -> anyhow::Result<Vec<u8>> {
-    let answer = unit
-        .ledger
-        .get_history(GetHistoryRequest {
-            vehicle_id,
-            earlier: Vec::new(),
-        })
-        .await;
+/// Recent headers of a unit, tied to earlier ones.
+pub(crate) async fn checkpoint(
+    unit: &mut Unit,
+    shard_ids: Vec<u32>,
+    earlier: Vec<Position>,
+) -> anyhow::Result<GetCheckpointResponse> {
+    let request = GetCheckpointRequest { shard_ids, earlier };
+    let answer = unit.ledger.get_checkpoint(request).await;
+    Ok(answer.map_err(|status| refused(&status))?.into_inner())
+}
+
+/// The newest blocks of a history.
+pub(crate) fn places_of_bundle(bytes: &[u8]) -> anyhow::Result<Vec<Position>> {
+    let bundle = Bundle::from_bytes(bytes)?;
+    let trunks = bundle.governance.iter().chain([&bundle.home]);
+    Ok(places(trunks))
+}
+
+/// The newest blocks of a checkpoint.
+fn places_of_checkpoint(bytes: &[u8]) -> anyhow::Result<Vec<Position>> {
+    Ok(places(ledger::Checkpoint::from_bytes(bytes)?.shards.iter()))
+}
+
+fn places<'a>(trunks: impl Iterator<Item = &'a Trunk>) -> Vec<Position> {
+    let newest = trunks.map(|trunk| &trunk.newest.header);
+    let places = newest.map(|header| Position {
+        shard_id: header.shard.0.into(),
+        height: header.height,
+    });
+    places.collect()
+}
+
+/// A vehicle's history bundle, tied to earlier blocks.
+pub(crate) async fn history(
+    mut unit: Unit,
+    vehicle_id: String,
+    earlier: Vec<Position>,
+) -> anyhow::Result<Vec<u8>> {
+    let request = GetHistoryRequest {
+        vehicle_id,
+        earlier,
+    };
+    let answer = unit.ledger.get_history(request).await;
     let mut pieces = answer.map_err(|status| refused(&status))?.into_inner();
     let mut bundle = Vec::new();
     while let Some(piece) = pieces.message().await.map_err(|status| refused(&status))? {

@@ -7,22 +7,26 @@ use tonic::{
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
 };
 use tonic_types::StatusExt as _;
-use wayside::rpc::ledger::v1::{
-    governance_service_client::GovernanceServiceClient, ledger_service_client::LedgerServiceClient,
+use wayside::{
+    rpc::ledger::v1::{
+        governance_service_client::GovernanceServiceClient,
+        ledger_service_client::LedgerServiceClient,
+    },
+    serve::socket_path,
 };
 
 /// Which roadside unit to talk to.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct UnitArguments {
-    /// Where a roadside unit serves gRPC: `unix:PATH`, `http://HOST:PORT` or `https://HOST:PORT`.
+    /// Where a roadside unit serves gRPC: `unix:PATH`, `http://HOST:PORT` or `https://HOST:PORT`;
+    /// the unit of this machine, if not given.
     #[arg(
         long = "unit",
         global = true,
         value_name = "ADDRESS",
-        env = "WAYSIDE_UNIT",
-        default_value = DEFAULT
+        env = "WAYSIDE_UNIT"
     )]
-    address: String,
+    address: Option<String>,
     /// For https: the authority that signed the unit's certificate.
     #[arg(long, global = true, value_name = "PEM")]
     authority: Option<PathBuf>,
@@ -44,23 +48,23 @@ pub(crate) struct Unit {
 impl UnitArguments {
     /// Connects, or says where nobody answered.
     pub(crate) async fn connect(&self) -> anyhow::Result<Unit> {
-        let mut endpoint = Endpoint::from_shared(self.address.clone())
-            .with_context(|| format!("{} is no address", self.address))?
+        let address = match &self.address {
+            Some(address) => address.clone(),
+            None => format!("unix:{}", socket_path(None, SOCKET)?.display()),
+        };
+        let mut endpoint = Endpoint::from_shared(address.clone())
+            .with_context(|| format!("{address} is no address"))?
             .connect_timeout(CONNECT_MAX);
-        if self.address.starts_with("https:") {
+        if address.starts_with("https:") {
             endpoint = endpoint.tls_config(self.tls()?)?;
         } else {
             ensure!(
                 self.authority.is_none() && self.certificate.is_none(),
-                "certificates are for https, not for {}",
-                self.address
+                "certificates are for https, not for {address}"
             );
         }
         let channel = endpoint.connect().await.with_context(|| {
-            format!(
-                "no roadside unit answers at {} (--unit, or WAYSIDE_UNIT)",
-                self.address
-            )
+            format!("no roadside unit answers at {address} (--unit, or WAYSIDE_UNIT)")
         })?;
         Ok(Unit::new(channel))
     }
@@ -110,7 +114,7 @@ pub(crate) fn reason(status: &Status) -> Option<String> {
 }
 
 /// Where a unit without a configuration listens.
-const DEFAULT: &str = "http://127.0.0.1:7450";
+const SOCKET: &str = "unit.sock";
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// As the units' own limit.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;

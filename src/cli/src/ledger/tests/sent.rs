@@ -1,4 +1,7 @@
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use tempfile::TempDir;
 use wayside::{
@@ -30,7 +33,7 @@ fn signed(record: &Record, nonce: u64) -> SignedTransaction {
     .sign(&key())
 }
 
-fn open(records: &PathBuf) -> anyhow::Result<Sent> {
+fn open(records: &Path) -> anyhow::Result<Sent> {
     Sent::open(records, ChainId::from_bytes(CHAIN), account(&key()))
 }
 
