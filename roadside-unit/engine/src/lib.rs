@@ -25,7 +25,6 @@ mod keeper;
 mod member;
 mod observer;
 mod proposer;
-mod rebuild;
 mod runtime;
 mod scheme;
 mod shard;
@@ -39,5 +38,4 @@ mod tests;
 
 pub use config::{Application, Config, StartError, Timing};
 pub use handle::{FinalizedBlock, Handle, ShardStatus, SubmitError, Tip};
-pub use rebuild::{RebuildError, RebuildFrom, Rebuilt, rebuild_state};
 pub use start::{EngineFailed, Running, start};

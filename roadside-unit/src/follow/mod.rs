@@ -11,6 +11,3 @@ mod pending;
 pub(crate) use followed::{Followed, nonces};
 pub(crate) use follower::Follower;
 pub(crate) use pending::Pending;
-
-#[cfg(test)]
-mod tests;

@@ -28,6 +28,3 @@ mod watch;
 pub(crate) use desk::{Desk, DeskParts};
 pub(crate) use roles::METHODS;
 pub(crate) use server::Services;
-
-#[cfg(test)]
-mod tests;

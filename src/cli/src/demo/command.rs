@@ -16,8 +16,9 @@ use wayside::{
 
 use super::{
     cast::Cast,
+    ledger::{CLOSING, DRIVING, Ledger, LedgerStep, OPENING},
     stage::{Outcome, Stage},
-    steps::{STEPS, seconds},
+    steps::{STEPS, Step, seconds},
     table::{Screen, print},
 };
 use crate::pki;
@@ -57,28 +58,67 @@ async fn play(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         &folder.domain(),
         arguments.agents,
         slot_length(),
-        pki::Committee::new(0, 2),
+        pki::Committee::new(UNITS, SHARDS),
     )?;
     let mut stage = Stage::new(cast, folder.domain(), Screen::new());
+    let mut ledger = Ledger::new(folder.domain(), count);
     let outcomes = tokio::select! {
-        outcomes = run_steps(&mut stage) => Some(outcomes),
+        outcomes = run_script(&mut stage, &mut ledger) => Some(outcomes),
         () = interrupt.next() => None,
     };
     stage.end().await;
+    ledger.end().await;
     if arguments.keep {
         print(&format!("kept: {}", folder.domain().display()));
     }
     let Some(outcomes) = outcomes else {
-        print("interrupted; every agent was ended");
+        print("interrupted; every agent and unit was ended");
         return Ok(ExitCode::from(INTERRUPTED));
     };
     Ok(summarize(&outcomes, stage.now()))
 }
 
-async fn run_steps(stage: &mut Stage) -> Vec<Outcome> {
+/// The road and the ledger, in the order in which things happen.
+fn script() -> impl Iterator<Item = Part> {
+    let (before, after) = STEPS.split_at_checked(DRIVEN).unwrap_or((STEPS, &[]));
+    let (driving, ending) = after
+        .split_at_checked(after.len() - 1)
+        .unwrap_or((after, &[]));
+    let road = |steps: &'static [Step]| steps.iter().map(Part::Road);
+    let ledger = |steps: &'static [LedgerStep]| steps.iter().map(Part::Ledger);
+    ledger(OPENING)
+        .chain(road(before))
+        .chain(ledger(DRIVING))
+        .chain(road(driving))
+        .chain(ledger(CLOSING))
+        .chain(road(ending))
+}
+
+/// A step of either.
+enum Part {
+    Road(&'static Step),
+    Ledger(&'static LedgerStep),
+}
+
+impl Part {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Road(step) => step.name,
+            Self::Ledger(step) => step.name,
+        }
+    }
+}
+
+async fn run_script(stage: &mut Stage, ledger: &mut Ledger) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
-    for step in STEPS {
-        let outcome = stage.run(step).await;
+    for part in script() {
+        let outcome = match part {
+            Part::Road(step) => stage.run(step).await,
+            Part::Ledger(step) => {
+                let agents = stage.agents();
+                ledger.run(step, &agents, |line| stage.say(line)).await
+            }
+        };
         let failed = matches!(outcome, Outcome::Failed(_));
         outcomes.push(outcome);
         if failed {
@@ -96,34 +136,36 @@ fn introduce(cast: &Cast) {
     ));
     print("will brake hard. Each has an agent in a process of its own on this machine, and");
     print("a driving stack that speaks gRPC to it. The agents sign what they are told, send");
-    print("it to each other over QUIC, and verify what they hear.");
+    print("it to each other over QUIC, and verify what they hear. Four roadside units, each of");
+    print("another operator, keep a ledger of two shards: who owns the cars, and how they wear.");
     print("");
-    print("DEVELOPMENT trust domain: one issuer holds every role, so no promise about");
-    print("tickets holds. Information-only: never the sole trigger for braking.");
+    print("DEVELOPMENT: one hand made every key here, so no promise about tickets or the ledger");
+    print("holds. Information-only: never the sole trigger for braking.");
     print("");
 }
 
 fn summarize(outcomes: &[Outcome], took: Duration) -> ExitCode {
     print("");
     print("Summary");
-    for (number, step) in STEPS.iter().enumerate() {
+    let parts: Vec<Part> = script().collect();
+    for (number, part) in parts.iter().enumerate() {
         let (word, measured) = match outcomes.get(number) {
             Some(Outcome::Held(measured)) => ("ok", measured.as_str()),
             Some(Outcome::Failed(why)) => ("FAILED", why.as_str()),
             None => ("not run", ""),
         };
-        print(format!("  {word:<8} {:<26} {measured}", step.name).trim_end());
+        print(format!("  {word:<8} {:<28} {measured}", part.name()).trim_end());
     }
     print("");
     let held = outcomes
         .iter()
         .all(|outcome| matches!(outcome, Outcome::Held(_)));
-    if held && outcomes.len() == STEPS.len() {
+    if held && outcomes.len() == parts.len() {
         print(&format!("Every step held. {}", seconds(took)));
         ExitCode::SUCCESS
     } else {
         print(&format!("Not every step held. {}", seconds(took)));
-        print("With --keep the folder with the agents' logs stays.");
+        print("With --keep the folder with all logs stays.");
         ExitCode::FAILURE
     }
 }
@@ -206,6 +248,11 @@ impl Interrupt {
     }
 }
 
+/// Each of another operator: the smallest real committee.
+const UNITS: u16 = 4;
+const SHARDS: u16 = 2;
+/// How many steps of the road come before the cars record their wear.
+const DRIVEN: usize = 3;
 const DRIVE: &[u8] = include_bytes!("../../../../tests/drives/town.mcap");
 const DRIVE_NAME: &str = "town.mcap";
 /// What shells say of a program that Ctrl-C ended.

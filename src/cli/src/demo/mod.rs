@@ -13,6 +13,7 @@
 mod cast;
 mod command;
 mod daemon;
+mod ledger;
 mod metrics;
 mod picture;
 mod process;

@@ -71,6 +71,12 @@ impl Stage {
         self.begun.elapsed()
     }
 
+    /// Where the vehicles' agents serve gRPC; none before they run.
+    pub(super) fn agents(&self) -> Vec<String> {
+        let agents = self.agents.iter();
+        agents.map(|agent| agent.ready().grpc.clone()).collect()
+    }
+
     /// Does what a step does, and waits until it holds.
     pub(super) async fn run(&mut self, step: &Step) -> Outcome {
         let begun = self.now();
@@ -309,7 +315,8 @@ impl Stage {
         }
     }
 
-    fn say(&self, line: &str) {
+    /// Prints a line with the time.
+    pub(super) fn say(&self, line: &str) {
         self.screen
             .say(&format!("{:>8}  {line}", seconds(self.now())));
     }

@@ -1,6 +1,5 @@
 mod access;
 mod battery;
-mod bundle;
 mod custody;
 mod governance;
 mod odometer;
