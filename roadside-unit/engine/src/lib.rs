@@ -25,6 +25,7 @@ mod keeper;
 mod member;
 mod observer;
 mod proposer;
+mod rebuild;
 mod runtime;
 mod scheme;
 mod shard;
@@ -38,4 +39,5 @@ mod tests;
 
 pub use config::{Application, Config, StartError, Timing};
 pub use handle::{FinalizedBlock, Handle, ShardStatus, SubmitError, Tip};
+pub use rebuild::{RebuildError, RebuildFrom, Rebuilt, rebuild_state};
 pub use start::{EngineFailed, Running, start};

@@ -267,7 +267,7 @@ async fn begin<E: Runtime>(
     parts: mpsc::Receiver<Part>,
 ) -> Begin<E> {
     let genesis = &shard.genesis;
-    let mut snapshots = Snapshots::new(runtime.child("snapshots"), stores.name("snapshots"));
+    let mut snapshots = Snapshots::new(runtime.child("snapshots"), stores.snapshots());
     let mut restored = snapshots.restore(genesis, shard.id).await;
     let has_blocks = stores.has_blocks(runtime).await;
     if restored.is_none() && !has_blocks && genesis.committee().keys().len() > 1 {

@@ -79,7 +79,7 @@ pub fn start(config: Config) -> Result<(Handle, Running), StartError> {
     let member = member.ok_or(StartError::NotAMember(key))?;
     config.timing.check()?;
     let addresses = addresses(&config)?;
-    let folder = folder(&config, key)?;
+    let folder = folder(&config.storage, &config.genesis, key)?;
     let lock = lock(&folder)?;
     let mut shards = Shards::new();
     let mut kept = Vec::new();
@@ -273,10 +273,14 @@ fn address(text: &str) -> Option<Address> {
 }
 
 /// The folder of one ledger and vote key, made if missing.
-fn folder(config: &Config, key: AccountKey) -> Result<PathBuf, StartError> {
-    let chain = config.genesis.chain().to_string();
+pub(crate) fn folder(
+    storage: &Path,
+    genesis: &Genesis,
+    key: AccountKey,
+) -> Result<PathBuf, StartError> {
+    let chain = genesis.chain().to_string();
     let name = format!("{:.16}-{:.16}", chain, key.to_string());
-    let path = config.storage.join(name);
+    let path = storage.join(name);
     match fs::create_dir_all(&path) {
         Ok(()) => Ok(path),
         Err(source) => Err(StartError::Storage { path, source }),
@@ -284,7 +288,7 @@ fn folder(config: &Config, key: AccountKey) -> Result<PathBuf, StartError> {
 }
 
 /// Holds the folder for this process until the file is dropped.
-fn lock(folder: &Path) -> Result<File, StartError> {
+pub(crate) fn lock(folder: &Path) -> Result<File, StartError> {
     let path = folder.join("lock");
     let file = File::create(&path).map_err(|source| StartError::Storage {
         path: path.clone(),

@@ -55,6 +55,11 @@ impl Stores {
         self.name("votes")
     }
 
+    /// Where snapshots are.
+    pub(crate) fn snapshots(&self) -> String {
+        self.name("snapshots")
+    }
+
     /// Whether any block is stored.
     pub(crate) async fn has_blocks(&self, runtime: &impl Runtime) -> bool {
         let blobs = runtime.scan(&self.name("blocks-key")).await;

@@ -11,3 +11,6 @@ pub use load::{FILE_USUAL, load};
 pub use sections::{
     Config, DoorConfig, EngineConfig, IdentityConfig, Profile, ProfileSet, StorageConfig,
 };
+
+#[cfg(test)]
+mod tests;

@@ -15,3 +15,6 @@ pub use ports::{UnitPorts, free_ports, ports_from, usual_ports};
 /// What stands in everything that is made here.
 pub const WARNING: &str = "DEVELOPMENT: one hand holds every operator's and every role's key, so no \
                            promise of the ledger holds.";
+
+#[cfg(test)]
+mod tests;

@@ -11,3 +11,6 @@ mod pending;
 pub(crate) use followed::{Followed, nonces};
 pub(crate) use follower::Follower;
 pub(crate) use pending::Pending;
+
+#[cfg(test)]
+mod tests;

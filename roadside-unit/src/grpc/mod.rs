@@ -28,3 +28,6 @@ mod watch;
 pub(crate) use desk::{Desk, DeskParts};
 pub(crate) use roles::METHODS;
 pub(crate) use server::Services;
+
+#[cfg(test)]
+mod tests;

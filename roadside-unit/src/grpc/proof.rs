@@ -83,8 +83,8 @@ impl Desk {
             Some(Subject::StateKey(place)) => {
                 let shard = rpc::parse_shard(place.shard_id, "state_key.shard_id")?;
                 let problem = FieldProblem::Malformed("the canonical form of a key of the state");
-                let key = borsh::from_slice(&place.key)
-                    .map_err(|_| FieldError::new("state_key.key", problem))?;
+                let key = Key::from_bytes(&place.key)
+                    .ok_or_else(|| FieldError::new("state_key.key", problem))?;
                 self.prove_state(shard, key).await
             }
         }

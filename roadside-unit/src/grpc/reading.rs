@@ -34,7 +34,7 @@ impl Desk {
             .state
             .get(&Key::Vehicle(id))
             .ok_or_else(vehicle_unknown)?;
-        let bytes = borsh::to_vec(value).unwrap_or_default();
+        let bytes = value.to_bytes();
         let vehicle = as_vehicle(value).ok_or_else(vehicle_unknown)?;
         Ok(GetVehicleResponse {
             vehicle: Some(rpc::to_wire_vehicle(id, vehicle, bytes, &tip.header)),

@@ -7,14 +7,21 @@ use crate::{
     ledger::encoding::encode,
 };
 
-/// A subtree.
+/// A subtree with its digest, which stands beside the link so that nobody has to follow it.
 #[derive(Debug)]
-pub(super) enum Node<K, V> {
-    /// Without entries.
+pub(super) struct Node<K, V> {
+    pub(super) digest: Digest,
+    pub(super) link: Link<K, V>,
+}
+
+/// What a subtree consists of.
+#[derive(Debug)]
+pub(super) enum Link<K, V> {
+    /// No entries.
     Empty,
-    /// With one entry.
+    /// One entry.
     Leaf(Arc<Leaf<K, V>>),
-    /// With more.
+    /// More.
     Branch(Arc<Branch<K, V>>),
 }
 
@@ -23,7 +30,7 @@ pub(super) struct Leaf<K, V> {
     pub(super) place: Digest,
     pub(super) key: K,
     pub(super) value: V,
-    digest: Digest,
+    pub(super) digest: Digest,
 }
 
 #[derive(Debug)]
@@ -32,7 +39,6 @@ pub(super) struct Branch<K, V> {
     pub(super) left: Node<K, V>,
     /// Those whose next bit is 1.
     pub(super) right: Node<K, V>,
-    digest: Digest,
 }
 
 /// What shall be at one place.
@@ -43,36 +49,41 @@ pub(super) struct Change<K, V> {
 }
 
 impl<K, V> Node<K, V> {
-    pub(super) fn digest(&self) -> Digest {
-        match self {
-            Self::Empty => EMPTY,
-            Self::Leaf(leaf) => leaf.digest,
-            Self::Branch(branch) => branch.digest,
-        }
-    }
+    pub(super) const EMPTY: Self = Self {
+        digest: EMPTY,
+        link: Link::Empty,
+    };
 
-    /// The subtree after changes, which are sorted by place and all belong below it.
-    pub(super) fn apply(&self, depth: usize, changes: &[Change<K, V>]) -> Self {
+    /// The subtree after changes, which are sorted by place and all belong below it; adds to `count`
+    /// how many entries come, and takes from it how many go.
+    pub(super) fn apply(&self, depth: usize, changes: &[Change<K, V>], count: &mut usize) -> Self {
         if changes.is_empty() {
             return self.clone();
         }
-        match self {
-            Self::Empty => Self::of(depth, &new_leaves(changes)),
-            Self::Leaf(leaf) => {
+        match &self.link {
+            Link::Empty => {
+                let leaves = new_leaves(changes);
+                *count += leaves.len();
+                Self::of(depth, &leaves)
+            }
+            Link::Leaf(leaf) => {
                 let mut leaves = new_leaves(changes);
+                *count += leaves.len();
                 let found = changes.binary_search_by_key(&leaf.place, |change| change.place);
-                if found.is_err() {
+                if found.is_ok() {
+                    *count -= 1;
+                } else {
                     let index = leaves.partition_point(|other| other.place < leaf.place);
                     leaves.insert(index, Arc::clone(leaf));
                 }
                 Self::of(depth, &leaves)
             }
-            Self::Branch(branch) => {
+            Link::Branch(branch) => {
                 let middle = changes.partition_point(|change| !bit(&change.place, depth));
                 let (left, right) = changes.split_at(middle);
                 Self::join(
-                    branch.left.apply(depth + 1, left),
-                    branch.right.apply(depth + 1, right),
+                    branch.left.apply(depth + 1, left, count),
+                    branch.right.apply(depth + 1, right, count),
                 )
             }
         }
@@ -81,8 +92,11 @@ impl<K, V> Node<K, V> {
     /// The subtree of these leaves, which are sorted by place.
     pub(super) fn of(depth: usize, leaves: &[Arc<Leaf<K, V>>]) -> Self {
         match leaves {
-            [] => Self::Empty,
-            [leaf] => Self::Leaf(Arc::clone(leaf)),
+            [] => Self::EMPTY,
+            [leaf] => Self {
+                digest: leaf.digest,
+                link: Link::Leaf(Arc::clone(leaf)),
+            },
             _ => {
                 let middle = leaves.partition_point(|leaf| !bit(&leaf.place, depth));
                 let (left, right) = leaves.split_at(middle);
@@ -92,14 +106,13 @@ impl<K, V> Node<K, V> {
     }
 
     fn join(left: Self, right: Self) -> Self {
-        match (left, right) {
-            (Self::Empty, Self::Empty) => Self::Empty,
-            (Self::Leaf(leaf), Self::Empty) | (Self::Empty, Self::Leaf(leaf)) => Self::Leaf(leaf),
-            (left, right) => Self::Branch(Arc::new(Branch {
-                digest: branch_digest(&left.digest(), &right.digest()),
-                left,
-                right,
-            })),
+        match (&left.link, &right.link) {
+            (Link::Empty, Link::Empty | Link::Leaf(_)) => right,
+            (Link::Leaf(_), Link::Empty) => left,
+            (Link::Leaf(_) | Link::Branch(_), _) | (Link::Empty, Link::Branch(_)) => Self {
+                digest: branch_digest(&left.digest, &right.digest),
+                link: Link::Branch(Arc::new(Branch { left, right })),
+            },
         }
     }
 }
@@ -115,18 +128,16 @@ impl<K: BorshSerialize, V: BorshSerialize> Leaf<K, V> {
     }
 }
 
-impl<K, V> Leaf<K, V> {
-    pub(super) fn digest(&self) -> Digest {
-        self.digest
-    }
-}
-
 impl<K, V> Clone for Node<K, V> {
     fn clone(&self) -> Self {
-        match self {
-            Self::Empty => Self::Empty,
-            Self::Leaf(leaf) => Self::Leaf(Arc::clone(leaf)),
-            Self::Branch(branch) => Self::Branch(Arc::clone(branch)),
+        let link = match &self.link {
+            Link::Empty => Link::Empty,
+            Link::Leaf(leaf) => Link::Leaf(Arc::clone(leaf)),
+            Link::Branch(branch) => Link::Branch(Arc::clone(branch)),
+        };
+        Self {
+            digest: self.digest,
+            link,
         }
     }
 }

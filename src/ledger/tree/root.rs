@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use borsh::BorshSerialize;
 
 use super::{
-    node::{Change, Leaf, Node, bit, place_of},
+    node::{Change, Leaf, Link, Node, bit, place_of},
     proof::{StateProof, Terminal},
 };
 use crate::crypto::Digest;
@@ -20,14 +20,14 @@ impl<K, V> Tree<K, V> {
     /// Without entries.
     pub fn new() -> Self {
         Self {
-            top: Node::Empty,
+            top: Node::EMPTY,
             count: 0,
         }
     }
 
     /// The digest of its content; 32 zero bytes without entries.
     pub fn root(&self) -> Digest {
-        self.top.digest()
+        self.top.digest
     }
 
     /// How many entries it has.
@@ -47,7 +47,7 @@ impl<K, V> Tree<K, V> {
 
     /// The digests of all entries, in the order of [`Self::iter`].
     pub fn leaf_digests(&self) -> impl Iterator<Item = Digest> {
-        self.leaves().map(Leaf::digest)
+        self.leaves().map(|leaf| leaf.digest)
     }
 
     /// The map of these leaves, which are sorted by place.
@@ -62,10 +62,10 @@ impl<K, V> Tree<K, V> {
         let mut open = vec![&self.top];
         std::iter::from_fn(move || {
             loop {
-                match open.pop()? {
-                    Node::Empty => {}
-                    Node::Leaf(leaf) => return Some(&**leaf),
-                    Node::Branch(branch) => open.extend([&branch.right, &branch.left]),
+                match &open.pop()?.link {
+                    Link::Empty => {}
+                    Link::Leaf(leaf) => return Some(&**leaf),
+                    Link::Branch(branch) => open.extend([&branch.right, &branch.left]),
                 }
             }
         })
@@ -74,11 +74,11 @@ impl<K, V> Tree<K, V> {
     fn leaf(&self, place: &Digest) -> Option<&Leaf<K, V>> {
         let (mut node, mut depth) = (&self.top, 0);
         loop {
-            match node {
-                Node::Empty => return None,
-                Node::Leaf(leaf) => return (leaf.place == *place).then_some(&**leaf),
-                Node::Branch(branch) if bit(place, depth) => node = &branch.right,
-                Node::Branch(branch) => node = &branch.left,
+            match &node.link {
+                Link::Empty => return None,
+                Link::Leaf(leaf) => return (leaf.place == *place).then_some(&**leaf),
+                Link::Branch(branch) if bit(place, depth) => node = &branch.right,
+                Link::Branch(branch) => node = &branch.left,
             }
             depth += 1;
         }
@@ -106,17 +106,8 @@ impl<K: BorshSerialize, V: BorshSerialize> Tree<K, V> {
             })
             .collect();
         by_place.sort_unstable_by_key(|change| change.place);
-        for change in &by_place {
-            match (self.leaf(&change.place).is_some(), change.leaf.is_some()) {
-                (false, true) => count += 1,
-                (true, false) => count -= 1,
-                (false, false) | (true, true) => {}
-            }
-        }
-        Self {
-            top: self.top.apply(0, &by_place),
-            count,
-        }
+        let top = self.top.apply(0, &by_place, &mut count);
+        Self { top, count }
     }
 
     /// Proves what is under a key, or that nothing is.
@@ -124,16 +115,16 @@ impl<K: BorshSerialize, V: BorshSerialize> Tree<K, V> {
         let place = place_of(key);
         let (mut node, mut siblings) = (&self.top, Vec::new());
         let terminal = loop {
-            match node {
-                Node::Empty => break Terminal::Empty,
-                Node::Leaf(leaf) => break Terminal::of(leaf, &place),
-                Node::Branch(branch) => {
+            match &node.link {
+                Link::Empty => break Terminal::Empty,
+                Link::Leaf(leaf) => break Terminal::of(leaf, &place),
+                Link::Branch(branch) => {
                     let (next, sibling) = if bit(&place, siblings.len()) {
                         (&branch.right, &branch.left)
                     } else {
                         (&branch.left, &branch.right)
                     };
-                    siblings.push(sibling.digest());
+                    siblings.push(sibling.digest);
                     node = next;
                 }
             }

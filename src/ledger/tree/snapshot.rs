@@ -210,7 +210,7 @@ where
             .into_iter()
             .map(|(key, value)| Arc::new(Leaf::new(place_of(&key), key, value)))
             .collect();
-        let digests: Vec<_> = leaves.iter().map(|leaf| leaf.digest()).collect();
+        let digests: Vec<_> = leaves.iter().map(|leaf| leaf.digest).collect();
         if digests.len() > CHUNK_ENTRIES || top(&digests) != *chunk {
             return Err(SnapshotError::OtherChunk(index));
         }

@@ -1,12 +1,13 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use commonware_runtime::{
-    Runner as _,
+    Blob as _, Runner as _, Storage as _, WriteOptions,
     deterministic::{Context, Runner},
 };
-use wayside::id::ShardId;
+use wayside::{id::ShardId, ledger::MempoolConfig};
 
 use super::{Committee, genesis::reading};
+use crate::{Application, RebuildFrom, rebuild::rebuild, shard::Shard, storage::Stores};
 
 const SHARD: ShardId = ShardId(0);
 
@@ -135,6 +136,53 @@ fn member_begins_with_its_own_snapshot() {
         // Blocks from before the snapshot are still answered.
         let block = committee.handle(1).block(SHARD, 2).await.unwrap();
         assert_eq!(block.block.header.height, 2);
+    });
+}
+
+#[test]
+fn state_is_made_again_from_a_snapshot_and_from_the_beginning() {
+    run(|context| async move {
+        let mut committee = started(context).await;
+        work(&committee, 0..40).await;
+        committee.pass(Duration::from_secs(1)).await;
+        let tip = committee.handle(2).tip(SHARD).unwrap();
+        committee.kill(2).await;
+
+        let stores = Stores::new("m2-", SHARD);
+        let genesis = Arc::clone(&committee.genesis);
+        let with = (Application::Ledger, MempoolConfig::default());
+        let (shard, _) = Shard::new(genesis, SHARD, 2, with);
+        for from in [RebuildFrom::Snapshot, RebuildFrom::Genesis] {
+            let rebuilt = rebuild(&committee.context, &stores, &shard, from)
+                .await
+                .unwrap();
+            assert_eq!(rebuilt.height, tip.header.height);
+            assert_eq!(rebuilt.state_root, tip.header.state_root);
+            assert_eq!(rebuilt.from > 0, from == RebuildFrom::Snapshot);
+        }
+    });
+}
+
+#[test]
+fn broken_snapshot_is_passed_over() {
+    run(|context| async move {
+        let mut committee = started(context).await;
+        work(&committee, 0..40).await;
+        committee.pass(Duration::from_secs(1)).await;
+        let state = committee.handle(1).tip(SHARD).unwrap().state.root();
+        committee.kill(1).await;
+        let partition = Stores::new("m1-", SHARD).snapshots();
+        let names = committee.context.scan(&partition).await.unwrap();
+        let newest = names.iter().max().unwrap();
+        let (blob, length) = committee.context.open(&partition, newest).await.unwrap();
+        blob.write_at(length / 2, vec![0xff; 40], WriteOptions::default())
+            .await
+            .unwrap();
+        blob.sync().await.unwrap();
+        drop(blob);
+        committee.start(1).await;
+        committee.handle(1).ready().await;
+        assert_eq!(committee.handle(1).tip(SHARD).unwrap().state.root(), state);
     });
 }
 

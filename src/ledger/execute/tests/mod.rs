@@ -1,5 +1,6 @@
 mod access;
 mod battery;
+mod bundle;
 mod custody;
 mod governance;
 mod odometer;

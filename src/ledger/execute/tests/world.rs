@@ -6,10 +6,10 @@ use crate::{
     crypto::Digest,
     id::{ShardId, VehicleId},
     ledger::{
-        AccountKey, Action, Birth, BlockContext, CheckedDelivery, CheckedEntry, CheckedTransaction,
-        Delivery, Entry, ExecuteError, FinalizedHeader, Genesis, Header, KeyCache, Label, List,
-        Outcome, PartTag, Receipt, Role, RoleGrant, ShardEntry, State, StateView, TagCertificate,
-        TagKind, Transaction, Vehicle, execute, propose,
+        AccountKey, Action, Birth, Block, BlockContext, CheckedDelivery, CheckedEntry,
+        CheckedTransaction, Delivery, Entry, ExecuteError, FinalizedHeader, Genesis, Header,
+        KeyCache, Label, List, Outcome, PartTag, Receipt, Role, RoleGrant, ShardEntry, State,
+        StateView, TagCertificate, TagKind, Transaction, Vehicle, execute, propose,
         sample::{self, account, key},
         verify_block,
     },
@@ -52,7 +52,12 @@ pub(super) struct Chain {
     pub(super) state: State,
     /// What each block told other shards.
     pub(super) sent: Vec<(Header, Vec<Receipt>)>,
+    /// All blocks, with the vehicles whose history each entry is part of.
+    pub(super) blocks: Vec<(Block, Touched)>,
 }
+
+/// For each entry of a block, the vehicles and the record's place in their histories.
+pub(super) type Touched = Vec<Vec<(VehicleId, u64)>>;
 
 impl World {
     pub(super) fn new() -> Self {
@@ -89,11 +94,12 @@ impl World {
     pub(super) fn of(genesis: Genesis) -> Self {
         let shards = genesis.shards.iter().map(|entry| {
             let state = State::genesis(&genesis, entry.id);
-            let block = crate::ledger::Block::genesis(&genesis, entry.id, state.root());
+            let block = Block::genesis(&genesis, entry.id, state.root());
             let chain = Chain {
-                header: block.header,
+                header: block.header.clone(),
                 state,
                 sent: Vec::new(),
+                blocks: vec![(block, Vec::new())],
             };
             (entry.id, chain)
         });
@@ -172,7 +178,8 @@ impl World {
         assert_eq!(verified.unwrap().state.root(), executed.state.root());
         chain.header = block.header.clone();
         chain.state = executed.state;
-        chain.sent.push((block.header, executed.receipts));
+        chain.sent.push((block.header.clone(), executed.receipts));
+        chain.blocks.push((block, executed.touched));
         self.wait(Duration::from_millis(1));
         Ok(executed.outcomes)
     }

@@ -1,0 +1,75 @@
+use wayside::serve::{ConfigError, Sources};
+
+use super::{Config, Profile, load};
+
+#[test]
+fn defaults_are_valid_and_shown_in_full() {
+    let config = load(&Sources::default()).unwrap();
+
+    let shown = config.to_toml();
+
+    assert_eq!(toml::from_str::<Config>(&shown).unwrap().to_toml(), shown);
+    assert!(config.profile.has(Profile::Validator));
+    assert!(config.identity.genesis.is_none(), "a development ledger");
+}
+
+#[test]
+fn unknown_keys_are_named_with_the_nearest() {
+    let message = refused(&[("WAYSIDE__ENGINE__LEADER_TIMOUT", "1s")]).to_string();
+
+    assert!(
+        message.contains("did you mean engine.leader_timeout?"),
+        "{message}"
+    );
+}
+
+#[test]
+fn g1_public_addresses_without_authentication_are_refused() {
+    for (name, value) in [
+        ("WAYSIDE__METRICS__ADDRESS", "0.0.0.0:9464"),
+        ("WAYSIDE__GRPC__TCP__ADDRESS", "[::]:7446"),
+    ] {
+        let error = refused(&[(name, value)]);
+        assert!(
+            matches!(error, ConfigError::Unauthenticated { .. }),
+            "{name}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_genesis_needs_a_vote_key_and_the_other_way_round() {
+    for name in ["WAYSIDE__IDENTITY__GENESIS", "WAYSIDE__IDENTITY__VOTE_KEY"] {
+        let error = refused(&[(name, "/etc/wayside/file")]);
+        assert!(error.to_string().contains("identity.vote_key"), "{error}");
+    }
+}
+
+#[test]
+fn a_relay_shows_vehicles_a_certified_key() {
+    let error = refused(&[
+        ("WAYSIDE__IDENTITY__GENESIS", "/etc/wayside/genesis.toml"),
+        ("WAYSIDE__IDENTITY__VOTE_KEY", "/etc/wayside/vote.key"),
+        ("WAYSIDE__PROFILE", "[\"relay\", \"validator\"]"),
+    ]);
+
+    assert!(error.to_string().contains("door.key"), "{error}");
+}
+
+#[test]
+fn a_unit_that_does_not_vote_says_that_it_cannot_follow() {
+    let error = refused(&[("WAYSIDE__PROFILE", "[\"archive\"]")]);
+
+    assert!(error.to_string().contains("validator"), "{error}");
+}
+
+fn refused(variables: &[(&str, &str)]) -> ConfigError {
+    let environment = variables.iter();
+    let sources = Sources {
+        environment: environment
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        ..Sources::default()
+    };
+    load(&sources).unwrap_err()
+}
