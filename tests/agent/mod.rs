@@ -4,4 +4,5 @@ mod doors;
 mod life;
 mod pki;
 mod process;
+mod records;
 mod start;

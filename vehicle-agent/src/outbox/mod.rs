@@ -15,6 +15,9 @@
 //!            to the disk           to the disk
 //! ```
 //!
+//! They arrive in the order in which they were taken, one after the other, since the ledger's rules look
+//! at the order; only a record that came to nothing many times over is passed by.
+//!
 //! Three things are kept apart on purpose. *Durability*: nothing is told to anybody before it is on
 //! disk. *Identity*: a client names its records, so that its own retries are seen as such. *Trust*:
 //! [`Proven`] and [`Standing`] are made only by verifying, against the genesis, what a unit said.

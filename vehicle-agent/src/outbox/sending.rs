@@ -83,8 +83,11 @@ impl Outbox {
             self.sending.unanswered += 1;
             return Some(OutboxRequest::Account);
         }
-        let due = |entry: &Entry| entry.due().is_some_and(|at| at <= now.instant);
-        let entry = self.entries.values_mut().find(|entry| due(entry))?;
+        let next = self
+            .next()
+            .find(|entry| entry.is_due(now.instant))
+            .map(|it| it.id);
+        let entry = self.entries.get_mut(&next?)?;
         let Stage::Signed(signature, attempt) = &mut entry.stage else {
             return None;
         };
@@ -112,11 +115,7 @@ impl Outbox {
 
     /// Whether there is something to ask a unit for now, so that one should be reached.
     pub fn wants_unit(&self, now: Now) -> bool {
-        self.wants_account(now.instant)
-            || self
-                .entries
-                .values()
-                .any(|entry| entry.due().is_some_and(|at| at <= now.instant))
+        self.wants_account(now.instant) || self.next().any(|entry| entry.is_due(now.instant))
     }
 
     /// Whether the unit in reach owes an answer.
@@ -130,7 +129,7 @@ impl Outbox {
             AccountStep::Waiting(until) => Some(until).filter(|_| self.needs_account()),
             AccountStep::Idle | AccountStep::Asked => None,
         };
-        let entries = self.entries.values().filter_map(Entry::due).min();
+        let entries = self.next().filter_map(Entry::due).min();
         [account, entries].into_iter().flatten().min()
     }
 
@@ -159,6 +158,28 @@ impl Outbox {
         }
         self.next_nonce = Some(nonce.checked_add(1)?);
         Some(nonce)
+    }
+
+    /// The records whose turn it is: the oldest that is signed, and those behind it only if it came
+    /// to nothing so often that something must be wrong with it.
+    ///
+    /// The ledger's rules look at the order: an odometer that is read out of turn has gone back.
+    fn next(&self) -> impl Iterator<Item = &Entry> {
+        let mut is_open = true;
+        let signed = self
+            .entries
+            .values()
+            .filter_map(|entry| match &entry.stage {
+                Stage::Signed(_, attempt) => Some((entry, attempt)),
+                Stage::Queued | Stage::Signing(_) | Stage::Proven(..) | Stage::Done(..) => None,
+            });
+        signed
+            .take_while(move |(_, attempt)| {
+                let was_open = is_open;
+                is_open &= attempt.failures >= FAILURES_MAX;
+                was_open
+            })
+            .map(|(entry, _)| entry)
     }
 
     fn wants_account(&self, now: Instant) -> bool {
@@ -234,6 +255,11 @@ impl Outbox {
 }
 
 impl Entry {
+    /// Whether it is to be sent or proven now.
+    fn is_due(&self, now: Instant) -> bool {
+        self.due().is_some_and(|at| at <= now)
+    }
+
     /// When it is to be sent or proven; `None` if not, or if a unit owes an answer.
     fn due(&self) -> Option<Instant> {
         match &self.stage {
@@ -265,6 +291,8 @@ impl Entry {
 
 /// Requests that a unit may owe answers to at one time.
 const UNANSWERED_MAX: usize = 8;
+/// How often in a row a record comes to nothing before the next ones no longer wait for it.
+const FAILURES_MAX: u32 = 12;
 /// How often in a row a unit is asked for a proof before the transaction is handed in again.
 const PENDING_MAX: u32 = 8;
 /// Longest pause before a unit is asked again for a proof that it does not have yet.

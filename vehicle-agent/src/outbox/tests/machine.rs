@@ -293,6 +293,70 @@ fn only_so_many_are_signed_at_one_time_and_all_arrive() {
 }
 
 #[test]
+fn records_arrive_in_the_order_in_which_they_were_taken() {
+    let mut road = Road::new();
+    for km in [300, 100, 200] {
+        road.ask(km).unwrap();
+    }
+    road.settle().unwrap();
+    road.connect();
+    road.exchange();
+    road.settle().unwrap();
+    assert!(matches!(
+        road.outbox.poll_transmit(road.now),
+        Some(OutboxRequest::Submit {
+            record: RecordId(0),
+            ..
+        })
+    ));
+    // The next one waits until this one is proven, not just handed in.
+    assert_eq!(road.outbox.poll_transmit(road.now), None);
+    road.outbox
+        .handle_answer(Answer::Submitted(RecordId(0)), road.now);
+    assert!(matches!(
+        road.outbox.poll_transmit(road.now),
+        Some(OutboxRequest::Prove {
+            record: RecordId(0),
+            ..
+        })
+    ));
+    assert_eq!(road.outbox.poll_transmit(road.now), None);
+}
+
+#[test]
+fn a_record_that_never_succeeds_is_passed_by() {
+    let mut road = Road::new();
+    road.ask(100).unwrap();
+    road.ask(101).unwrap();
+    road.settle().unwrap();
+    road.connect();
+    road.exchange();
+    road.settle().unwrap();
+    for _ in 0..100 {
+        match road.outbox.poll_transmit(road.now) {
+            Some(OutboxRequest::Submit { record, .. }) if record == RecordId(0) => {
+                let refused = Answer::Failed(Failure {
+                    record: Some(record),
+                    reason: "its nonce was used".to_owned(),
+                    retry_after: None,
+                    is_pending: false,
+                });
+                road.outbox.handle_answer(refused, road.now);
+            }
+            Some(request) => {
+                let answer = road.ledger.answer(request);
+                road.outbox.handle_answer(answer, road.now);
+                road.settle().unwrap();
+            }
+            None => road.pass(Duration::from_secs(60)),
+        }
+    }
+    assert!(road.wishes[&101].is_done);
+    assert!(!road.wishes[&100].is_done);
+    assert_eq!(road.outbox.waiting(), 1);
+}
+
+#[test]
 fn the_oldest_waiting_record_has_an_age() {
     let mut road = Road::new();
     assert_eq!(road.outbox.oldest_age(road.now.timestamp), None);

@@ -1,4 +1,5 @@
 mod crashes;
 mod file;
 mod machine;
+mod proven;
 mod road;
