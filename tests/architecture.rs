@@ -100,6 +100,11 @@ const CONFINED: &[(&str, &[&str])] = &[
             "tests/conformance",
         ],
     ),
+    ("commonware_consensus", ENGINE),
+    ("commonware_cryptography", ENGINE),
+    ("commonware_p2p", ENGINE),
+    ("commonware_runtime", ENGINE),
+    ("commonware_storage", ENGINE),
     ("csv", &["src/replay/"]),
     ("ed25519_dalek", &["src/crypto/", "tests/conformance"]),
     ("flate2", &["src/replay/"]),
@@ -123,12 +128,14 @@ const CONFINED: &[(&str, &[&str])] = &[
             "src/replay/",
             "vehicle-agent/src/grpc",
             "vehicle-agent/src/ledger",
+            "roadside-unit/src/grpc",
             "proto/",
             "tests/",
         ],
     ),
     ("quick_xml", &["src/replay/"]),
     ("quinn", &["src/transport/", "src/cli/src/bench", "tests/"]),
+    ("redb", &["roadside-unit/"]),
     (
         "roadside_unit",
         &["roadside-unit/src/main.rs", "src/cli/", "tests/"],
@@ -170,7 +177,14 @@ const CONFINED: &[(&str, &[&str])] = &[
         "vehicle_agent",
         &["vehicle-agent/src/main.rs", "src/cli/", "tests/"],
     ),
+    (
+        "wayside_engine",
+        &["roadside-unit/", "src/cli/src/bench", "tests/"],
+    ),
 ];
+
+/// Whatever names the consensus engine compiles it, for minutes.
+const ENGINE: &[&str] = &["roadside-unit/engine/"];
 
 const FILE_LINES_MAX: usize = 600;
 
