@@ -11,6 +11,7 @@ mod bench;
 mod bundled_drive;
 mod conformance;
 mod grpc;
+mod ledger;
 mod loopback;
 mod replay;
 mod simulation;
