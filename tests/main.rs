@@ -15,3 +15,4 @@ mod ledger;
 mod loopback;
 mod replay;
 mod simulation;
+mod unit;

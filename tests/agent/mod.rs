@@ -3,6 +3,6 @@
 mod doors;
 mod life;
 mod pki;
-mod process;
+pub(crate) mod process;
 mod records;
 mod start;

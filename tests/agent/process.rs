@@ -21,7 +21,7 @@ use wayside::rpc::{
 };
 
 /// Long enough for a busy machine; what takes longer hangs.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A trust domain in a folder of its own.
 pub(super) struct Pki {
@@ -29,7 +29,7 @@ pub(super) struct Pki {
 }
 
 /// A running agent; killed when dropped.
-pub(super) struct Agent {
+pub(crate) struct Agent {
     child: Child,
     _stdout: BufReader<ChildStdout>,
     addresses: Value,
@@ -73,7 +73,7 @@ impl Pki {
 }
 
 impl Agent {
-    pub(super) async fn start(mut command: Command) -> Self {
+    pub(crate) async fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -88,7 +88,7 @@ impl Agent {
         }
     }
 
-    pub(super) fn address(&self, name: &str) -> &str {
+    pub(crate) fn address(&self, name: &str) -> &str {
         self.addresses.get(name).and_then(Value::as_str).unwrap()
     }
 
@@ -96,13 +96,13 @@ impl Agent {
         self.address("quic").parse().unwrap()
     }
 
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let id = self.child.id().unwrap().try_into().unwrap();
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
     /// Waits for the process to end; its exit code, or `None` if a signal ended it.
-    pub(super) async fn end(&mut self) -> Option<i32> {
+    pub(crate) async fn end(&mut self) -> Option<i32> {
         timeout(PATIENCE, self.child.wait())
             .await
             .unwrap()
@@ -110,7 +110,7 @@ impl Agent {
             .code()
     }
 
-    pub(super) async fn channel(&self) -> Channel {
+    pub(crate) async fn channel(&self) -> Channel {
         let endpoint = Endpoint::from_shared(self.address("grpc").to_owned()).unwrap();
         timeout(PATIENCE, endpoint.connect())
             .await
@@ -146,7 +146,7 @@ impl Agent {
             .outcome
     }
 
-    pub(super) async fn scrape(&self) -> String {
+    pub(crate) async fn scrape(&self) -> String {
         let mut stream = tokio::net::TcpStream::connect(self.address("metrics"))
             .await
             .unwrap();
@@ -198,7 +198,7 @@ pub(super) fn agent(config: &Path) -> Command {
 }
 
 /// Runs a command that is expected to fail, and returns the one line of its error.
-pub(super) async fn refused(mut command: Command) -> String {
+pub(crate) async fn refused(mut command: Command) -> String {
     let output: Output = timeout(PATIENCE, command.output()).await.unwrap().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success(), "{stderr}");
@@ -213,7 +213,7 @@ pub(super) async fn refused(mut command: Command) -> String {
     (*error).to_owned()
 }
 
-pub(super) fn wayside(arguments: &[&str]) -> Command {
+pub(crate) fn wayside(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wayside"));
     command
         .args(arguments)

@@ -105,10 +105,3 @@ async fn shown_configurations_are_accepted_again() {
 
     assert!(checked.status.success(), "{checked:?}");
 }
-
-#[tokio::test]
-async fn a_roadside_unit_says_that_it_is_not_there() {
-    let error = refused(wayside(&["unit", "--config", "unit.toml"])).await;
-
-    assert!(error.contains("no roadside unit yet"), "{error}");
-}

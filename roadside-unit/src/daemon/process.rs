@@ -9,6 +9,8 @@ use wayside::{
     telemetry::{LogHandle, init_logs},
 };
 
+use wayside_engine::RebuildFrom;
+
 use super::{Daemon, rebuild::rebuild_state};
 use crate::{
     config::{Config, FILE_USUAL, load},
@@ -70,9 +72,13 @@ pub struct UnitArguments {
 /// What a unit's program does besides running.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum UnitCommand {
-    /// Makes state and index again from the newest snapshot and the blocks, while the unit does not
-    /// run, and says what they come to.
-    RebuildState,
+    /// Makes the state again from the newest snapshot and the blocks, while the unit does not run,
+    /// compares every root, and says what it comes to. The next start makes the index again, too.
+    RebuildState {
+        /// Begins with the genesis instead of the newest snapshot; needs every block.
+        #[arg(long)]
+        from_genesis: bool,
+    },
 }
 
 /// Runs a unit until it is told to end: the whole of `roadside-unit` and `wayside unit`.
@@ -86,15 +92,20 @@ pub fn run_from_arguments(arguments: &UnitArguments) -> anyhow::Result<()> {
         return Ok(());
     }
     let log = init_logs(&config.log)?;
+    if let Some(UnitCommand::RebuildState { from_genesis }) = arguments.command {
+        let from = if from_genesis {
+            RebuildFrom::Genesis
+        } else {
+            RebuildFrom::Snapshot
+        };
+        return rebuild_state(&config, from);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    match arguments.command {
-        None => runtime.block_on(run(arguments, &sources, config, &log)),
-        Some(UnitCommand::RebuildState) => runtime.block_on(rebuild_state(config)),
-    }
+    runtime.block_on(run(arguments, &sources, config, &log))
 }
 
 async fn run(

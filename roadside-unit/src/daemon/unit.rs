@@ -1,4 +1,10 @@
-use std::{net::SocketAddr, num::NonZeroU64, path::Path, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::NonZeroU64,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::watch,
@@ -34,7 +40,6 @@ use crate::{
 pub struct Daemon {
     genesis: Arc<Genesis>,
     engine: Handle,
-    followed: Arc<Followed>,
     running: Running,
     services: Services,
     listener: Listener,
@@ -71,11 +76,7 @@ impl Daemon {
             ledger: Arc::new(LedgerMetrics::new()),
         };
         let metrics = serve_metrics(&config, &counts, &engine).await?;
-        let followed = Arc::new(Followed::new(
-            Arc::clone(&opened.genesis),
-            engine.clone(),
-            index,
-        ));
+        let followed = Arc::new(Followed::new(engine.clone(), index));
         let (follow, failed) = follow(Follower {
             engine: engine.clone(),
             followed: Arc::clone(&followed),
@@ -94,7 +95,7 @@ impl Daemon {
         let desk = Arc::new(Desk::new(DeskParts {
             genesis: Arc::clone(&opened.genesis),
             engine: engine.clone(),
-            followed: Arc::clone(&followed),
+            followed,
             metrics: counts.grpc,
             ledger_metrics: counts.ledger,
             limits: config.grpc.limits.clone(),
@@ -115,7 +116,6 @@ impl Daemon {
         Ok(Self {
             genesis: opened.genesis,
             engine,
-            followed,
             running,
             services,
             listener,
@@ -132,14 +132,6 @@ impl Daemon {
     /// The ledger that it keeps.
     pub fn genesis(&self) -> &Genesis {
         &self.genesis
-    }
-
-    pub(super) fn engine(&self) -> &Handle {
-        &self.engine
-    }
-
-    pub(super) fn followed(&self) -> &Followed {
-        &self.followed
     }
 
     /// Where local clients connect: `unix:` and the socket's path.
@@ -217,18 +209,13 @@ fn open_index(folder: &Path, genesis: &Genesis) -> Result<Index, StartError> {
 }
 
 fn start_engine(config: &Config, opened: &Opened) -> Result<(Handle, Running), StartError> {
-    let shards: Vec<ShardId> = if config.engine.shards.is_empty() {
-        opened.genesis.shards.iter().map(|entry| entry.id).collect()
-    } else {
-        config.engine.shards.iter().copied().map(ShardId).collect()
-    };
     let is_archive = config.profile.has(Profile::Archive);
     let retention = config.storage.retention.filter(|_| !is_archive);
     let started = wayside_engine::start(wayside_engine::Config {
         genesis: Arc::clone(&opened.genesis),
-        shards,
+        shards: shards(config, &opened.genesis),
         vote_key: SigningKey::from_seed(&opened.vote_key.to_seed()),
-        storage: opened.folder.join("ledger"),
+        storage: ledger_folder(&opened.folder),
         listen: config.engine.listen,
         timing: config.engine.timing(),
         retention: retention.map(NonZeroU64::get),
@@ -236,6 +223,20 @@ fn start_engine(config: &Config, opened: &Opened) -> Result<(Handle, Running), S
         application: Application::Ledger,
     });
     Ok(started?)
+}
+
+/// The shards that the unit keeps.
+pub(super) fn shards(config: &Config, genesis: &Genesis) -> Vec<ShardId> {
+    if config.engine.shards.is_empty() {
+        genesis.shards.iter().map(|entry| entry.id).collect()
+    } else {
+        config.engine.shards.iter().copied().map(ShardId).collect()
+    }
+}
+
+/// Where the engine keeps blocks and state.
+pub(super) fn ledger_folder(folder: &Path) -> PathBuf {
+    folder.join("ledger")
 }
 
 /// Follows until the unit ends; the receiver turns true if that fails.

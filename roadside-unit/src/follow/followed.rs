@@ -1,21 +1,20 @@
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::watch;
 use wayside::{
     id::ShardId,
-    ledger::{AccountKey, Block, Genesis, HistoryLog, Key, NonceWindow, State, Value},
+    ledger::{AccountKey, HistoryLog, Key, NonceWindow, State, Value},
 };
-use wayside_engine::{FinalizedBlock, Handle};
+use wayside_engine::Handle;
 
 use super::Pending;
 use crate::index::Index;
 
 /// What the engine has made final, as far as it was followed.
 pub(crate) struct Followed {
-    genesis: Arc<Genesis>,
     engine: Handle,
     index: Index,
     pending: Pending,
@@ -34,32 +33,14 @@ struct Shard {
 
 impl Followed {
     /// Nothing is followed yet but what the index holds.
-    pub(crate) fn new(genesis: Arc<Genesis>, engine: Handle, index: Index) -> Self {
+    pub(crate) fn new(engine: Handle, index: Index) -> Self {
         Self {
-            genesis,
             engine,
             index,
             pending: Pending::default(),
             shards: Mutex::default(),
             turns: watch::Sender::new(0),
         }
-    }
-
-    /// The final block at a height; `None` if there is none, or it is not kept any more.
-    ///
-    /// The engine keeps what a quorum has voted for; the first block follows from the genesis.
-    pub(crate) async fn block(&self, shard: ShardId, height: u64) -> Option<Arc<FinalizedBlock>> {
-        if height > 0 {
-            return self.engine.block(shard, height).await;
-        }
-        let state = State::genesis(&self.genesis, shard);
-        Some(Arc::new(FinalizedBlock {
-            shard,
-            block: Block::genesis(&self.genesis, shard, state.root()),
-            outcomes: Vec::new(),
-            receipts: Vec::new(),
-            touched: Vec::new(),
-        }))
     }
 
     /// Where things stand.

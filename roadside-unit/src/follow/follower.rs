@@ -127,7 +127,7 @@ impl Follower {
         if height > tip.header.height {
             return Next::Nothing;
         }
-        match self.followed.block(shard, height).await {
+        match self.engine.block(shard, height).await {
             Some(block) => Next::Block(block),
             None => {
                 let oldest = self.engine.oldest(shard).unwrap_or_default();

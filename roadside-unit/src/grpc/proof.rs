@@ -127,7 +127,7 @@ impl Desk {
         let id = rpc::parse_transaction(text, "transaction_id")?;
         let place = self.place(&id)?.ok_or_else(transaction_unknown)?;
         let (shard, height) = (place.shard, place.height);
-        let block = self.followed.block(shard, height).await;
+        let block = self.engine.block(shard, height).await;
         let block = block.ok_or_else(|| pruned(height))?;
         let record = to_bundle_record(&block, place.entry).ok_or_else(|| self.no_proof(shard))?;
         let finalized = self.certified(shard, height).await?;
@@ -204,7 +204,7 @@ impl Desk {
                 let problem = FieldProblem::OutOfRange("a height up to the shard's newest");
                 return Err(FieldError::new("earlier.height", problem).into());
             }
-            let block = self.followed.block(shard, position.height).await;
+            let block = self.engine.block(shard, position.height).await;
             let block = block.ok_or_else(|| pruned(position.height))?;
             earlier.push(block.block.header.clone());
         }
@@ -226,7 +226,7 @@ impl Desk {
         if let Some(block) = blocks.get(&height) {
             return Ok(Arc::clone(block));
         }
-        let block = self.followed.block(shard, height).await;
+        let block = self.engine.block(shard, height).await;
         let block = block.ok_or_else(|| pruned(height))?;
         blocks.insert(height, Arc::clone(&block));
         Ok(block)

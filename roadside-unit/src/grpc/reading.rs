@@ -104,7 +104,7 @@ impl Desk {
                 (it.shard, it.block.header.height) == (place.shard, place.height)
             });
             if !is_held {
-                held = self.followed.block(place.shard, place.height).await;
+                held = self.engine.block(place.shard, place.height).await;
             }
             let record = to_record(*number, *place, held.as_deref());
             let Some(left) = room.checked_sub(record.entry.len() + RECORD_LEN) else {
@@ -119,7 +119,7 @@ impl Desk {
 
     /// When a block was proposed; `None` if it is not kept any more.
     pub(super) async fn time_of(&self, shard: ShardId, height: u64) -> Option<Timestamp> {
-        let block = self.followed.block(shard, height).await?;
+        let block = self.engine.block(shard, height).await?;
         Some(block.block.header.time)
     }
 }

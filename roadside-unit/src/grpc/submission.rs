@@ -87,7 +87,7 @@ impl Desk {
         self.open()?;
         let id = rpc::parse_transaction(&request.transaction_id, "transaction_id")?;
         if let Some(place) = self.place(&id)? {
-            let block = self.followed.block(place.shard, place.height).await;
+            let block = self.engine.block(place.shard, place.height).await;
             let entry = block
                 .as_ref()
                 .and_then(|it| entry_of(&it.block, place.entry));

@@ -140,7 +140,7 @@ impl Desk {
             if *next >= self.followed.next_height(*shard) {
                 continue;
             }
-            let block = self.followed.block(*shard, *next).await;
+            let block = self.engine.block(*shard, *next).await;
             let block = block.ok_or_else(|| End::Failed(pruned(*next)))?;
             for event in watching.filter.events(&block) {
                 self.send(inlet, event).await?;

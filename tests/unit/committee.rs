@@ -1,0 +1,135 @@
+use std::path::Path;
+
+use bytes::Bytes;
+use prost::Message as _;
+use tempfile::TempDir;
+use tokio::time::timeout;
+use wayside::{
+    ledger::{Committees, Genesis, Proof},
+    rpc::ledger::v1::{
+        GetTransactionRequest, ProveRequest, ProveResponse, SubmitRequest, SubmitResponse,
+        TransactionState, ledger_service_client::LedgerServiceClient, prove_request::Subject,
+    },
+    transport::door::{Client, ClientConfig, UnitTrust},
+};
+
+use super::process::{enrol, outcome, read_genesis, reading, run, submit};
+use crate::agent::process::{Agent, PATIENCE, wayside};
+
+/// Several operators' units, as `wayside pki init` sets them up.
+pub(super) struct Committee {
+    folder: TempDir,
+    units: Vec<Agent>,
+}
+
+impl Committee {
+    pub(super) async fn start(operators: u16) -> Self {
+        let folder = TempDir::new().unwrap();
+        run(wayside(&["pki", "init", "--shards", "2", "--slots", "1"])
+            .args(["--operators", &operators.to_string(), "--out"])
+            .arg(folder.path()))
+        .await;
+        let starts = (1..=operators).map(|number| {
+            let mut unit = wayside(&["unit", "--config"]);
+            unit.arg(folder.path().join(format!("unit-{number}/unit.toml")));
+            Agent::start(unit)
+        });
+        let mut units = Vec::new();
+        for started in starts.map(tokio::spawn).collect::<Vec<_>>() {
+            units.push(started.await.unwrap());
+        }
+        Self { folder, units }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(super) fn unit(&self, index: usize) -> &Agent {
+        self.units.get(index).unwrap()
+    }
+
+    fn genesis(&self) -> Genesis {
+        read_genesis(self.folder())
+    }
+}
+
+#[tokio::test]
+async fn what_one_unit_takes_every_unit_tells() {
+    let committee = Committee::start(4).await;
+    let vehicle = enrol(committee.folder(), committee.unit(0).address("grpc")).await;
+    let genesis = committee.genesis();
+    let once = reading(&genesis, &vehicle, 0, 10);
+    let mut first = LedgerServiceClient::new(committee.unit(1).channel().await);
+
+    let submitted = submit(&mut first, &once).await;
+    assert!(outcome(&submitted).applied);
+
+    for unit in &committee.units {
+        let mut client = LedgerServiceClient::new(unit.channel().await);
+        let told = submit(&mut client, &once).await;
+        assert_eq!(told.transaction_id, submitted.transaction_id);
+        assert_eq!(told.status, submitted.status);
+        let request = GetTransactionRequest {
+            transaction_id: submitted.transaction_id.clone(),
+        };
+        let found = client.get_transaction(request).await.unwrap().into_inner();
+        assert_eq!(found.status, submitted.status);
+    }
+}
+
+#[tokio::test]
+async fn a_vehicle_hands_in_at_the_door_and_gets_its_proof() {
+    let committee = Committee::start(1).await;
+    let vehicle = enrol(committee.folder(), committee.unit(0).address("grpc")).await;
+    let genesis = committee.genesis();
+    let once = reading(&genesis, &vehicle, 0, 10);
+    let door = connect(&genesis, committee.unit(0).address("ledger")).await;
+
+    let request = SubmitRequest {
+        transaction: once.to_bytes().into(),
+        wait: Some(prost_types::Duration {
+            seconds: 30,
+            nanos: 0,
+        }),
+    };
+    let answer = call(&door, "Submit", &request).await.unwrap();
+    let submitted = SubmitResponse::decode(answer).unwrap();
+    let state = submitted.status.clone().unwrap().state;
+    assert_eq!(state, i32::from(TransactionState::Finalized));
+    assert!(outcome(&submitted).applied);
+
+    let request = ProveRequest {
+        subject: Some(Subject::TransactionId(submitted.transaction_id)),
+    };
+    let answer = call(&door, "Prove", &request).await.unwrap();
+    let proof = ProveResponse::decode(answer).unwrap().proof;
+    let proof = Proof::from_bytes(&proof).unwrap();
+    proof.verify(&Committees::of(&genesis)).unwrap();
+
+    // Records of vehicles that the caller may never have heard of are not told here.
+    for method in ["ListRecords", "Watch", "SubmitMany", "ListRoles"] {
+        let refused = call(&door, method, &()).await.unwrap_err();
+        assert!(refused.contains("METHOD_UNKNOWN"), "{refused}");
+    }
+}
+
+async fn connect(genesis: &Genesis, address: &str) -> Client {
+    let operators = genesis.operators.iter();
+    let trust = UnitTrust {
+        chain: genesis.chain(),
+        operators: operators
+            .map(|operator| operator.cold_key.admit().unwrap())
+            .collect(),
+    };
+    let now = wayside::transport::Clock::system().now().timestamp;
+    let address = address.parse().unwrap();
+    let connecting = Client::connect(address, &trust, ClientConfig::default(), now);
+    timeout(PATIENCE, connecting).await.unwrap().unwrap()
+}
+
+async fn call(door: &Client, method: &str, request: &impl prost::Message) -> Result<Bytes, String> {
+    let body = Bytes::from(request.encode_to_vec());
+    let called = timeout(PATIENCE, door.call(method, body)).await.unwrap();
+    called.map_err(|error| error.to_string())
+}

@@ -1,0 +1,7 @@
+//! Real `wayside unit` processes: how they keep the ledger, whom they let ask what, and how they end.
+
+mod committee;
+mod doors;
+mod ledger;
+mod process;
+mod start;

@@ -1,0 +1,188 @@
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use tokio::{process::Command, time::timeout};
+use tonic::transport::{Channel, Endpoint};
+use wayside::{
+    crypto::SigningKey,
+    id::{ShardId, VehicleId},
+    ledger::{
+        AccountKey, Action, Genesis, OdometerSource, RecordOdometer, SignedTransaction, Transaction,
+    },
+    rpc::ledger::v1::{
+        GetVehicleRequest, Outcome, SubmitRequest, SubmitResponse, WatchRequest,
+        ledger_service_client::LedgerServiceClient,
+    },
+    serve::read_key,
+    time::Timestamp,
+};
+
+use crate::agent::process::{Agent, PATIENCE, wayside};
+
+/// A unit's process that keeps a development ledger of its own, in a folder that outlives it.
+pub(super) struct Alone {
+    pub(super) folder: TempDir,
+    pub(super) process: Agent,
+}
+
+/// A vehicle that is on the ledger.
+pub(super) struct Enrolled {
+    pub(super) id: VehicleId,
+    pub(super) key: SigningKey,
+}
+
+impl Alone {
+    pub(super) async fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let process = Agent::start(command(folder.path())).await;
+        Self { folder, process }
+    }
+
+    /// Takes the place of a unit that has ended.
+    pub(super) async fn restart(&mut self) {
+        self.process = Agent::start(command(self.folder.path())).await;
+    }
+
+    pub(super) fn domain(&self) -> PathBuf {
+        self.folder.path().join("data/development")
+    }
+
+    pub(super) fn genesis(&self) -> Genesis {
+        read_genesis(&self.domain())
+    }
+
+    pub(super) async fn client(&self) -> LedgerServiceClient<Channel> {
+        LedgerServiceClient::new(self.process.channel().await)
+    }
+
+    /// Brings a vehicle to the ledger that is at home in shard 1.
+    pub(super) async fn enrol(&self) -> Enrolled {
+        enrol(&self.domain(), self.process.address("grpc")).await
+    }
+}
+
+/// The command that starts a unit of its own on free ports.
+pub(super) fn command(folder: &Path) -> Command {
+    let mut command = wayside(&["unit", "--metrics-address", "127.0.0.1:0"]);
+    command
+        .arg("--storage")
+        .arg(folder.join("data"))
+        .arg("--grpc-socket")
+        .arg(folder.join("unit.sock"));
+    command
+}
+
+pub(super) fn read_genesis(domain: &Path) -> Genesis {
+    let text = std::fs::read_to_string(domain.join("genesis.toml")).unwrap();
+    Genesis::from_toml(&text).unwrap()
+}
+
+pub(super) async fn enrol(domain: &Path, unit: &str) -> Enrolled {
+    let made = TempDir::new().unwrap();
+    let (key, secret) = (made.path().join("vehicle.key"), made.path().join("secret"));
+    let key_of = |role: &str| domain.join(format!("keys/{role}.key"));
+    run(wayside(&["ledger", "key", "new"]).arg(&key)).await;
+    run(wayside(&[
+        "ledger",
+        "enrol",
+        "--vin",
+        "WVSTEST0000000001",
+        "--model",
+        "test",
+    ])
+    .args(["--home", "1", "--unit", unit, "--secret"])
+    .arg(&secret)
+    .arg("--vehicle")
+    .arg(&key)
+    .arg("--owner")
+    .arg(key_of("owner"))
+    .arg("--tag-issuer")
+    .arg(key_of("tag_issuer"))
+    .arg("--key")
+    .arg(key_of("maker")))
+    .await;
+    let text = std::fs::read_to_string(&secret).unwrap();
+    let line = text.lines().find(|line| line.starts_with("vehicle"));
+    let enrolled = Enrolled {
+        id: line.unwrap().split('"').nth(1).unwrap().parse().unwrap(),
+        key: read_key(&key).unwrap(),
+    };
+    timeout(PATIENCE, wait_active(unit, enrolled.id))
+        .await
+        .unwrap();
+    enrolled
+}
+
+/// Waits until the shard that keeps the vehicle's tag has said that the tag is free.
+async fn wait_active(unit: &str, vehicle: VehicleId) {
+    let channel = Endpoint::from_shared(unit.to_owned()).unwrap();
+    let mut client = LedgerServiceClient::new(channel.connect().await.unwrap());
+    let request = WatchRequest::default();
+    let mut events = client.watch(request).await.unwrap().into_inner();
+    loop {
+        let request = GetVehicleRequest {
+            vehicle_id: vehicle.to_string(),
+        };
+        let told = client.get_vehicle(request).await.unwrap().into_inner();
+        if told.vehicle.unwrap().status == "active" {
+            return;
+        }
+        events.message().await.unwrap().unwrap();
+    }
+}
+
+pub(super) async fn run(command: &mut Command) {
+    let output = timeout(PATIENCE, command.output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// A reading of a vehicle's odometer by the vehicle itself.
+pub(super) fn reading(
+    genesis: &Genesis,
+    vehicle: &Enrolled,
+    nonce: u64,
+    odometer_km: u32,
+) -> SignedTransaction {
+    let transaction = Transaction {
+        version: Transaction::VERSION,
+        chain: genesis.chain(),
+        shard: ShardId(1),
+        sender: AccountKey::from(vehicle.key.verifying_key()),
+        nonce,
+        expires: None,
+        approvers: Vec::new(),
+        action: Action::RecordOdometer(RecordOdometer {
+            vehicle: vehicle.id,
+            odometer_km,
+            read: now(),
+            source: OdometerSource::Telemetry,
+        }),
+    };
+    transaction.sign(&vehicle.key)
+}
+
+/// Hands a transaction in and waits for its outcome.
+pub(super) async fn submit(
+    client: &mut LedgerServiceClient<Channel>,
+    transaction: &SignedTransaction,
+) -> SubmitResponse {
+    let request = SubmitRequest {
+        transaction: transaction.to_bytes().into(),
+        wait: Some(prost_types::Duration {
+            seconds: 30,
+            nanos: 0,
+        }),
+    };
+    let submitted = timeout(PATIENCE, client.submit(request)).await.unwrap();
+    submitted.unwrap().into_inner()
+}
+
+/// The outcome of a transaction that is final.
+pub(super) fn outcome(response: &SubmitResponse) -> Outcome {
+    let status = response.status.clone().unwrap();
+    status.finalized.expect("final").outcome.unwrap()
+}
+
+fn now() -> Timestamp {
+    wayside::transport::Clock::system().now().timestamp
+}
