@@ -147,6 +147,17 @@ impl World {
         self.sign(transaction, signers)
     }
 
+    /// Lets the next transaction have the nonce of one that came to nothing, if it was the last.
+    pub(super) fn take_back(&mut self, transaction: &CheckedTransaction) {
+        let transaction = transaction.transaction();
+        for ((sender, shard), next) in &mut self.nonces {
+            let is_last = *next == transaction.nonce + 1 && *shard == transaction.shard;
+            if is_last && account(*sender) == transaction.sender {
+                *next -= 1;
+            }
+        }
+    }
+
     pub(super) fn sign(&mut self, transaction: Transaction, signers: &[u8]) -> CheckedTransaction {
         let (sender, approvers) = signers.split_first().unwrap();
         let transaction = transaction.with_approvers(approvers.iter().map(|it| account(*it)));
