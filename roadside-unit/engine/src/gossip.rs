@@ -6,6 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use commonware_consensus::types::Height;
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_macros::select;
 use commonware_p2p::{Receiver, Recipients, Sender};
@@ -27,6 +28,8 @@ pub(crate) struct Gossip {
     ends: GossipEnds,
     interval: Duration,
     told: BTreeMap<TransactionId, SignedTransaction>,
+    /// The height that each member was asked for last.
+    asked: BTreeMap<PublicKey, u64>,
 }
 
 /// The ends of queues at which gossip works.
@@ -74,6 +77,7 @@ impl Gossip {
             ends,
             interval,
             told: BTreeMap::new(),
+            asked: BTreeMap::new(),
         }
     }
 
@@ -112,10 +116,20 @@ impl Gossip {
                     }
                 },
                 _ = runtime.sleep_until(hello_at) => {
-                    hello_at = runtime.current() + self.interval;
+                    hello_at = runtime.current() + self.interval();
                     self.say_hello(&runtime, &mut sender);
                 },
             }
+        }
+    }
+
+    /// How long until the next hello: short while members have not heard of each other.
+    fn interval(&self) -> Duration {
+        let others = self.shard.genesis.committee().keys().len() - 1;
+        if self.shard.peers.lock().heard() < others {
+            self.interval / HELLOS_AT_FIRST
+        } else {
+            self.interval
         }
     }
 
@@ -171,7 +185,7 @@ impl Gossip {
     }
 
     fn hear<E: Runtime>(
-        &self,
+        &mut self,
         runtime: &E,
         peer: PublicKey,
         told: Told,
@@ -245,17 +259,20 @@ impl Gossip {
         });
     }
 
-    /// Asks a member for its newest block, if that is missing here.
+    /// Asks a member for its newest block, if that is missing here; for one at a time, since it may
+    /// not have what it says.
     ///
     /// Without this, a member that comes back while nothing happens would wait for the next block.
-    fn catch_up(&self, peer: PublicKey, height: u64) {
+    fn catch_up(&mut self, peer: PublicKey, height: u64) {
         let tip = self.shard.tip_node().header.height;
+        let asked = self.asked.get(&peer).copied().unwrap_or(0);
         if height > tip
+            && asked <= tip
             && let Some(marshal) = self.shard.marshal().get()
         {
             trace!(shard = %self.shard.id, tip, height, "asked for a block");
-            let height = commonware_consensus::types::Height::new(height);
-            marshal.hint_finalized(height, NonEmptyVec::new(peer));
+            self.asked.insert(peer.clone(), height);
+            marshal.hint_finalized(Height::new(height), NonEmptyVec::new(peer));
         }
     }
 }
@@ -383,6 +400,9 @@ const INTAKE_MAX: usize = 64;
 
 /// Transactions that are told again while they wait; further ones wait for this member's turn.
 const TOLD_MAX: usize = 8_192;
+
+/// Hellos in an interval until all members are there.
+const HELLOS_AT_FIRST: u32 = 5;
 
 /// A member that has not said hello for so many intervals counts as gone.
 const SILENT_INTERVALS: u32 = 4;

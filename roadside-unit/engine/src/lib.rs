@@ -23,6 +23,7 @@ mod gossip;
 mod handle;
 mod keeper;
 mod member;
+mod muted;
 mod observer;
 mod proposer;
 mod rebuild;

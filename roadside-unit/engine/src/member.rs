@@ -58,6 +58,7 @@ use crate::{
     finalizer::{Finalizer, Finalizing, Reports},
     gossip::{Gossip, GossipEnds},
     keeper::keep_snapshots,
+    muted::Muted,
     observer::Observer,
     proposer::Proposer,
     runtime::Runtime,
@@ -238,7 +239,9 @@ async fn keep_shard<E, S, R, N>(
         blocker: links.network,
     };
     let engine = consensus.engine(&runtime, &member, &shard);
-    let voting = engine.start(links.votes, links.certificates, links.fetch);
+    let (sender, receiver) = links.certificates;
+    let certificates = (Muted::new(sender, shard), receiver);
+    let voting = engine.start(links.votes, certificates, links.fetch);
     select! {
         _ = gossiping => {},
         _ = storing => {},

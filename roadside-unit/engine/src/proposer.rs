@@ -140,7 +140,8 @@ impl<E: Runtime> Application<E> for Proposer {
         ancestry: impl Ancestry<OrderedBlock>,
         (): (),
     ) -> Option<Digested<OrderedBlock>> {
-        if !self.shard.gate.admits(context.round.view().get()) {
+        let may_vote = self.shard.gate.admits(context.round.view().get());
+        if !may_vote || self.shard.is_behind() {
             return None;
         }
         let parent = self.executed(&runtime, ancestry).await?;

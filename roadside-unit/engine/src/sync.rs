@@ -51,7 +51,8 @@ impl<'a, E: Runtime> StateSync<'a, E> {
         let mut round = 0;
         loop {
             let peers = self.shard.peers.lock().above(2 * genesis.snapshot_interval);
-            if peers.is_empty() {
+            if round >= ROUNDS_MAX * peers.len() {
+                // Nobody is that far, or whoever says so has nothing to show for it.
                 return None;
             }
             let peer = peers.into_iter().map(|(peer, _)| peer).cycle().nth(round)?;
@@ -134,6 +135,9 @@ impl<'a, E: Runtime> StateSync<'a, E> {
         }
     }
 }
+
+/// How often each member is asked before this one begins with the genesis.
+const ROUNDS_MAX: usize = 3;
 
 /// How often to look whether others are there.
 const PEERS_INTERVAL: Duration = Duration::from_millis(50);

@@ -341,19 +341,33 @@ impl Shard {
         answered.await.ok().flatten()
     }
 
+    /// Whether this member may vote in the next view.
+    pub(crate) fn is_voting(&self) -> bool {
+        self.gate.admits(self.view() + 1)
+    }
+
+    /// Whether so many more blocks are final that this member has nothing to propose.
+    pub(crate) fn is_behind(&self) -> bool {
+        let committee = self.genesis.committee();
+        let liars = committee.keys().len() - committee.quorum();
+        let known = self.height_known.load(Ordering::Relaxed);
+        self.tip_node().header.height + LAG_MAX < known.max(self.peers.lock().height(liars))
+    }
+
     /// How the shard is doing.
     pub(crate) fn status(&self) -> ShardStatus {
-        let height = self.tip_node().header.height;
-        let peers = self.peers.lock();
-        let known = self.height_known.load(Ordering::Relaxed);
+        let (peers, peer_height) = {
+            let peers = self.peers.lock();
+            (peers.heard(), peers.height(0))
+        };
         ShardStatus {
-            height,
+            height: self.tip_node().header.height,
             view: self.view(),
-            peers: peers.heard(),
-            peer_height: peers.height(),
+            peers,
+            peer_height,
             mempool_len: self.mempool.lock().len(),
-            voting: self.gate.admits(self.view() + 1),
-            catching_up: !*self.recovered.borrow() || height + LAG_MAX < known.max(peers.height()),
+            voting: self.is_voting(),
+            catching_up: !*self.recovered.borrow() || self.is_behind(),
         }
     }
 }

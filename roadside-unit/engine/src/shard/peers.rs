@@ -34,17 +34,19 @@ impl Peers {
         self.heard.len()
     }
 
-    /// The greatest view that one of them has reached.
+    /// The greatest view that one of them says it has reached.
     pub(crate) fn view(&self) -> u64 {
         self.heard.values().map(|it| it.view).max().unwrap_or(0)
     }
 
-    /// The greatest height that one of them has reached.
-    pub(crate) fn height(&self) -> u64 {
-        self.heard.values().map(|it| it.height).max().unwrap_or(0)
+    /// The greatest height that more than `liars` of them say they have reached.
+    pub(crate) fn height(&self, liars: usize) -> u64 {
+        let mut heights: Vec<_> = self.heard.values().map(|it| it.height).collect();
+        heights.sort_unstable_by(|a, b| b.cmp(a));
+        heights.get(liars).copied().unwrap_or(0)
     }
 
-    /// Those who have more blocks than `height`.
+    /// Those who say that they have more blocks than `height`.
     pub(crate) fn above(&self, height: u64) -> Vec<(PublicKey, u64)> {
         let above = self.heard.iter().filter(|(_, it)| it.height > height);
         above.map(|(peer, it)| (peer.clone(), it.height)).collect()
