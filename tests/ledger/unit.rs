@@ -36,7 +36,7 @@ impl Unit {
             folder,
             child,
             _stdout: stdout,
-            address: ready["grpc"].as_str().unwrap().to_owned(),
+            address: field(&ready, "grpc").to_owned(),
         }
     }
 
@@ -115,14 +115,14 @@ impl Unit {
             "--secret",
             &secret,
         ]);
-        assert_eq!(json(&enrolled)["outcome"], "applied", "{enrolled}");
+        assert_eq!(field(&json(&enrolled), "outcome"), "applied", "{enrolled}");
         let secret = fs::read_to_string(self.path(&secret)).unwrap();
         let line = secret.lines().find(|line| line.starts_with("vehicle"));
         let id = line.unwrap().split('"').nth(1).unwrap().to_owned();
         // Its tag may be kept in the other shard, whose word comes a block later.
         for _ in 0..TRIES {
             let vehicle = self.vehicle(&id);
-            if vehicle["status"] == "active" {
+            if field(&vehicle, "status") == "active" {
                 return id;
             }
             self.ledger_ok(&["watch", "--count", "0"]);
@@ -142,6 +142,10 @@ impl Drop for Unit {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn field<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap()
 }
 
 pub(super) fn json(text: &str) -> Value {
