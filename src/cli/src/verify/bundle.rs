@@ -76,7 +76,7 @@ fn write_text(text: &mut String, report: &Report, genesis: &Genesis) {
         let signers = record.signers.iter();
         let signers: Vec<String> = signers.map(|key| names.party(key)).collect();
         if signers.is_empty() {
-            line("        by another shard's receipt".to_owned());
+            line("        certified by the operators in that shard".to_owned());
         } else {
             line(format!("        signed by {}", signers.join(", ")));
         }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use wayside::ledger::{AccountKey, Entry, Genesis, Outcome};
+use wayside::ledger::{AccountKey, Entry, Genesis, Outcome, ReceiptBody};
 
 /// What an entry of a block does, in one word.
 pub(super) fn name(entry: &Entry) -> &'static str {
@@ -22,10 +22,12 @@ pub(super) fn summary(entry: &Entry) -> String {
             short_fields(&fields).join(", ")
         }
         Entry::Delivery(delivery) => {
+            let told = delivery.receipts.iter();
+            let told: Vec<&str> = told.map(|(receipt, _)| said(&receipt.body)).collect();
             format!(
-                "of shard {}, {} receipts",
+                "shard {} says: {}",
                 delivery.finalized.header.shard,
-                delivery.receipts.len()
+                told.join(", ")
             )
         }
     }
@@ -40,7 +42,11 @@ pub(super) fn json(entry: &Entry) -> Value {
         Entry::Delivery(delivery) => serde_json::json!({
             "action": "delivery",
             "source": delivery.finalized.header.shard.0,
-            "receipts": delivery.receipts.len(),
+            "receipts": delivery
+                .receipts
+                .iter()
+                .map(|(receipt, _)| said(&receipt.body))
+                .collect::<Vec<_>>(),
         }),
     }
 }
@@ -79,6 +85,24 @@ impl Names {
             Some(name) => format!("{short} ({name})"),
             None => short.to_owned(),
         }
+    }
+}
+
+/// What one shard tells another, in words.
+fn said(body: &ReceiptBody) -> &'static str {
+    match body {
+        ReceiptBody::RegisterTag { .. } => "a tag is claimed",
+        ReceiptBody::TagRegistered { .. } => "the tag was free",
+        ReceiptBody::TagRefused { .. } => "the tag was taken",
+        ReceiptBody::PartMoved { .. } => "a part comes",
+        ReceiptBody::PartArrived { .. } => "a part arrived",
+        ReceiptBody::PartReturned { .. } => "a part comes back",
+        ReceiptBody::RoleGranted { .. } => "a role is granted",
+        ReceiptBody::RoleRevoked { .. } => "a role is revoked",
+        ReceiptBody::OperatorFact { .. } => "how an operator stands",
+        ReceiptBody::ShardFact { .. } => "a shard's share",
+        ReceiptBody::RulesScheduled { .. } => "new rules",
+        ReceiptBody::RecallIssued { .. } => "a recall",
     }
 }
 
