@@ -42,3 +42,6 @@ pub use warranty::{
     COVERED_MAX, DecideClaim, IssuePolicy, OpenClaim, RecordService, SettleClaim, WithdrawClaim,
 };
 pub use wear::{Method, RecordWear, ReplaceWearPart, WHEELS_MAX, WearKind, WearSlot};
+
+#[cfg(test)]
+mod tests;

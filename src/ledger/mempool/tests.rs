@@ -53,6 +53,20 @@ fn l20_one_sender_has_few_waiting() {
 }
 
 #[test]
+fn l11_what_one_proposer_leaves_out_waits_for_the_next() {
+    let mut pool = pool(100, 100);
+    pool.insert(1, 0, None).unwrap();
+    // Proposers that take it and never finalize it, or pass it over, do not make it go away.
+    for _ in 0..3 {
+        assert_eq!(pool.take(10), [(1, 0)]);
+    }
+    let taken = pool.transaction(1, 0, None).id();
+    assert!(pool.pool.get(&taken).is_some());
+    pool.pool.remove(&taken);
+    assert_eq!(pool.take(10), []);
+}
+
+#[test]
 fn what_can_never_be_executed_does_not_wait() {
     let mut pool = pool(100, 100);
     let stranger = pool.insert(30, 0, None);

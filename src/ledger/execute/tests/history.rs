@@ -335,14 +335,14 @@ fn l14_random_histories_are_what_the_model_says() {
     let mut counts = BTreeMap::new();
     for seed in 1..=4 {
         let mut history = History::new(seed);
-        history.run(2_500);
+        history.run(1_500);
         for (rule, count) in history.counts {
             *counts.entry(rule).or_insert(0) += count;
         }
     }
     // A model that is never asked is no witness.
-    assert!(counts[&None] > 2_500, "{counts:?}");
-    assert!(counts.len() > 80, "{} {counts:?}", counts.len());
+    assert!(counts[&None] > 1_500, "{counts:?}");
+    assert!(counts.len() > 75, "{} {counts:?}", counts.len());
 }
 
 // The number is what every build and every machine must come to; it changes with the rules alone.
