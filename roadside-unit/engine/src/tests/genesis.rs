@@ -1,9 +1,10 @@
 use wayside::{
-    crypto::SigningKey,
+    crypto::{Digest, SigningKey},
     id::{ShardId, VehicleId},
     ledger::{
-        AccountKey, Action, Genesis, GenesisContent, Limits, OdometerSource, Operator,
-        RecordOdometer, Role, RoleGrant, ShardEntry, SignedTransaction, Transaction,
+        AccountKey, Action, Genesis, GenesisContent, Limits, MakePart, OdometerSource, Operator,
+        RecordOdometer, Role, RoleGrant, ShardEntry, SignedTransaction, TagCertificate, TagKind,
+        Transaction,
     },
     time::Timestamp,
 };
@@ -34,11 +35,13 @@ pub(super) fn genesis(operators: u8) -> Genesis {
             })
             .to_vec(),
         operators: (0..operators).map(operator).collect(),
-        roles: vec![RoleGrant {
-            key: account(1),
-            role: Role::Maker,
-            name: "maker".to_owned(),
-        }],
+        roles: [(1, Role::Maker), (4, Role::TagIssuer)]
+            .map(|(number, role)| RoleGrant {
+                key: account(number),
+                role,
+                name: role.to_string(),
+            })
+            .to_vec(),
         limits: Limits::default(),
     };
     content.sort();
@@ -63,6 +66,33 @@ fn operator(number: u8) -> Operator {
 /// A transaction of the maker that is refused, since there is no such vehicle, but has its place in a
 /// block.
 pub(super) fn reading(genesis: &Genesis, shard: ShardId, nonce: u64) -> SignedTransaction {
+    let action = Action::RecordOdometer(RecordOdometer {
+        vehicle: VehicleId {
+            home: shard,
+            commitment: [7; 32],
+        },
+        odometer_km: 1,
+        read: Timestamp::EPOCH,
+        source: OdometerSource::Workshop,
+    });
+    by_maker(genesis, shard, nonce, action)
+}
+
+/// A transaction by which the maker makes the part with this number, which the shard that keeps the
+/// part's tag has to agree to.
+pub(super) fn part(genesis: &Genesis, shard: ShardId, nonce: u64, number: u8) -> SignedTransaction {
+    let tag = Digest::from_bytes([number; 32]);
+    let chain = genesis.chain();
+    let action = Action::MakePart(MakePart {
+        certificate: TagCertificate::issue(chain, TagKind::Part, tag, account(1), &key(4)),
+        kind: "brake_pad".parse().unwrap(),
+        lot: "1".parse().unwrap(),
+        quality: Digest::from_bytes([0; 32]),
+    });
+    by_maker(genesis, shard, nonce, action)
+}
+
+fn by_maker(genesis: &Genesis, shard: ShardId, nonce: u64, action: Action) -> SignedTransaction {
     let transaction = Transaction {
         version: Transaction::VERSION,
         chain: genesis.chain(),
@@ -71,15 +101,7 @@ pub(super) fn reading(genesis: &Genesis, shard: ShardId, nonce: u64) -> SignedTr
         nonce,
         expires: None,
         approvers: Vec::new(),
-        action: Action::RecordOdometer(RecordOdometer {
-            vehicle: VehicleId {
-                home: shard,
-                commitment: [7; 32],
-            },
-            odometer_km: 1,
-            read: Timestamp::EPOCH,
-            source: OdometerSource::Workshop,
-        }),
+        action,
     };
     transaction.sign(&key(1))
 }

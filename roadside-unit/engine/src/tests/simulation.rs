@@ -13,14 +13,15 @@ use rand_core::Rng as _;
 use wayside::{
     crypto::Digest,
     id::ShardId,
-    ledger::{Entry, TransactionId},
+    ledger::{Audit, Auditor, Entry, StateView as _, TransactionId},
 };
 
 use super::{
     Committee,
     committee::{BAD, GOOD, NONE},
-    genesis::reading,
+    genesis::{part, reading},
 };
+use crate::Tip;
 
 const SHARDS: [ShardId; 2] = [ShardId(0), ShardId(1)];
 
@@ -33,6 +34,10 @@ struct Seen {
     transactions: BTreeMap<(ShardId, TransactionId), u64>,
     /// The next nonce for each shard.
     nonces: BTreeMap<ShardId, u64>,
+    /// Holds the shards' states against each other.
+    auditor: Auditor,
+    /// The height of the state that it saw last of each shard.
+    audited: BTreeMap<ShardId, u64>,
 }
 
 #[test]
@@ -107,7 +112,12 @@ async fn submit(context: &mut Context, committee: &Committee, seen: &mut Seen) {
     let index = running[usize::try_from(context.next_u32()).unwrap() % running.len()];
     let shard = SHARDS[usize::try_from(context.next_u32() % 2).unwrap()];
     let nonce = seen.nonces.entry(shard).or_default();
-    let transaction = reading(&committee.genesis, shard, *nonce);
+    let genesis = &committee.genesis;
+    // Few numbers, so that some parts are made twice.
+    let transaction = match context.next_u32() % 64 {
+        number @ 0..32 => part(genesis, shard, *nonce, u8::try_from(number).unwrap()),
+        _ => reading(genesis, shard, *nonce),
+    };
     *nonce += 1;
     // A member that has just begun may not know the sender yet.
     let _ = committee.handle(index).submit(shard, transaction).await;
@@ -117,7 +127,9 @@ async fn submit(context: &mut Context, committee: &Committee, seen: &mut Seen) {
 async fn observe(committee: &Committee, seen: &mut Seen) {
     for handle in committee.handles() {
         for shard in SHARDS {
-            let tip = handle.tip(shard).unwrap().header;
+            let tip = handle.tip(shard).unwrap();
+            audit(committee, seen, shard, &tip);
+            let tip = tip.header;
             for height in 1..=tip.height {
                 if height == tip.height {
                     check_block(seen, shard, height, tip.digest());
@@ -135,6 +147,18 @@ async fn observe(committee: &Committee, seen: &mut Seen) {
                 }
             }
         }
+    }
+}
+
+/// Each part has to be there exactly once, and nothing may be taken back.
+fn audit(committee: &Committee, seen: &mut Seen, shard: ShardId, tip: &Tip) {
+    let audited = seen.audited.entry(shard).or_default();
+    if tip.header.height > *audited {
+        *audited = tip.header.height;
+        assert_eq!(seen.auditor.observe(shard, tip.state.clone()), []);
+    }
+    if let Audit::Done(violations) = seen.auditor.check(&committee.genesis) {
+        assert_eq!(violations, []);
     }
 }
 
@@ -174,6 +198,7 @@ async fn settle(mut committee: Committee, seen: &mut Seen) {
             .reach(shard, height, Duration::from_secs(30))
             .await;
     }
+    committee.pass(Duration::from_secs(10)).await;
     for handle in committee.handles() {
         for ((shard, height), digest) in &seen.blocks {
             let block = handle.block(*shard, *height).await;
@@ -183,4 +208,14 @@ async fn settle(mut committee: Committee, seen: &mut Seen) {
         }
     }
     observe(&committee, seen).await;
+    // Nothing is under way between the shards any more.
+    let states = SHARDS.map(|shard| committee.handle(0).tip(shard).unwrap().state);
+    for (from, to) in [(0, 1), (1, 0)] {
+        let sent = states[from].sent(SHARDS[to]);
+        assert_eq!(sent, states[to].received(SHARDS[from]));
+    }
+    assert!(matches!(
+        seen.auditor.check(&committee.genesis),
+        Audit::Done(_)
+    ));
 }
