@@ -268,7 +268,7 @@ impl Gossip {
         let asked = self.asked.get(&peer).copied().unwrap_or(0);
         if height > tip
             && asked <= tip
-            && let Some(marshal) = self.shard.marshal().get()
+            && let Some(marshal) = self.shard.marshal()
         {
             trace!(shard = %self.shard.id, tip, height, "asked for a block");
             self.asked.insert(peer.clone(), height);

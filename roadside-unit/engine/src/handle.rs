@@ -146,7 +146,7 @@ impl Handle {
     pub async fn certified(&self, shard: ShardId, height: u64) -> Option<FinalizedHeader> {
         let shard = self.shards.get(&shard)?;
         let tip = shard.tip_node().header.height;
-        finalized_header(shard.marshal().get()?, height, tip).await
+        finalized_header(shard.marshal()?, height, tip).await
     }
 
     /// The lowest height whose block is stored; `None` if the shard is not kept here.

@@ -40,6 +40,7 @@ use commonware_cryptography::{
 use commonware_macros::select;
 use commonware_p2p::{Blocker, Provider, Receiver, Sender, utils::mux::Muxer};
 use commonware_parallel::Sequential;
+use commonware_runtime::Handle as Task;
 use commonware_storage::archive::prunable;
 use commonware_utils::{NZU32, NZU64, NZUsize, NonZeroDuration, ordered::Set};
 use futures::{StreamExt as _, stream::FuturesUnordered};
@@ -90,12 +91,8 @@ pub(crate) struct Member {
 
 /// How a shard reaches the other members.
 struct Links<S, R, N> {
-    /// Votes.
-    votes: (S, R),
-    /// Votes of a quorum, put together.
-    certificates: (S, R),
-    /// Questions for such, and answers.
-    fetch: (S, R),
+    /// Votes; votes of a quorum, put together; and questions for such, and answers.
+    consensus: [(S, R); 3],
     /// Questions for final blocks, and answers.
     backfill: (S, R),
     /// Proposed blocks.
@@ -159,9 +156,7 @@ impl<S, R, N> Links<S, R, N> {
             unreachable!("there is a channel for every quota")
         };
         Self {
-            votes,
-            certificates,
-            fetch,
+            consensus: [votes, certificates, fetch],
             backfill,
             blocks,
             gossip,
@@ -202,20 +197,13 @@ async fn keep_shard<E, S, R, N>(
     let scheme = scheme(&member.key, &shard);
     let config = marshal_config(&shard, &stores, &scheme, start.anchor);
     let (actor, marshal) = open_marshal(&runtime, &stores, &scheme, config).await;
-    let set = shard.marshal().set(marshal.clone());
-    assert!(set.is_ok(), "a shard is kept once");
-    let buffer = start_broadcast(
-        &runtime,
-        &member,
-        &shard,
-        links.network.clone(),
-        links.blocks,
-    );
+    shard.set_marshal(marshal.clone());
+    let peers = links.network.clone();
+    let buffer = start_broadcast(&runtime, &member, &shard, peers, links.blocks);
     let resolver = resolver_config(&member, &links.network);
     let resolver = backfill::init(runtime.child("backfill"), resolver, links.backfill);
     let (blocks, final_blocks) = mpsc::unbounded_channel();
     let storing = actor.start(Reports::new(Arc::clone(&shard), blocks), buffer, resolver);
-
     let with = Finalizing {
         marshal: marshal.clone(),
         results: storage::Results::open(runtime.child("results"), &stores).await,
@@ -238,10 +226,7 @@ async fn keep_shard<E, S, R, N>(
         marshal,
         blocker: links.network,
     };
-    let engine = consensus.engine(&runtime, &member, &shard);
-    let (sender, receiver) = links.certificates;
-    let certificates = (Muted::new(sender, shard), receiver);
-    let voting = engine.start(links.votes, certificates, links.fetch);
+    let voting = consensus.start(&runtime, &member, &shard, links.consensus);
     select! {
         _ = gossiping => {},
         _ = storing => {},
@@ -328,6 +313,25 @@ type Engine<E, B> = simplex::Engine<
 >;
 
 impl<B: Blocker<PublicKey = PublicKey>> Consensus<B> {
+    /// Starts it on its links, on which a member that may not vote is heard by nobody.
+    fn start<E, S, R>(
+        self,
+        runtime: &E,
+        member: &Member,
+        shard: &Arc<Shard>,
+        [votes, certificates, fetch]: [(S, R); 3],
+    ) -> Task<()>
+    where
+        E: Runtime,
+        S: Sender<PublicKey = PublicKey>,
+        R: Receiver<PublicKey = PublicKey>,
+    {
+        let (sender, receiver) = certificates;
+        let certificates = (Muted::new(sender, Arc::clone(shard)), receiver);
+        let engine = self.engine(runtime, member, shard);
+        engine.start(votes, certificates, fetch)
+    }
+
     fn engine<E: Runtime>(self, runtime: &E, member: &Member, shard: &Arc<Shard>) -> Engine<E, B> {
         let timing = member.timing;
         let proposer = Proposer::new(Arc::clone(shard), timing);

@@ -311,8 +311,13 @@ impl Shard {
     }
 
     /// Where blocks are stored, once that is running.
-    pub(crate) fn marshal(&self) -> &OnceLock<Marshal> {
-        &self.marshal
+    pub(crate) fn marshal(&self) -> Option<&Marshal> {
+        self.marshal.get()
+    }
+
+    /// Says where blocks are stored.
+    pub(crate) fn set_marshal(&self, marshal: Marshal) {
+        assert!(self.marshal.set(marshal).is_ok(), "a shard is kept once");
     }
 
     /// The digest of the block before all others.
