@@ -149,7 +149,7 @@ impl Town {
         assert!(enrolled.status.success(), "{enrolled:?}");
         let secret = std::fs::read_to_string(self.path("vehicle-1/vehicle.toml")).unwrap();
         let secret: toml::Table = secret.parse().unwrap();
-        let vehicle_id = secret["vehicle"].as_str().unwrap().to_owned();
+        let vehicle_id = secret.get("vehicle").unwrap().as_str().unwrap().to_owned();
         let mut ledger = LedgerServiceClient::new(unit.channel().await);
         let known = async {
             loop {

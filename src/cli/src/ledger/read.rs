@@ -289,7 +289,7 @@ fn vehicle_json(vehicle: &Vehicle) -> Value {
 fn record_json(record: &Record) -> Value {
     json!({
         "sequence": record.sequence,
-        "action": record.action,
+        "action": if record.action.is_empty() { "delivery" } else { &record.action },
         "id": record.transaction_id,
         "sender": record.sender,
         "finalized": record.finalized.as_ref().map(finalized_json),

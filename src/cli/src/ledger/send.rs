@@ -184,15 +184,19 @@ fn decided(response: SubmitResponse) -> Option<Fate> {
 }
 
 /// Whether trying again is of no use.
+///
+/// It is where another transaction waits with the same nonce: which of them counts is open still.
 fn is_for_ever(status: &Status) -> bool {
-    matches!(
-        status.code(),
-        Code::InvalidArgument
-            | Code::FailedPrecondition
-            | Code::PermissionDenied
-            | Code::Unauthenticated
-            | Code::Unimplemented
-    )
+    let is_open = reason(status).is_some_and(|it| it == "NONCE_WAITING");
+    !is_open
+        && matches!(
+            status.code(),
+            Code::InvalidArgument
+                | Code::FailedPrecondition
+                | Code::PermissionDenied
+                | Code::Unauthenticated
+                | Code::Unimplemented
+        )
 }
 
 /// Later than the deadline, for an answer that is on its way.

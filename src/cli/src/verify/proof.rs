@@ -29,7 +29,7 @@ fn describe(proof: &Proof, header: &Header, genesis: &Genesis) -> Finding {
         }
         Proof::State(proof) => {
             let key = format!("{:?}", proof.key);
-            let value = proof.value.as_ref().map(|value| format!("{value:?}"));
+            let value = proof.value.as_ref().map(|value| format!("{value:#?}"));
             let text = match &value {
                 Some(value) => format!("{key} is {value}"),
                 None => format!("there is no {key}"),
