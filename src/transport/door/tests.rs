@@ -39,11 +39,8 @@ async fn a_request_is_answered_by_a_unit_that_is_believed() {
 async fn a_refusal_keeps_its_reason() {
     let unit = unit(server_config());
     let client = connect(unit.address(), client_config()).await.unwrap();
-    let refused = client.call("Refuse", Bytes::new()).await;
-    match refused.unwrap_err() {
-        CallError::Refused(refusal) => assert_eq!(refusal, full()),
-        other => panic!("{other}"),
-    }
+    let answer = client.call("Refuse", Bytes::new()).await;
+    assert_eq!(refusal(answer.unwrap_err()), full());
 }
 
 #[tokio::test]
@@ -149,10 +146,8 @@ async fn a_unit_that_does_not_answer_in_time_says_so() {
         ..server_config()
     });
     let client = connect(unit.address(), client_config()).await.unwrap();
-    match client.call("Never", Bytes::new()).await.unwrap_err() {
-        CallError::Refused(refusal) => assert_eq!(refusal.reason, "SERVER_DEADLINE"),
-        other => panic!("{other}"),
-    }
+    let answer = client.call("Never", Bytes::new()).await;
+    assert_eq!(refusal(answer.unwrap_err()).reason, "SERVER_DEADLINE");
 }
 
 #[tokio::test]
@@ -325,10 +320,17 @@ fn certificate(chain: ChainId, cold_key: &SigningKey) -> UnitCertificate {
 }
 
 fn reason(error: ConnectError) -> UnitCertificateError {
-    match error {
-        ConnectError::Refused { reason, .. } => reason,
-        other => panic!("{other}"),
-    }
+    let ConnectError::Refused { reason, .. } = error else {
+        panic!("{error}");
+    };
+    reason
+}
+
+fn refusal(error: CallError) -> DoorRefusal {
+    let CallError::Refused(refusal) = error else {
+        panic!("{error}");
+    };
+    refusal
 }
 
 fn server_config() -> ServerConfig {
