@@ -103,7 +103,7 @@ impl UnitCertificate {
     /// Checks that one of a ledger's operators, given by their cold keys, certified `key`.
     ///
     /// Returns which of them, as its place among `operators`. Both ends of its time are taken
-    /// [`CLOCK_DOUBT_MS`] wider, since a car's clock may be wrong.
+    /// `CLOCK_DOUBT_MS` wider, since a car's clock may be wrong.
     pub fn verify(
         &self,
         chain: ChainId,

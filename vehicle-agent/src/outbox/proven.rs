@@ -98,7 +98,7 @@ impl Proven {
 impl Standing {
     /// Verifies a proof of how an account stands in a shard, be it that nobody heard of it yet.
     ///
-    /// What is older than [`STANDING_AGE_MAX`] is refused: it may hide nonces that were used since.
+    /// What is older than `STANDING_AGE_MAX` is refused: it may hide nonces that were used since.
     pub fn verify(
         proof: &[u8],
         committees: &Committees,

@@ -51,7 +51,7 @@ pub struct Trip {
     pub odometer_m: Option<(u64, u64)>,
     /// How far it went by the positions.
     pub distance_m: u64,
-    /// Where it stopped on the way, at most [`STOPS_MAX`]: a trip with more is cut in two.
+    /// Where it stopped on the way, at most `STOPS_MAX`: a trip with more is cut in two.
     pub stops: Vec<Stop>,
 }
 
