@@ -50,6 +50,7 @@ pub(crate) struct Finalizer<E: Runtime> {
     undelivered: BTreeMap<u64, Arc<FinalizedBlock>>,
     keeper: mpsc::Sender<Order>,
     retention: Option<u64>,
+    view: Duration,
     /// The block before one with the snapshot's root of its state.
     border: Option<Arc<Node>>,
     refilled: SystemTime,
@@ -67,6 +68,8 @@ pub(crate) struct Finalizing<E: Runtime> {
     pub(crate) keeper: mpsc::Sender<Order>,
     /// How many heights' blocks are kept below the newest snapshot.
     pub(crate) retention: Option<u64>,
+    /// How long a view of the consensus may take.
+    pub(crate) view: Duration,
 }
 
 impl Reports {
@@ -112,6 +115,7 @@ impl<E: Runtime> Finalizer<E> {
             undelivered: BTreeMap::new(),
             keeper: with.keeper,
             retention: with.retention,
+            view: with.view,
             border: None,
             refilled: SystemTime::UNIX_EPOCH,
         }
@@ -180,6 +184,9 @@ impl<E: Runtime> Finalizer<E> {
             self.border = Some(self.shard.tip_node());
         }
         self.shard.commit(&node);
+        let mut pace = self.shard.pace.lock();
+        pace.finalized(&node.payload, self.runtime.current(), self.view);
+        drop(pace);
         self.publish(&node);
     }
 

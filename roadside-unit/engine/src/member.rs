@@ -192,11 +192,10 @@ async fn keep_shard<E, S, R, N>(
     let gossip = Gossip::new(Arc::clone(&shard), ends, member.timing.hello_interval);
     let child = runtime.child("gossip");
     let gossiping = child.spawn(move |runtime| gossip.run(runtime, links.gossip.0, links.gossip.1));
-
     let start = begin(&runtime, &member, &shard, &stores, parts).await;
     let scheme = scheme(&member.key, &shard);
-    let config = marshal_config(&shard, &stores, &scheme, start.anchor);
-    let (actor, marshal) = open_marshal(&runtime, &stores, &scheme, config).await;
+    let opened = open_marshal(&runtime, &shard, &stores, &scheme, start.anchor);
+    let (actor, marshal) = opened.await;
     shard.set_marshal(marshal.clone());
     let peers = links.network.clone();
     let buffer = start_broadcast(&runtime, &member, &shard, peers, links.blocks);
@@ -210,13 +209,14 @@ async fn keep_shard<E, S, R, N>(
         published: member.published.clone(),
         keeper,
         retention: member.retention,
+        view: member.timing.certification_timeout,
     };
     let (kept, shards) = (Arc::clone(&shard), Arc::clone(&member.shards));
     let mut finalizer = Finalizer::new(runtime.child("finalizer"), kept, shards, with);
     finalizer.recover().await;
     let (kept, snapshots) = (Arc::clone(&shard), start.snapshots);
-    let child = runtime.child("keeper");
-    let keeping = child.spawn(move |it| keep_snapshots(it, kept, snapshots, orders));
+    let keeping = runtime.child("keeper");
+    let keeping = keeping.spawn(move |it| keep_snapshots(it, kept, snapshots, orders));
     let child = runtime.child("finalize");
     let finalizing = child.spawn(move |_| finalizer.run(final_blocks, queues.queries));
     let fencing = runtime.child("guard").spawn(move |_| fence.run());
@@ -437,10 +437,12 @@ fn marshal_config(
 
 async fn open_marshal<E: Runtime>(
     runtime: &E,
+    shard: &Shard,
     stores: &Stores,
     scheme: &VoteScheme,
-    config: MarshalConfig,
+    start: Start,
 ) -> (MarshalActor<E>, Marshal) {
+    let config = marshal_config(shard, stores, scheme, start);
     let archive = stores.archive("finalizations", scheme.certificate_codec_config());
     let child = runtime.child("finalizations");
     let finalizations = prunable::Archive::init(child, archive).await;

@@ -79,6 +79,8 @@ impl Proposer {
     /// The next block on `parent`, as soon as there is something to put into it.
     async fn build<E: Runtime>(&self, runtime: &E, parent: Arc<Node>) -> Option<Arc<Node>> {
         let deadline = runtime.current() + self.timing.idle_wait;
+        let view = self.timing.certification_timeout;
+        let entries_max = self.shard.pace.lock().entries(runtime.current(), view);
         loop {
             let woken = self.shard.work().notified();
             futures::pin_mut!(woken);
@@ -88,10 +90,14 @@ impl Proposer {
             let task = runtime.child("build").shared(true);
             let built = task.spawn(move |_| async move {
                 let is_due = is_heartbeat_due(&shard, &below, now);
-                let built = shard.build(&below, now);
+                let built = shard.build(&below, now, entries_max);
                 built.or_else(|| is_due.then(|| shard.build_empty(&below, now)))
             });
             if let Some(node) = built.await.ok()? {
+                let entries = node.block.as_ref().map_or(0, |it| it.block().entries.len());
+                let mut pace = self.shard.pace.lock();
+                pace.made(node.payload, runtime.current(), entries);
+                drop(pace);
                 return Some(node);
             }
             select! {

@@ -57,9 +57,14 @@ impl Shard {
         Ok(Arc::new(Node::new(block, executed)))
     }
 
-    /// Makes the next block, or `None` if it would hold nothing.
-    pub(crate) fn build(&self, parent: &Node, time: Timestamp) -> Option<Arc<Node>> {
-        let entries = self.entries(parent);
+    /// Makes the next block with at most so many entries, or `None` if it would hold nothing.
+    pub(crate) fn build(
+        &self,
+        parent: &Node,
+        time: Timestamp,
+        entries_max: usize,
+    ) -> Option<Arc<Node>> {
+        let entries = self.entries(parent, entries_max);
         if entries.is_empty() {
             return None;
         }
@@ -88,15 +93,14 @@ impl Shard {
 
     /// What waits and is not in an ancestor that is not final yet: receipts first, since other
     /// shards wait for what they bring about.
-    fn entries(&self, parent: &Node) -> Vec<CheckedEntry> {
+    fn entries(&self, parent: &Node, entries_max: usize) -> Vec<CheckedEntry> {
         let except = self.chain.lock().unfinalized_ids(parent);
         let limits = &self.genesis.limits;
         let bytes_max = usize::try_from(limits.block_bytes_max).unwrap_or(usize::MAX);
-        let count_max = usize::try_from(limits.block_transactions_max).unwrap_or(usize::MAX);
         let inbox = self.inbox.lock();
         let deliveries = inbox.next(DELIVERIES_MAX, |source| parent.state.received(source));
         drop(inbox);
-        let taken = self.mempool.lock().take(bytes_max, count_max, &except);
+        let taken = self.mempool.lock().take(bytes_max, entries_max, &except);
         let deliveries = deliveries.into_iter().map(CheckedEntry::Delivery);
         deliveries
             .chain(taken.into_iter().map(CheckedEntry::Transaction))

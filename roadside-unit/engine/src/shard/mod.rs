@@ -8,6 +8,7 @@ mod bare;
 mod chain;
 mod execute;
 mod inbox;
+mod pace;
 mod peers;
 
 use std::{
@@ -34,6 +35,7 @@ use wayside::{
 pub(crate) use chain::{Chain, Node};
 pub(crate) use execute::genesis_node;
 pub(crate) use inbox::Inbox;
+pub(crate) use pace::Pace;
 pub(crate) use peers::Peers;
 
 use crate::{
@@ -55,6 +57,8 @@ pub(crate) struct Shard {
     pub(crate) member: u16,
     /// In which views this member votes.
     pub(crate) gate: Arc<VoteGate>,
+    /// How many entries this member puts into a block.
+    pub(crate) pace: Mutex<Pace>,
     /// What other members say of themselves.
     pub(crate) peers: Mutex<Peers>,
     application: Application,
@@ -124,11 +128,14 @@ impl Shard {
         let (asks, asks_end) = mpsc::channel(ASKS_MAX);
         let (queries, queries_end) = mpsc::unbounded_channel();
         let first = genesis_node(&genesis, id);
+        let entries_max = genesis.limits.block_transactions_max;
+        let entries_max = usize::try_from(entries_max).unwrap_or(usize::MAX);
         let shard = Self {
             genesis_payload: first.payload,
             chain: Mutex::new(Chain::new(Arc::new(first))),
             mempool: Mutex::new(Mempool::new(mempool)),
             inbox: Mutex::default(),
+            pace: Mutex::new(Pace::new(entries_max)),
             peers: Mutex::default(),
             gate: Arc::new(VoteGate::closed()),
             work: Notify::new(),
