@@ -28,7 +28,8 @@ impl<'a> Overlay<'a> {
 
     /// Keeps what the entry changed so far.
     pub(super) fn keep(&mut self) {
-        self.block.append(&mut self.entry);
+        // Not `append`, which goes through all that the block has changed so far.
+        self.block.extend(std::mem::take(&mut self.entry));
     }
 
     /// Forgets what the entry changed since the last [`Self::keep`].
