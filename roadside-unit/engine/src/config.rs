@@ -71,11 +71,11 @@ impl Default for Timing {
     /// Safe between data centres of one continent, and on a loaded machine.
     fn default() -> Self {
         Self {
-            leader_timeout: Duration::from_millis(500),
-            certification_timeout: Duration::from_millis(1_500),
-            skip_timeout: Duration::from_millis(2_000),
-            retry: Duration::from_millis(500),
-            idle_wait: Duration::from_millis(350),
+            leader_timeout: Duration::from_millis(400),
+            certification_timeout: Duration::from_millis(1_200),
+            skip_timeout: Duration::from_millis(1_500),
+            retry: Duration::from_millis(400),
+            idle_wait: Duration::from_millis(280),
             fetch_timeout: Duration::from_millis(1_000),
             hello_interval: Duration::from_millis(1_000),
         }
