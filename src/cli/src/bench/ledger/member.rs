@@ -187,26 +187,45 @@ impl Member {
         orders: &mut mpsc::UnboundedReceiver<Order>,
     ) -> anyhow::Result<Tally> {
         let shards = self.handle.shards();
-        // What is not taken now, since too many wait, is submitted after the next block.
         let mut owed: BTreeMap<_, _> = shards.into_iter().map(|shard| (shard, count)).collect();
+        // What is not taken now, since too many wait, is submitted after the next block.
+        let mut has_room = true;
         let mut begun = None;
         loop {
-            for (shard, count) in &mut owed {
-                while *count > 0 && self.submit_reading(*shard).await? {
-                    *count -= 1;
-                }
-            }
             tokio::select! {
+                // The load comes last, so that nothing is measured late because of it.
+                biased;
                 order = orders.recv() => match order.context("the conductor is gone")? {
                     Order::Begin => begun = Some(self.begin()),
                     Order::End => return self.end(begun),
                     Order::Start => bail!("started twice"),
                 },
-                done = self.take_block() => for shard in done? {
-                    *owed.entry(shard).or_default() += 1;
-                },
+                done = self.take_block() => {
+                    has_room = true;
+                    for shard in done? {
+                        *owed.entry(shard).or_default() += 1;
+                    }
+                }
+                () = std::future::ready(()), if has_room => {
+                    has_room = self.submit_owed(&mut owed).await?;
+                }
             }
         }
+    }
+
+    /// Submits a few of what is owed; returns whether to go on at once.
+    async fn submit_owed(&mut self, owed: &mut BTreeMap<ShardId, usize>) -> anyhow::Result<bool> {
+        let mut goes_on = false;
+        for (shard, count) in owed {
+            for _ in 0..SUBMITTED_AT_ONCE.min(*count) {
+                if !self.submit_reading(*shard).await? {
+                    return Ok(false);
+                }
+                *count -= 1;
+            }
+            goes_on |= *count > 0;
+        }
+        Ok(goes_on)
     }
 
     /// Submits one at a time.
@@ -352,6 +371,8 @@ fn bytes_under(folder: &Path) -> f64 {
         .sum()
 }
 
+/// Between two looks at what else there is to do.
+const SUBMITTED_AT_ONCE: usize = 50;
 const ENROL_MAX: Duration = Duration::from_secs(60);
 /// Of each member in each shard: few enough to enrol quickly, and enough that windows of nonces
 /// never run full.
