@@ -2,9 +2,10 @@
 //!
 //! Consensus never votes twice in one view because it writes each vote into a journal first. If that
 //! journal is lost, what then? Beside it, in a store of its own, stands a view up to which this unit
-//! may have voted, always some views ahead. A unit that finds the note but not the journal stays
-//! silent until that view has passed. One that finds neither is new, or was wiped: it asks the others
-//! where they are, and if they are past the beginning it stays silent until some views later.
+//! may have voted, always some views ahead of where it votes. A unit that finds the note but not the
+//! journal stays silent until that view has passed. One that finds neither is new, or was wiped: it
+//! asks the others where they are, and if they are past the beginning it stays silent until some
+//! views later.
 //!
 //! What this cannot see is a disk put back as it was earlier, with note and journal: nothing on it
 //! says that it is old. An operator who restores a validator from an image has to remove its journal.
@@ -22,6 +23,7 @@ pub(crate) struct Fence<E: Runtime> {
     runtime: E,
     shard: Arc<Shard>,
     note: Metadata<E, U64, u64>,
+    journal: String,
     has_journal: bool,
 }
 
@@ -47,6 +49,7 @@ impl<E: Runtime> Fence<E> {
             runtime,
             shard,
             note,
+            journal: stores.journal(),
             has_journal,
         }
     }
@@ -56,6 +59,7 @@ impl<E: Runtime> Fence<E> {
     pub(crate) async fn run(mut self) {
         let silent_through = self.decide().await;
         self = self.write(SILENT, silent_through).await;
+        self.begin_journal().await;
         self.shard.gate.silence_through(silent_through);
         if silent_through > 0 {
             info!(shard = %self.shard.id, silent_through, "does not vote for a while");
@@ -63,12 +67,23 @@ impl<E: Runtime> Fence<E> {
         loop {
             let reserved = self.note.get(&RESERVED).copied().unwrap_or(0);
             self.shard.gate.reserve_through(reserved);
-            let view = self.shard.view().max(silent_through);
-            if reserved < view + VIEWS_AHEAD / 2 {
+            let view = self.shard.view() + 1;
+            if view > silent_through && reserved < view + VIEWS_AHEAD / 2 {
                 self = self.write(RESERVED, view + VIEWS_AHEAD).await;
             } else {
                 self.runtime.sleep(CHECK_INTERVAL).await;
             }
+        }
+    }
+
+    /// Makes sure that there is a journal before anything is noted as voted for. Consensus begins
+    /// one with its first vote only; a unit that ended before would pass for one that lost its
+    /// journal, and with too many of these a committee could never begin.
+    async fn begin_journal(&self) {
+        if !self.has_journal {
+            let before_all_views = 0_u64.to_be_bytes();
+            let begun = self.runtime.open(&self.journal, &before_all_views).await;
+            begun.expect("the journal of votes can be written");
         }
     }
 

@@ -64,6 +64,23 @@ fn idle_member_catches_up_before_the_next_block() {
 }
 
 #[test]
+fn committee_begins_although_all_members_crashed_before_they_voted() {
+    run(|context| async move {
+        let mut committee = Committee::new(context, 4).await;
+        for ms in [150, 250, 350, 450] {
+            committee.start_all().await;
+            committee.pass(Duration::from_millis(ms)).await;
+            for index in committee.members() {
+                committee.kill(index).await;
+            }
+        }
+        committee.start_all().await;
+        committee.pass(Duration::from_secs(2)).await;
+        work(&committee, 0..2).await;
+    });
+}
+
+#[test]
 fn l7_member_without_its_journal_stays_silent_until_its_votes_are_past() {
     run(|context| async move {
         let mut committee = started(context).await;
