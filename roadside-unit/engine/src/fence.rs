@@ -1,14 +1,15 @@
 //! Keeps a unit from contradicting votes that it has forgotten.
 //!
-//! Consensus never votes twice in one view because it writes each vote into a journal first. If that
-//! journal is lost, what then? Beside it, in a store of its own, stands a view up to which this unit
-//! may have voted, always some views ahead of where it votes. A unit that finds the note but not the
-//! journal stays silent until that view has passed. One that finds neither is new, or was wiped: it
-//! asks the others where they are, and if they are past the beginning it stays silent until some
-//! views later.
+//! Consensus never votes twice in one view because it writes each vote into a journal first. If
+//! that journal is lost, what then? Beside it, in a store of its own, stands a view up to which
+//! this unit may have voted, always some views ahead of where it votes. A unit that finds the note
+//! but not the journal stays silent until that view has passed. One that finds neither is new, or
+//! was wiped: it asks the others where they are, and if they are past the beginning it stays silent
+//! until some views later.
 //!
 //! What this cannot see is a disk put back as it was earlier, with note and journal: nothing on it
-//! says that it is old. An operator who restores a validator from an image has to remove its journal.
+//! says that it is old. An operator who restores a validator from an image has to remove its
+//! journal.
 
 use std::{sync::Arc, time::Duration};
 

@@ -236,8 +236,8 @@ impl<E: Runtime> Finalizer<E> {
         }
     }
 
-    /// Finds receipts again that other shards of this process have not got, because this process was
-    /// restarted or their inbox was full.
+    /// Finds receipts again that other shards of this process have not got, because this process
+    /// was restarted or their inbox was full.
     async fn refill(&mut self) {
         let tip = self.shard.tip_node();
         for (id, shard) in &*self.shards {

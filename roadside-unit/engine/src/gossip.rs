@@ -1,8 +1,9 @@
 //! What members tell each other beside consensus: transactions that wait, and where they are.
 //!
-//! Every member hands each transaction that it takes from a client to all others at once, so that any
-//! member may be asked and whoever leads next can propose it. Nothing is passed on a second time:
-//! all members hear each other. What was lost on the way is told again by the member that took it.
+//! Every member hands each transaction that it takes from a client to all others at once, so that
+//! any member may be asked and whoever leads next can propose it. Nothing is passed on a second
+//! time: all members hear each other. What was lost on the way is told again by the member that
+//! took it.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -378,7 +379,8 @@ impl Told {
 
 /// The most bytes of gossip in one message, for transactions of at most `transaction` bytes.
 pub(crate) fn message_length_max(transaction: usize) -> usize {
-    // A batch is closed by the transaction that exceeds its bound, and each has its length before it.
+    // A batch is closed by the transaction that exceeds its bound, and each has its length before
+    // it.
     let batch = 2 * BATCH_LENGTH_MAX + transaction + size_of::<u32>();
     1 + batch.max(PART_LENGTH_MAX + size_of::<(u64, u32)>())
 }

@@ -1,10 +1,10 @@
 //! The consensus engine that orders and finalizes the ledger.
 //!
 //! One [`start`] runs one operator's member of the committee on a thread of its own, for all shards
-//! that the process keeps; a [`Handle`] submits transactions to it and reads what became final. What
-//! a block says and what is true of it is decided in [`wayside::ledger`], by pure functions; here is
-//! only what makes all honest members call the same functions on the same blocks in the same order,
-//! and keeps those blocks through crashes.
+//! that the process keeps; a [`Handle`] submits transactions to it and reads what became final.
+//! What a block says and what is true of it is decided in [`wayside::ledger`], by pure functions;
+//! here is only what makes all honest members call the same functions on the same blocks in the
+//! same order, and keeps those blocks through crashes.
 //!
 //! Consensus is commonware's simplex with Ed25519 votes, its marshal for storing and fetching
 //! blocks, and its authenticated connections, whose keys are the vote keys. These are generic over

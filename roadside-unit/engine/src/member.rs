@@ -8,7 +8,8 @@
 //!
 //! Simplex decides on digests of headers; [`Inline`] has blocks proposed and judged by the
 //! [`Proposer`], and sends them; marshal stores them, fetches those that are missing, and hands
-//! final ones to the [`Finalizer`] in order. Nothing here knows whether it runs on the road or in a test.
+//! final ones to the [`Finalizer`] in order. Nothing here knows whether it runs on the road or in a
+//! test.
 
 use std::{
     num::{NonZeroU32, NonZeroU64, NonZeroUsize},

@@ -9,9 +9,10 @@ use crate::runtime::Runtime;
 
 /// The newest snapshots of a shard's state on disk, one file each, named by their heights.
 ///
-/// A file holds the manifest and then the chunks, each behind its length. Nothing in it is believed:
-/// the manifest is held against the committee's votes, each chunk against the manifest. So a file that
-/// was torn, altered or brought from elsewhere is passed over, and the one before it is used.
+/// A file holds the manifest and then the chunks, each behind its length. Nothing in it is
+/// believed: the manifest is held against the committee's votes, each chunk against the manifest.
+/// So a file that was torn, altered or brought from elsewhere is passed over, and the one before it
+/// is used.
 pub(crate) struct Snapshots<E: Runtime> {
     runtime: E,
     partition: String,

@@ -1,8 +1,9 @@
 //! How a member that has nothing begins: with a state that others hand it.
 //!
 //! Executing all blocks since the beginning would take as long as it took to make them. Instead the
-//! newest snapshot of another member is fetched, chunk by chunk, each held against what the committee
-//! made final, and blocks are taken from there. Whoever hands out the chunks can only be slow.
+//! newest snapshot of another member is fetched, chunk by chunk, each held against what the
+//! committee made final, and blocks are taken from there. Whoever hands out the chunks can only be
+//! slow.
 
 use std::{sync::Arc, time::Duration};
 
@@ -92,7 +93,8 @@ impl<'a, E: Runtime> StateSync<'a, E> {
         SnapshotManifest::from_bytes(&part.bytes).ok()
     }
 
-    /// Fetches all chunks of a snapshot from one member; `None` if it does not go on handing them out.
+    /// Fetches all chunks of a snapshot from one member; `None` if it does not go on handing them
+    /// out.
     async fn fetch_chunks(
         &mut self,
         peer: &PublicKey,

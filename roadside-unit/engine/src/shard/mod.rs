@@ -1,7 +1,7 @@
 //! One shard as this member keeps it.
 //!
-//! [`Shard`] is what everybody touches: consensus proposes and checks blocks on it, gossip fills its
-//! mempool, a handle reads it. [`Chain`] keeps the state after the newest final block and after
+//! [`Shard`] is what everybody touches: consensus proposes and checks blocks on it, gossip fills
+//! its mempool, a handle reads it. [`Chain`] keeps the state after the newest final block and after
 //! each executed block above it, so that a block is executed once, whoever asks first.
 
 mod bare;

@@ -199,8 +199,8 @@ impl Committee {
         self.context.sleep(duration).await;
     }
 
-    /// Lets time pass until every running member has a block of `shard` at `height`, or panics after
-    /// `patience`.
+    /// Lets time pass until every running member has a block of `shard` at `height`, or panics
+    /// after `patience`.
     pub(super) async fn reach(&self, shard: ShardId, height: u64, patience: Duration) {
         let end = self.context.current() + patience;
         loop {

@@ -63,8 +63,8 @@ fn operator(number: u8) -> Operator {
     }
 }
 
-/// A transaction of the maker that is refused, since there is no such vehicle, but has its place in a
-/// block.
+/// A transaction of the maker that is refused, since there is no such vehicle, but has its place in
+/// a block.
 pub(super) fn reading(genesis: &Genesis, shard: ShardId, nonce: u64) -> SignedTransaction {
     let action = Action::RecordOdometer(RecordOdometer {
         vehicle: VehicleId {
