@@ -5,7 +5,7 @@ use tokio::time::{Instant, timeout_at};
 use tonic::Status;
 use wayside::{
     id::ShardId,
-    ledger::{SignedTransaction, TransactionId},
+    ledger::{AccountKey, Key, SignedTransaction, TransactionId},
     rpc::{
         self,
         ledger::v1::{
@@ -27,7 +27,7 @@ impl Desk {
     pub(super) async fn submit(&self, request: SubmitRequest) -> Result<SubmitResponse, Status> {
         let wait = rpc::from_wire_duration(request.wait, "wait")?.unwrap_or_default();
         let deadline = Instant::now() + wait.min(WAIT_MAX);
-        let (id, shard, is_repeated) = self.take(&request.transaction).await?;
+        let (id, shard, is_repeated) = self.take(&request.transaction, deadline).await?;
         let mut turns = self.followed.turns();
         loop {
             turns.mark_unchanged();
@@ -51,7 +51,11 @@ impl Desk {
     }
 
     /// Has the engine take a transaction; returns its id, its shard, and whether it was known.
-    async fn take(&self, bytes: &Bytes) -> Result<(TransactionId, ShardId, bool), Status> {
+    async fn take(
+        &self,
+        bytes: &Bytes,
+        deadline: Instant,
+    ) -> Result<(TransactionId, ShardId, bool), Status> {
         self.open()?;
         let length_max = self.genesis.limits.transaction_length_max();
         let signed = SignedTransaction::from_bytes(bytes, length_max)
@@ -60,6 +64,8 @@ impl Desk {
         if self.place(&id)?.is_some() || self.engine.pending(shard, &id) {
             return Ok((id, shard, true));
         }
+        let sender = signed.transaction.sender;
+        self.wait_for_account(shard, sender, deadline).await;
         // Noted first, so that whoever asks for it meanwhile is not told that it is unknown.
         self.pending().note(id, &signed, self.clock.now().instant);
         let Err(refused) = self.engine.submit(shard, signed).await else {
@@ -77,6 +83,24 @@ impl Desk {
             }
         }
         Err(not_taken(&refused))
+    }
+
+    /// Waits a moment for an account that this unit does not know yet: another unit, which is some
+    /// blocks ahead, may have told its owner that it is there.
+    async fn wait_for_account(&self, shard: ShardId, sender: AccountKey, deadline: Instant) {
+        let end = deadline.min(Instant::now() + LAG_MAX);
+        let account = Key::Account(sender);
+        let mut turns = self.followed.turns();
+        loop {
+            turns.mark_unchanged();
+            let tip = self.engine.tip(shard);
+            // Without it, the engine says what is wrong.
+            if tip.is_none_or(|tip| tip.state.get(&account).is_some())
+                || !matches!(timeout_at(end, turns.changed()).await, Ok(Ok(())))
+            {
+                return;
+            }
+        }
     }
 
     /// Where a transaction stands.
@@ -162,3 +186,5 @@ fn pending(shard: ShardId) -> TransactionStatus {
 
 /// The longest wait for an outcome.
 const WAIT_MAX: Duration = Duration::from_secs(30);
+/// How far behind the other units one is that keeps up with them.
+const LAG_MAX: Duration = Duration::from_secs(3);
