@@ -2,8 +2,9 @@ use std::path::Path;
 
 use bytes::Bytes;
 use prost::Message as _;
+use rustix::process::Signal;
 use tempfile::TempDir;
-use tokio::time::timeout;
+use tokio::{process::Command, time::timeout};
 use wayside::{
     ledger::{Committees, Genesis, Proof},
     rpc::ledger::v1::{
@@ -24,16 +25,17 @@ pub(super) struct Committee {
 
 impl Committee {
     pub(super) async fn start(operators: u16) -> Self {
+        Self::start_with(operators, 2).await
+    }
+
+    pub(super) async fn start_with(operators: u16, shards: u16) -> Self {
         let folder = TempDir::new().unwrap();
-        run(wayside(&["pki", "init", "--shards", "2", "--slots", "1"])
+        run(wayside(&["pki", "init", "--slots", "1"])
+            .args(["--shards", &shards.to_string()])
             .args(["--operators", &operators.to_string(), "--out"])
             .arg(folder.path()))
         .await;
-        let starts = (1..=operators).map(|number| {
-            let mut unit = wayside(&["unit", "--config"]);
-            unit.arg(folder.path().join(format!("unit-{number}/unit.toml")));
-            Agent::start(unit)
-        });
+        let starts = (1..=operators).map(|number| Agent::start(command(folder.path(), number)));
         let mut units = Vec::new();
         for started in starts.map(tokio::spawn).collect::<Vec<_>>() {
             units.push(started.await.unwrap());
@@ -49,9 +51,33 @@ impl Committee {
         self.units.get(index).unwrap()
     }
 
-    fn genesis(&self) -> Genesis {
+    pub(super) fn units(&self) -> &[Agent] {
+        &self.units
+    }
+
+    /// Ends a unit as a power cut would.
+    pub(super) async fn kill(&mut self, index: usize) {
+        let unit = self.units.get_mut(index).unwrap();
+        unit.signal(Signal::KILL);
+        assert_eq!(unit.end().await, None);
+    }
+
+    /// Starts a unit again that was killed.
+    pub(super) async fn restart(&mut self, index: usize) {
+        let number = u16::try_from(index).unwrap() + 1;
+        let unit = Agent::start(command(self.folder(), number)).await;
+        *self.units.get_mut(index).unwrap() = unit;
+    }
+
+    pub(super) fn genesis(&self) -> Genesis {
         read_genesis(self.folder())
     }
+}
+
+fn command(folder: &Path, number: u16) -> Command {
+    let mut unit = wayside(&["unit", "--config"]);
+    unit.arg(folder.join(format!("unit-{number}/unit.toml")));
+    unit
 }
 
 #[tokio::test]

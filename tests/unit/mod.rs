@@ -4,4 +4,5 @@ mod committee;
 mod doors;
 mod ledger;
 mod process;
+mod rivals;
 mod start;
