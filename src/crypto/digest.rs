@@ -194,3 +194,12 @@ impl fmt::Debug for Digest {
 
 /// How many context keys are kept; a purpose beyond them is only slower.
 const PURPOSES_MAX: usize = 64;
+
+/// SHA-256 of `parts`, one after the other, where another standard asks for it.
+pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    parts.iter().for_each(|part| context.update(part));
+    let digest = context.finish();
+    let bytes = <&[u8; 32]>::try_from(digest.as_ref());
+    *bytes.expect("SHA-256 has 32 bytes")
+}

@@ -45,7 +45,10 @@
 //! | tag of a part's maker and serial number, with the tag issuer's key | `wayside 2026-11-23 ledger part tag v1` |
 //! | commitment to a record that is kept off a ledger, with its salt | `wayside 2026-11-23 ledger record commitment v1` |
 //!
-//! Votes of the ledger's committee are the one exception: their bytes are the consensus engine's, which
+//! Signed notes are C2SP's, over the text itself, which begins with `wayside.dev/ledger/` or with
+//! `cosignature/v1`; key ids in them are the one use of SHA-256 (`ledger::Note`).
+//!
+//! Votes of the ledger's committee are the one other exception: their bytes are the consensus engine's, which
 //! begin with a namespace of their own (`ledger::vote`).
 
 mod backend;
@@ -53,7 +56,7 @@ mod digest;
 mod key;
 
 pub use backend::verification_backend;
-pub use digest::{Digest, DigestBuilder, Purpose};
+pub use digest::{Digest, DigestBuilder, Purpose, sha256};
 pub use key::{Context, KeyError, Signature, SignatureError, SigningKey, VerifyingKey};
 
 #[cfg(test)]

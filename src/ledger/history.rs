@@ -1,5 +1,6 @@
 use super::{
-    Path, Peaks,
+    Consistency, List, ListRoot, Path, Peaks,
+    consistency::depth,
     merkle::{node, widen},
 };
 use crate::crypto::Digest;
@@ -91,6 +92,32 @@ impl HistoryLog {
             count: under,
             siblings,
         })
+    }
+
+    /// The first `count` headers as a list; `None` if there are not so many, or if the log does not
+    /// reach so far back.
+    pub fn root(&self, count: u64) -> Option<ListRoot> {
+        let root = List::History.seal(count, self.range(0, count)?);
+        Some(ListRoot { count, root })
+    }
+
+    /// Shows that the first `new` headers begin with the first `old`; `None` if that is not so, or if
+    /// the log does not reach so far back.
+    pub fn consistency(&self, old: u64, new: u64) -> Option<Consistency> {
+        if new > self.count() {
+            return None;
+        }
+        Consistency::new(old, new, |first, end| self.range(first, end))
+    }
+
+    /// The top over the headers from one height to before another: a subtree, perhaps with its right
+    /// side cut.
+    fn range(&self, first: u64, end: u64) -> Option<Digest> {
+        if first >= end || end > self.count() {
+            return None;
+        }
+        let depth = depth(end - first);
+        self.top(depth, first >> depth, end)
     }
 
     /// The top of the subtree at a place of a level, of a log of `count` headers; the last of a level

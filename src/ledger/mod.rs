@@ -35,6 +35,7 @@ mod build;
 mod certificate;
 mod commitment;
 mod committee;
+mod consistency;
 mod encoding;
 mod entry;
 mod execute;
@@ -49,6 +50,7 @@ mod label;
 mod mempool;
 mod merkle;
 mod misconduct;
+mod note;
 mod outcome;
 mod proof;
 mod quota;
@@ -61,6 +63,8 @@ mod rule;
 pub(crate) mod sample;
 #[cfg(test)]
 pub(crate) mod sample_chain;
+#[cfg(test)]
+pub(crate) mod sample_note;
 mod state;
 mod transaction;
 mod tree;
@@ -83,6 +87,7 @@ pub use block::{Block, BlockBytesError, Delivery, Entry, delivery_leaf, transact
 pub use build::{BlockError, propose, verify_block};
 pub use certificate::{Certificate, CertificateError};
 pub use committee::Committee;
+pub use consistency::{Consistency, ConsistencyError, ListRoot};
 pub use entry::{CheckedDelivery, CheckedEntry, EntryError, check_entries};
 pub use execute::{BlockContext, ExecuteError, Executed, Inadmissible, RULES, admit, execute};
 pub use finalized::{FinalityError, FinalizedHeader};
@@ -96,12 +101,14 @@ pub use label::{Label, LabelError};
 pub use mempool::{Mempool, MempoolConfig, MempoolRefusal};
 pub use merkle::{List, Path, PathError, Peaks};
 pub use misconduct::{Misconduct, MisconductError, SignedVote};
+pub use note::{Note, NoteError, NoteHead, NoteKey, NoteKeyError, NoteKeyKind};
 pub use outcome::Outcome;
 pub use proof::{
     Anchor, Bundle, BundleError, BundleRecord, Checkpoint, CheckpointError, Committees,
-    Completeness, DeliveryError, EarlierHeader, EntryProof, FileError, Handover, HandoverError,
-    Head, Point, Proof, ProofError, ProvenRecord, ReceiptProof, Report, StateEntryProof, Trunk,
-    TrunkError, Unanchored,
+    Completeness, CosignedCheckpoint, CosignedError, CosignedHead, DeliveryError, EarlierHeader,
+    EntryProof, FileError, Handover, HandoverError, Head, Point, Proof, ProofError, ProvenRecord,
+    ReceiptProof, Report, ShownHead, StateEntryProof, Trunk, TrunkError, Unanchored, Witness,
+    WitnessRefusal, Witnesses,
 };
 pub use quota::Quotas;
 pub use receipt::{Receipt, ReceiptBody, TagSubject};

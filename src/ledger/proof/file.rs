@@ -12,6 +12,8 @@ pub(super) enum Kind {
     Bundle,
     /// Recent headers.
     Checkpoint,
+    /// Recent headers, with what witnesses say of them.
+    CosignedCheckpoint,
 }
 
 /// Why bytes are no file of the ledger.
@@ -66,6 +68,7 @@ impl Kind {
             Self::Proof => *b"\xd7wayPRF\n",
             Self::Bundle => *b"\xd7wayBDL\n",
             Self::Checkpoint => *b"\xd7wayCPT\n",
+            Self::CosignedCheckpoint => *b"\xd7wayCCP\n",
         }
     }
 
@@ -74,6 +77,7 @@ impl Kind {
             Self::Proof => "proof",
             Self::Bundle => "history bundle",
             Self::Checkpoint => "checkpoint",
+            Self::CosignedCheckpoint => "cosigned checkpoint",
         }
     }
 }

@@ -12,10 +12,17 @@
 //! another operator hands out, can: every header binds all earlier ones by its `history_root`, so a bundle
 //! either leads to the checkpoint's headers or contradicts them. What is said without a checkpoint is
 //! [consistent but not anchored](Anchor::Unanchored).
+//!
+//! # Whether others see the same
+//!
+//! More than a third of today's operators, colluding, could make two pasts final and show each to others.
+//! A [`Witness`] signs what it is shown as a [note](super::Note), and never another past after that. A
+//! [`CosignedCheckpoint`] carries such signatures, and whoever asks for them is not split from the rest.
 
 mod bundle;
 mod checkpoint;
 mod committees;
+mod cosigned;
 mod delivery;
 mod entry;
 mod file;
@@ -23,10 +30,12 @@ mod head;
 mod report;
 mod single;
 mod trunk;
+mod witness;
 
 pub use bundle::{Bundle, BundleError, BundleRecord};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use committees::{Committees, Handover, HandoverError};
+pub use cosigned::{CosignedCheckpoint, CosignedError, CosignedHead, Witnesses};
 pub use delivery::DeliveryError;
 pub use entry::EntryProof;
 pub use file::FileError;
@@ -34,6 +43,7 @@ pub use head::{Completeness, Head};
 pub use report::{Anchor, Point, ProvenRecord, Report, Unanchored};
 pub use single::{Proof, ProofError, ReceiptProof, StateEntryProof};
 pub use trunk::{EarlierHeader, Trunk, TrunkError};
+pub use witness::{ShownHead, Witness, WitnessRefusal};
 
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,9 @@ use proptest::{collection, prelude::*, sample};
 
 use super::samples;
 use crate::ledger::{
-    Block, Bundle, Certificate, Checkpoint, Committee, Delivery, Entry, FinalizedHeader, Genesis,
-    Head, Header, Key, Misconduct, Peaks, Proof, Receipt, SignedTransaction, SnapshotManifest,
-    StateProof, sample_chain::shards,
+    Block, Bundle, Certificate, Checkpoint, Committee, CosignedCheckpoint, Delivery, Entry,
+    FinalizedHeader, Genesis, Head, Header, Key, Misconduct, Peaks, Proof, Receipt, ShownHead,
+    SignedTransaction, SnapshotManifest, StateProof, sample_chain::shards,
 };
 
 /// A decoder, some bytes that it reads, and what it makes of any bytes: `None`, or their form again.
@@ -54,7 +54,7 @@ fn decoders() -> Vec<Decoder> {
     decoders
 }
 
-fn files(block: &Block) -> [Decoder; 7] {
+fn files(block: &Block) -> [Decoder; 9] {
     [
         Decoder {
             name: "transaction",
@@ -96,6 +96,16 @@ fn files(block: &Block) -> [Decoder; 7] {
             name: "checkpoint",
             valid: samples::recent().to_bytes(),
             again: |bytes| Some(Checkpoint::from_bytes(bytes).ok()?.to_bytes()),
+        },
+        Decoder {
+            name: "cosigned checkpoint",
+            valid: samples::cosigned().to_bytes(),
+            again: |bytes| Some(CosignedCheckpoint::from_bytes(bytes).ok()?.to_bytes()),
+        },
+        Decoder {
+            name: "shown head",
+            valid: samples::shown().to_bytes(),
+            again: |bytes| Some(ShownHead::from_bytes(bytes)?.to_bytes()),
         },
     ]
 }

@@ -7,9 +7,10 @@ use crate::{
     crypto::Digest,
     id::ShardId,
     ledger::{
-        Bundle, Checkpoint, Committees, Genesis, HistoryHead, List, Peaks, Proof, Proposal, Role,
-        Rule, Snapshot, State, Tree, Vote,
+        Bundle, Checkpoint, Committees, CosignedCheckpoint, Genesis, HistoryHead, List, Peaks,
+        Proof, Proposal, Role, Rule, Snapshot, State, Tree, Vote, Witnesses,
         sample_chain::{HOME, shards},
+        sample_note::note_key,
         vote_namespace,
     },
 };
@@ -35,6 +36,8 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         ("receipt.proof", samples::receipt_proof().to_bytes()),
         ("history.wayside", samples::bundle().to_bytes()),
         ("checkpoint.bin", samples::recent().to_bytes()),
+        ("cosigned_checkpoint.bin", samples::cosigned().to_bytes()),
+        ("shown_head.bin", samples::shown().to_bytes()),
         ("snapshot_manifest.bin", manifest.to_bytes()),
         ("snapshot_chunk.bin", chunk),
         ("digests.txt", digests().into_bytes()),
@@ -162,6 +165,12 @@ fn what_was_once_proven_is_proven_for_ever() {
         assert!(proof.verify(&committees).is_ok(), "{name}");
     }
     let checkpoint = Checkpoint::from_bytes(&golden("checkpoint.bin")).unwrap();
+    let cosigned = CosignedCheckpoint::from_bytes(&golden("cosigned_checkpoint.bin")).unwrap();
+    let witnesses = Witnesses {
+        keys: vec![note_key(50), note_key(52)],
+        needed: 2,
+    };
+    assert_eq!(cosigned.verify(&genesis, &witnesses).unwrap().len(), 2);
     let bundle = Bundle::from_bytes(&golden("history.wayside")).unwrap();
     let report = bundle.verify(&genesis, Some(&checkpoint)).unwrap();
     assert!(report.is_anchored());

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use crate::{
     crypto::{Digest, Purpose},
-    ledger::{HistoryLog, List, Path, Peaks},
+    ledger::{Consistency, ConsistencyError, HistoryLog, List, ListRoot, Path, Peaks},
 };
 
 fn leaves(count: usize) -> Vec<Digest> {
@@ -199,5 +199,78 @@ fn a_log_that_begins_with_peaks_proves_what_comes_later() {
         }
         assert_eq!(log.header(39), Some(leaves[39]));
         peaks.append(leaves[begin]);
+    }
+}
+
+fn history(leaves: &[Digest]) -> HistoryLog {
+    let mut log = HistoryLog::default();
+    leaves.iter().for_each(|leaf| log.append(*leaf));
+    log
+}
+
+#[test]
+fn a_longer_list_is_shown_to_begin_with_every_shorter_one() {
+    let leaves = leaves(70);
+    let log = history(&leaves);
+    for new in 1..=leaves.len() {
+        for old in 1..=new {
+            let (short, long) = (history(&leaves[..old]), history(&leaves[..new]));
+            let roots = [&short, &long].map(|log| log.root(log.count()).unwrap());
+            let [old, new] = roots;
+            assert_eq!(
+                old.root,
+                List::History.root(
+                    leaves
+                        .iter()
+                        .copied()
+                        .take(usize::try_from(old.count).unwrap())
+                )
+            );
+            let shown = log.consistency(old.count, new.count).unwrap();
+            assert_eq!(shown.verify(List::History, old, new), Ok(()));
+        }
+    }
+    assert_eq!(log.consistency(0, 5), None);
+    assert_eq!(log.consistency(6, 5), None);
+    assert_eq!(log.consistency(5, 71), None);
+    assert_eq!(log.root(71), None);
+    assert_eq!(log.root(0), None);
+}
+
+#[test]
+fn l18_a_list_that_changed_is_not_shown_to_continue() {
+    let honest = leaves(40);
+    let log = history(&honest);
+    for old in 1..40 {
+        let mut other = honest.clone();
+        other[usize::try_from(old).unwrap() - 1] = honest[39];
+        let other = history(&other);
+        for new in old..40 {
+            let (from, to) = (log.root(old).unwrap(), other.root(new).unwrap());
+            for shown in [log.consistency(old, new), other.consistency(old, new)] {
+                let shown = shown.unwrap();
+                let refused = Err(ConsistencyError);
+                assert_eq!(shown.verify(List::History, from, to), refused);
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn l18_no_made_up_proof_shows_that_a_list_continues(
+        old in 1..40_u64,
+        new in 1..40_u64,
+        tops in proptest::collection::vec(0..40_usize, 0..8),
+    ) {
+        let honest = leaves(40);
+        let mut other = honest.clone();
+        other[0] = honest[1];
+        let (honest_log, other) = (history(&honest), history(&other));
+        let shown = Consistency { tops: tops.into_iter().map(|it| honest[it]).collect() };
+        let (from, to) = (honest_log.root(old).unwrap(), other.root(new).unwrap());
+        prop_assert!(shown.verify(List::History, from, to).is_err());
+        let elsewhere = ListRoot { count: old + 1, ..from };
+        prop_assert!(shown.verify(List::History, elsewhere, to).is_err());
     }
 }

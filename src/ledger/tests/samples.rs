@@ -4,11 +4,12 @@ use crate::{
     crypto::Digest,
     id::ShardId,
     ledger::{
-        Block, Bundle, Checkpoint, Delivery, Entry, FinalizedHeader, Genesis, Key, List,
-        Misconduct, Proof, Proposal, Receipt, ReceiptBody, ReceiptProof, Role, SignedTransaction,
-        SignedVote, SnapshotManifest, StateEntryProof, Vote,
+        Block, Bundle, Checkpoint, CosignedCheckpoint, Delivery, Entry, FinalizedHeader, Genesis,
+        Key, List, Misconduct, Proof, Proposal, Receipt, ReceiptBody, ReceiptProof, Role,
+        ShownHead, SignedTransaction, SignedVote, SnapshotManifest, StateEntryProof, Vote,
         sample::{account, certify, genesis, vote_key},
         sample_chain::{HOME, Shard, checkpoint, shards, signed_reading, vehicle},
+        sample_note,
     },
 };
 
@@ -118,6 +119,17 @@ pub(super) fn bundle() -> Bundle {
 pub(super) fn recent() -> Checkpoint {
     let (governance, home) = shards();
     checkpoint(&[&governance, &home], &[2, 5])
+}
+
+/// The same, which two witnesses have seen.
+pub(super) fn cosigned() -> CosignedCheckpoint {
+    let (governance, home) = shards();
+    sample_note::cosigned(&[&governance, &home], &[50, 52])
+}
+
+/// What a unit shows a witness that has signed ten headers.
+pub(super) fn shown() -> ShownHead {
+    sample_note::show(&shards().1, 12, 10).1
 }
 
 /// The snapshot that the header at height 12 has, and its only chunk.

@@ -92,7 +92,7 @@ fn a_checkpoint_without_the_home_shard_does_not_anchor() {
 }
 
 /// [`HOME`] as the same keys might sign it again, without the record at height 9.
-fn fork() -> Shard {
+pub(super) fn fork() -> Shard {
     let mut fork = Shard::new(HOME);
     for height in 1..=12_u64 {
         let entries = vec![(reading(10 * height), 0)];

@@ -2,3 +2,4 @@ mod anchor;
 mod bundle;
 mod committees;
 mod single;
+mod witness;
