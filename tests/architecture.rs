@@ -100,6 +100,10 @@ const CONFINED: &[(&str, &[&str])] = &[
             "tests/conformance",
         ],
     ),
+    (
+        "clap",
+        &["src/serve/", "src/cli/", "vehicle-agent/", "roadside-unit/"],
+    ),
     ("commonware_consensus", ENGINE),
     ("commonware_cryptography", ENGINE),
     ("commonware_p2p", ENGINE),

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 /// The signals that end a daemon.
-pub struct Ends {
+pub(super) struct Ends {
     terminate: Signal,
     interrupt: Signal,
 }
@@ -42,7 +42,7 @@ pub enum AnnounceError {
 
 impl Ends {
     /// Takes the signals from now on.
-    pub fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -50,7 +50,7 @@ impl Ends {
     }
 
     /// Waits for the next of them.
-    pub async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -59,7 +59,7 @@ impl Ends {
 }
 
 /// Returns once the parent is no longer this process; never, if there is none to look after.
-pub async fn orphaned(parent: Option<i32>) {
+pub(super) async fn orphaned(parent: Option<i32>) {
     let Some(parent) = parent else {
         return std::future::pending().await;
     };
@@ -71,7 +71,10 @@ pub async fn orphaned(parent: Option<i32>) {
 
 /// Says that a daemon is ready and where it is reached, as one line of JSON on standard output, and
 /// in a file if one is asked for.
-pub fn announce(ready: &serde_json::Value, file: Option<&Path>) -> Result<(), AnnounceError> {
+pub(super) fn announce(
+    ready: &serde_json::Value,
+    file: Option<&Path>,
+) -> Result<(), AnnounceError> {
     let mut output = io::stdout();
     writeln!(output, "{ready}")
         .and_then(|()| output.flush())

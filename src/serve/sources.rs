@@ -1,5 +1,6 @@
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -46,6 +47,16 @@ impl Override {
             key: key.to_owned(),
             value: value?.into(),
         })
+    }
+
+    /// [`Self::of_flag`] for the path of a file, folder or socket.
+    pub fn of_path(flag: &str, key: &str, path: Option<&PathBuf>) -> Option<Self> {
+        Self::of_flag(flag, key, path.map(|path| path.display().to_string()))
+    }
+
+    /// [`Self::of_flag`] for a network address.
+    pub fn of_address(flag: &str, key: &str, address: Option<SocketAddr>) -> Option<Self> {
+        Self::of_flag(flag, key, address.map(|address| address.to_string()))
     }
 }
 

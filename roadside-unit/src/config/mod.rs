@@ -4,10 +4,8 @@
 //! ([`wayside::serve`]). Without any genesis a unit is a committee of one for development, in a
 //! folder of its own: it says so wherever it is looked at.
 
-mod load;
 mod sections;
 
-pub use load::{FILE_USUAL, load};
 pub use sections::{
     Config, DoorConfig, EngineConfig, IdentityConfig, Profile, ProfileSet, StorageConfig,
 };

@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use wayside::{
     ledger::MempoolConfig,
-    serve::{ConfigError, GrpcConfig, MetricsConfig, ShutdownConfig, Version},
+    serve::{ConfigError, DaemonConfig, GrpcConfig, MetricsConfig, ShutdownConfig, Version},
     telemetry::LogConfig,
     transport::door,
 };
@@ -167,9 +167,14 @@ impl EngineConfig {
     }
 }
 
-impl Config {
-    /// Refuses what is dangerous or meaningless in combination.
-    pub fn validate(&self) -> Result<(), ConfigError> {
+impl DaemonConfig for Config {
+    const FILE_USUAL: &str = "/etc/wayside/roadside-unit.toml";
+
+    fn log(&self) -> &LogConfig {
+        &self.log
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
         self.grpc.validate()?;
         self.metrics.validate()?;
         self.shutdown.validate()?;
@@ -196,13 +201,6 @@ impl Config {
             });
         }
         Ok(())
-    }
-
-    /// Every key with its value, as TOML that can be read again.
-    ///
-    /// Secrets stand in files that the configuration only names, so nothing has to be masked.
-    pub fn to_toml(&self) -> String {
-        toml::to_string_pretty(self).expect("numbers, text and tables are TOML")
     }
 }
 

@@ -1,10 +1,10 @@
-use wayside::serve::{ConfigError, Sources};
+use wayside::serve::{ConfigError, DaemonConfig as _, Sources, load};
 
-use super::{Config, Profile, load};
+use super::{Config, Profile};
 
 #[test]
 fn defaults_are_valid_and_shown_in_full() {
-    let config = load(&Sources::default()).unwrap();
+    let config = load::<Config>(&Sources::default()).unwrap();
 
     let shown = config.to_toml();
 
@@ -71,5 +71,5 @@ fn refused(variables: &[(&str, &str)]) -> ConfigError {
             .collect(),
         ..Sources::default()
     };
-    load(&sources).unwrap_err()
+    load::<Config>(&sources).unwrap_err()
 }

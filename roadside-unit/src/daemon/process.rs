@@ -1,21 +1,14 @@
-use std::{io::Write as _, net::SocketAddr, path::PathBuf};
+use std::{future::Future, net::SocketAddr, path::PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
-use wayside::{
-    serve::{self, Ends, Override, Sources, orphaned},
-    telemetry::{LogHandle, init_logs},
-};
+use tracing::warn;
+use wayside::serve::{self, DaemonArguments, Override, Process};
 
 use wayside_engine::RebuildFrom;
 
-use super::{Daemon, rebuild::rebuild_state};
-use crate::{
-    config::{Config, FILE_USUAL, load},
-    development::WARNING,
-};
+use super::{Daemon, StartError, rebuild::rebuild_state};
+use crate::{config::Config, development::WARNING};
 
 /// Flags of `roadside-unit` and `wayside unit`; each comes before the environment and the file.
 #[derive(Args, Clone, Debug, Default)]
@@ -30,40 +23,15 @@ pub struct UnitArguments {
     /// The folder of blocks, state and index.
     #[arg(long, value_name = "DIR", global = true)]
     pub storage: Option<PathBuf>,
-    /// The unix socket for gRPC.
-    #[arg(long, value_name = "PATH")]
-    pub grpc_socket: Option<PathBuf>,
-    /// A TCP address for gRPC besides.
-    #[arg(long, value_name = "ADDRESS")]
-    pub grpc_address: Option<SocketAddr>,
     /// The address that other operators' units connect to.
     #[arg(long, value_name = "ADDRESS")]
     pub engine_address: Option<SocketAddr>,
     /// The address that vehicles connect to.
     #[arg(long, value_name = "ADDRESS")]
     pub door_address: Option<SocketAddr>,
-    /// The address of the metrics.
-    #[arg(long, value_name = "ADDRESS")]
-    pub metrics_address: Option<SocketAddr>,
-    /// The form of log lines.
-    #[arg(long, value_name = "FORMAT", value_parser = ["auto", "text", "json"])]
-    pub log_format: Option<String>,
-    /// What is logged, as info,wayside=debug.
-    #[arg(long, value_name = "DIRECTIVES")]
-    pub log_filter: Option<String>,
-    /// Writes the addresses in use there, one JSON object, once the unit is ready; they are printed
-    /// on standard output, too.
-    #[arg(long, value_name = "FILE")]
-    pub ready_file: Option<PathBuf>,
-    /// Ends when this process, which started the unit, has ended, however that came; for tests.
-    #[arg(long, value_name = "PID")]
-    pub parent: Option<i32>,
-    /// Checks the configuration and ends.
-    #[arg(long)]
-    pub check_config: bool,
-    /// Prints the configuration in effect and ends.
-    #[arg(long)]
-    pub show_config: bool,
+    /// What every daemon can be told.
+    #[command(flatten)]
+    pub daemon: DaemonArguments,
     /// What to do instead of running.
     #[command(subcommand)]
     pub command: Option<UnitCommand>,
@@ -83,129 +51,74 @@ pub enum UnitCommand {
 
 /// Runs a unit until it is told to end: the whole of `roadside-unit` and `wayside unit`.
 pub fn run_from_arguments(arguments: &UnitArguments) -> anyhow::Result<()> {
-    let sources = arguments.sources();
-    let config = load(&sources)?;
-    if arguments.show_config {
-        return Ok(write!(std::io::stdout(), "{}", config.to_toml())?);
-    }
-    if arguments.check_config {
+    let begun = Process::begin(
+        &arguments.daemon,
+        arguments.config.clone(),
+        arguments.overrides(),
+    );
+    let Some(process) = begun? else {
         return Ok(());
-    }
-    let log = init_logs(&config.log)?;
+    };
     if let Some(UnitCommand::RebuildState { from_genesis }) = arguments.command {
         let from = if from_genesis {
             RebuildFrom::Genesis
         } else {
             RebuildFrom::Snapshot
         };
-        return rebuild_state(&config, from);
+        return rebuild_state(process.config(), from);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(run(arguments, &sources, config, &log))
+    Ok(runtime.block_on(process.run(start))?)
 }
 
-async fn run(
-    arguments: &UnitArguments,
-    sources: &Sources,
-    config: Config,
-    log: &LogHandle,
-) -> anyhow::Result<()> {
-    let mut ends = Ends::new().context("cannot take signals")?;
-    let mut hangup = signal(SignalKind::hangup()).context("cannot take signals")?;
-    let daemon = tokio::select! {
-        started = Daemon::start(config) => started?,
-        () = ends.next() => return Ok(()),
-    };
+async fn start(config: Config) -> Result<Daemon, StartError> {
+    let daemon = Daemon::start(config).await?;
     if daemon.genesis().development {
         warn!("{WARNING}");
     }
-    announce(&daemon, arguments)?;
-    let has_failed = loop {
-        tokio::select! {
-            () = ends.next() => break false,
-            () = daemon.failed() => break true,
-            _ = hangup.recv() => reload(&daemon, sources, log),
-            () = orphaned(arguments.parent) => break false,
-        }
-    };
-    info!("stopping");
-    tokio::select! {
-        () = daemon.shutdown() => {}
-        () = ends.next() => bail!("told to end at once, before everything was in order"),
-    }
-    info!("stopped");
-    if has_failed {
-        bail!("the unit could not go on");
-    }
-    Ok(())
+    Ok(daemon)
 }
 
-fn reload(daemon: &Daemon, sources: &Sources, log: &LogHandle) {
-    match load(sources) {
-        Ok(config) => {
-            if let Err(error) = log.reload(&config.log) {
-                warn!(%error, "kept the log's filter");
-            }
-        }
-        Err(error) => warn!(%error, "kept the configuration: it cannot be read again"),
+impl serve::Daemon for Daemon {
+    fn ready(&self) -> serde_json::Value {
+        serde_json::json!({
+            "grpc": self.grpc_endpoint(),
+            "grpc_tcp": self.grpc_address(),
+            "ledger": self.door_address(),
+            "metrics": self.metrics_address(),
+            "chain": self.genesis().chain().to_string(),
+            "development": self.genesis().development,
+            "pid": std::process::id(),
+        })
     }
-    daemon.reload();
-    info!("reloaded");
-}
 
-/// Says where the unit can be reached, as one line of JSON.
-fn announce(daemon: &Daemon, arguments: &UnitArguments) -> anyhow::Result<()> {
-    let ready = serde_json::json!({
-        "grpc": daemon.grpc_endpoint(),
-        "grpc_tcp": daemon.grpc_address(),
-        "ledger": daemon.door_address(),
-        "metrics": daemon.metrics_address(),
-        "chain": daemon.genesis().chain().to_string(),
-        "development": daemon.genesis().development,
-        "pid": std::process::id(),
-    });
-    Ok(serve::announce(&ready, arguments.ready_file.as_deref())?)
+    fn reload(&self) {
+        self.reload();
+    }
+
+    fn failed(&self) -> impl Future<Output = ()> {
+        self.failed()
+    }
+
+    fn shutdown(self) -> impl Future<Output = ()> {
+        self.shutdown()
+    }
 }
 
 impl UnitArguments {
-    fn sources(&self) -> Sources {
-        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
-        let address = |address: &Option<SocketAddr>| address.map(|address| address.to_string());
-        let texts = [
-            ("genesis", "identity.genesis", path(&self.genesis)),
-            ("storage", "storage.folder", path(&self.storage)),
-            ("grpc-socket", "grpc.socket", path(&self.grpc_socket)),
-            (
-                "grpc-address",
-                "grpc.tcp.address",
-                address(&self.grpc_address),
-            ),
-            (
-                "engine-address",
-                "engine.listen",
-                address(&self.engine_address),
-            ),
-            (
-                "door-address",
-                "door.server.listen",
-                address(&self.door_address),
-            ),
-            (
-                "metrics-address",
-                "metrics.address",
-                address(&self.metrics_address),
-            ),
-            ("log-format", "log.format", self.log_format.clone()),
-            ("log-filter", "log.filter", self.log_filter.clone()),
+    /// What the flags say that only units have.
+    fn overrides(&self) -> Vec<Override> {
+        let flags = [
+            Override::of_path("genesis", "identity.genesis", self.genesis.as_ref()),
+            Override::of_path("storage", "storage.folder", self.storage.as_ref()),
+            Override::of_address("engine-address", "engine.listen", self.engine_address),
+            Override::of_address("door-address", "door.server.listen", self.door_address),
         ];
-        let flags = texts
-            .into_iter()
-            .filter_map(|(flag, key, value)| Override::of_flag(flag, key, value));
-        Sources::of_process(FILE_USUAL, self.config.clone(), flags.collect())
+        flags.into_iter().flatten().collect()
     }
 }
 

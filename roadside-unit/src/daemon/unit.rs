@@ -16,7 +16,7 @@ use wayside::{
     crypto::SigningKey,
     id::ShardId,
     ledger::Genesis,
-    serve::{Listener, MetricsServeError, serve_doors, socket_path},
+    serve::{DaemonConfig as _, Listener, MetricsServeError, serve_doors, socket_path},
     telemetry::{LedgerMetrics, Metrics, MetricsServer},
     transport::{Clock, door},
 };

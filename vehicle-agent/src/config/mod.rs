@@ -6,11 +6,8 @@
 //! dangerous in combination, as a public address without authentication, is refused before
 //! anything is opened.
 
-mod load;
 mod sections;
-mod show;
 
-pub use load::{FILE_USUAL, load};
 pub use sections::{Config, IdentityConfig, RecordConfig};
 
 #[cfg(test)]

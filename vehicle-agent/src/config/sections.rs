@@ -6,7 +6,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use wayside::{
     pipeline,
-    serve::{ConfigError, GrpcConfig, MetricsConfig, ShutdownConfig, Version},
+    serve::{ConfigError, DaemonConfig, GrpcConfig, MetricsConfig, ShutdownConfig, Version},
     telemetry::LogConfig,
     transport,
 };
@@ -65,9 +65,14 @@ pub struct RecordConfig {
     pub queue_max: NonZeroUsize,
 }
 
-impl Config {
-    /// Refuses what is dangerous in combination.
-    pub fn validate(&self) -> Result<(), ConfigError> {
+impl DaemonConfig for Config {
+    const FILE_USUAL: &str = "/etc/wayside/vehicle-agent.toml";
+
+    fn log(&self) -> &LogConfig {
+        &self.log
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
         self.grpc.validate()?;
         self.metrics.validate()?;
         self.shutdown.validate()

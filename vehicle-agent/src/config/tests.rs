@@ -2,13 +2,13 @@ use std::{fs, path::PathBuf};
 
 use tempfile::TempDir;
 
-use wayside::serve::{ConfigError, Override, Sources};
+use wayside::serve::{ConfigError, DaemonConfig as _, Override, Sources, load};
 
-use super::{Config, load};
+use super::Config;
 
 #[test]
 fn defaults_are_valid_and_shown_in_full() {
-    let config = load(&Sources::default()).unwrap();
+    let config = load::<Config>(&Sources::default()).unwrap();
 
     let shown = config.to_toml();
 
@@ -34,14 +34,14 @@ fn flag_comes_before_environment_before_file_before_default() {
         flags: vec![flag("log-filter", "log.filter", "flag")],
     };
 
-    let config = load(&sources).unwrap();
+    let config = load::<Config>(&sources).unwrap();
 
     assert_eq!(config.log.filter, "flag");
     assert_eq!(config.grpc.mode.bits(), 0o640);
     assert_eq!(config.record.queue_max.get(), 7);
     assert_eq!(config.record.files_max.get(), 8);
     sources.flags.clear();
-    assert_eq!(load(&sources).unwrap().log.filter, "environment");
+    assert_eq!(load::<Config>(&sources).unwrap().log.filter, "environment");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn g1_public_addresses_without_authentication_are_refused() {
         ("WAYSIDE__METRICS__ADDRESS", "0.0.0.0:9464"),
         ("WAYSIDE__GRPC__TCP__ADDRESS", "[::]:7443"),
     ] {
-        let error = load(&Sources {
+        let error = load::<Config>(&Sources {
             environment: vec![variable(name, value)],
             ..Sources::default()
         });
@@ -146,7 +146,7 @@ fn g1_public_addresses_without_authentication_are_refused() {
 
 #[test]
 fn g1_public_addresses_with_authentication_are_accepted() {
-    let config = load(&Sources {
+    let config = load::<Config>(&Sources {
         environment: vec![
             variable("WAYSIDE__METRICS__ADDRESS", "0.0.0.0:9464"),
             variable("WAYSIDE__METRICS__BEARER_TOKEN_FILE", "/etc/token"),
@@ -162,7 +162,7 @@ fn g1_public_addresses_with_authentication_are_accepted() {
 }
 
 fn refused(sources: Sources) -> String {
-    load(&sources).unwrap_err().to_string()
+    load::<Config>(&sources).unwrap_err().to_string()
 }
 
 fn write(folder: &TempDir, text: &str) -> PathBuf {

@@ -22,7 +22,7 @@ use tokio::{
 use tracing::{info, warn};
 use wayside::{
     pipeline::Station,
-    serve::{Listener, serve_doors, socket_path},
+    serve::{DaemonConfig as _, Listener, serve_doors, socket_path},
     telemetry::{Metrics, MetricsServer},
     transport::{Clock, Driver, Handle, Setup},
 };

@@ -1,0 +1,231 @@
+use std::{
+    error::Error,
+    future::Future,
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+};
+
+use clap::Args;
+use serde::{Serialize, de::DeserializeOwned};
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+use super::{
+    AnnounceError, ConfigError, Override, Sources,
+    process::{Ends, announce, orphaned},
+    read,
+};
+use crate::telemetry::{LogConfig, LogError, LogHandle, init_logs};
+
+/// Flags that every daemon has; each comes before the environment and the file.
+#[derive(Args, Clone, Debug, Default)]
+pub struct DaemonArguments {
+    /// The unix socket for gRPC.
+    #[arg(long, value_name = "PATH")]
+    pub grpc_socket: Option<PathBuf>,
+    /// A TCP address for gRPC besides.
+    #[arg(long, value_name = "ADDRESS")]
+    pub grpc_address: Option<SocketAddr>,
+    /// The address of the metrics.
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics_address: Option<SocketAddr>,
+    /// The form of log lines.
+    #[arg(long, value_name = "FORMAT", value_parser = ["auto", "text", "json"])]
+    pub log_format: Option<String>,
+    /// What is logged, as info,wayside=debug.
+    #[arg(long, value_name = "DIRECTIVES")]
+    pub log_filter: Option<String>,
+    /// Writes the addresses in use there, one JSON object, once the daemon is ready; they are
+    /// printed on standard output, too.
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
+    /// Ends when this process, which started the daemon, has ended, however that came; for tests.
+    #[arg(long, value_name = "PID")]
+    pub parent: Option<i32>,
+    /// Checks the configuration and ends.
+    #[arg(long)]
+    pub check_config: bool,
+    /// Prints the configuration in effect and ends.
+    #[arg(long)]
+    pub show_config: bool,
+}
+
+/// What a daemon can be told: the `Config` of `vehicle_agent`, and that of `roadside_unit`.
+pub trait DaemonConfig: DeserializeOwned + Serialize {
+    /// Where the file is unless something names another.
+    const FILE_USUAL: &str;
+
+    /// Refuses what is dangerous or meaningless in combination.
+    fn validate(&self) -> Result<(), ConfigError>;
+
+    /// What the log says.
+    fn log(&self) -> &LogConfig;
+
+    /// Every key with its value, as TOML that can be read again.
+    ///
+    /// Secrets stand in files that the configuration only names, so nothing has to be masked.
+    fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("numbers, text and tables are TOML")
+    }
+}
+
+/// A running daemon, as its process sees it: that of `vehicle_agent`, and that of `roadside_unit`.
+pub trait Daemon {
+    /// Where it is reached, and whatever else who started it wants to know, as a JSON object.
+    fn ready(&self) -> serde_json::Value;
+
+    /// Reads again from files what may change while it runs; what cannot be read stays as it was.
+    fn reload(&self);
+
+    /// Returns once it cannot go on.
+    fn failed(&self) -> impl Future<Output = ()>;
+
+    /// Ends it in order, within the configured grace period.
+    fn shutdown(self) -> impl Future<Output = ()>;
+}
+
+/// A process that has its configuration and its log, and is about to run a daemon.
+pub struct Process<'a, C> {
+    arguments: &'a DaemonArguments,
+    sources: Sources,
+    config: C,
+    log: LogHandle,
+}
+
+/// Why a process does not come to run a daemon.
+#[derive(Debug, Error)]
+pub enum BeginError {
+    /// The configuration is refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// There can be no log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Standard output is closed.
+    #[error("cannot print the configuration")]
+    Print(#[source] io::Error),
+}
+
+/// Why a daemon did not run until it was told to end, and end in order.
+#[derive(Debug, Error)]
+pub enum RunError<E: Error + 'static> {
+    /// The process cannot hear when it shall end.
+    #[error("cannot take signals")]
+    Signals(#[source] io::Error),
+    /// It did not start.
+    #[error(transparent)]
+    Start(E),
+    /// Nobody can be told where it is reached.
+    #[error(transparent)]
+    Announce(#[from] AnnounceError),
+    /// It was told to end a second time.
+    #[error("told to end at once, before everything was in order")]
+    Interrupted,
+    /// It ended by itself; the log says why.
+    #[error("the daemon could not go on")]
+    Failed,
+}
+
+/// Reads a configuration and checks it: flags before environment before file before defaults.
+pub fn load<C: DaemonConfig>(sources: &Sources) -> Result<C, ConfigError> {
+    let config: C = read(sources)?;
+    config.validate()?;
+    Ok(config)
+}
+
+impl DaemonArguments {
+    /// What these flags say.
+    fn overrides(&self) -> Vec<Override> {
+        let flags = [
+            Override::of_path("grpc-socket", "grpc.socket", self.grpc_socket.as_ref()),
+            Override::of_address("grpc-address", "grpc.tcp.address", self.grpc_address),
+            Override::of_address("metrics-address", "metrics.address", self.metrics_address),
+            Override::of_flag("log-format", "log.format", self.log_format.clone()),
+            Override::of_flag("log-filter", "log.filter", self.log_filter.clone()),
+        ];
+        flags.into_iter().flatten().collect()
+    }
+}
+
+impl<'a, C: DaemonConfig> Process<'a, C> {
+    /// Reads the configuration, with the file and the flags that only this daemon has, and begins
+    /// the log; `None` if that was all that was asked for.
+    pub fn begin(
+        arguments: &'a DaemonArguments,
+        file: Option<PathBuf>,
+        flags: Vec<Override>,
+    ) -> Result<Option<Self>, BeginError> {
+        let flags = [flags, arguments.overrides()].concat();
+        let sources = Sources::of_process(C::FILE_USUAL, file, flags);
+        let config: C = load(&sources)?;
+        if arguments.show_config {
+            write!(io::stdout(), "{}", config.to_toml()).map_err(BeginError::Print)?;
+            return Ok(None);
+        }
+        if arguments.check_config {
+            return Ok(None);
+        }
+        let log = init_logs(config.log())?;
+        Ok(Some(Self {
+            arguments,
+            sources,
+            config,
+            log,
+        }))
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &C {
+        &self.config
+    }
+
+    /// Starts a daemon and runs it until it is told to end, by a signal or by the end of the process
+    /// that started it.
+    pub async fn run<D, E, F>(self, start: impl FnOnce(C) -> F) -> Result<(), RunError<E>>
+    where
+        D: Daemon,
+        E: Error + 'static,
+        F: Future<Output = Result<D, E>>,
+    {
+        let mut ends = Ends::new().map_err(RunError::Signals)?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(RunError::Signals)?;
+        let daemon = tokio::select! {
+            started = start(self.config) => started.map_err(RunError::Start)?,
+            () = ends.next() => return Ok(()),
+        };
+        announce(&daemon.ready(), self.arguments.ready_file.as_deref())?;
+        let has_failed = loop {
+            tokio::select! {
+                () = ends.next() => break false,
+                () = daemon.failed() => break true,
+                _ = hangup.recv() => reload::<C>(&daemon, &self.sources, &self.log),
+                () = orphaned(self.arguments.parent) => break false,
+            }
+        };
+        info!("stopping");
+        tokio::select! {
+            () = daemon.shutdown() => {}
+            () = ends.next() => return Err(RunError::Interrupted),
+        }
+        info!("stopped");
+        if has_failed {
+            return Err(RunError::Failed);
+        }
+        Ok(())
+    }
+}
+
+fn reload<C: DaemonConfig>(daemon: &impl Daemon, sources: &Sources, log: &LogHandle) {
+    match load::<C>(sources) {
+        Ok(config) => {
+            if let Err(error) = log.reload(config.log()) {
+                warn!(%error, "kept the log's filter");
+            }
+        }
+        Err(error) => warn!(%error, "kept the configuration: it cannot be read again"),
+    }
+    daemon.reload();
+    info!("reloaded");
+}
