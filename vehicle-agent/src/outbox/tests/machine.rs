@@ -114,12 +114,7 @@ fn nothing_is_signed_before_the_account_is_known() {
 
 #[test]
 fn the_same_bytes_are_sent_until_a_proof_comes() {
-    let mut road = Road::new();
-    road.ask(100).unwrap();
-    road.settle().unwrap();
-    road.connect();
-    assert!(road.exchange());
-    road.settle().unwrap();
+    let mut road = Road::with_signed(&[100]);
     let first = road.outbox.poll_transmit(road.now).unwrap();
     road.disconnect();
     road.restart();
@@ -129,12 +124,7 @@ fn the_same_bytes_are_sent_until_a_proof_comes() {
 
 #[test]
 fn a_units_word_alone_finishes_nothing() {
-    let mut road = Road::new();
-    road.ask(100).unwrap();
-    road.settle().unwrap();
-    road.connect();
-    road.exchange();
-    road.settle().unwrap();
+    let mut road = Road::with_signed(&[100]);
     let Some(OutboxRequest::Submit {
         record,
         bytes: first,
@@ -169,12 +159,7 @@ fn a_units_word_alone_finishes_nothing() {
 
 #[test]
 fn a_proof_of_another_transaction_finishes_nothing() {
-    let mut road = Road::new();
-    road.ask(100).unwrap();
-    road.settle().unwrap();
-    road.connect();
-    road.exchange();
-    road.settle().unwrap();
+    let mut road = Road::with_signed(&[100]);
     road.outbox.poll_transmit(road.now).unwrap();
     let other = wayside::ledger::TransactionId::of(b"another");
     let proof = Answer::Proof(RecordId(0), Proven::made_up(other, 0, place()));
@@ -191,12 +176,7 @@ fn a_proof_of_another_transaction_finishes_nothing() {
 
 #[test]
 fn a_proven_refusal_is_done_and_names_its_rule() {
-    let mut road = Road::new();
-    road.ask(100).unwrap();
-    road.settle().unwrap();
-    road.connect();
-    road.exchange();
-    road.settle().unwrap();
+    let mut road = Road::with_signed(&[100]);
     road.outbox.poll_transmit(road.now).unwrap();
     let entry = road.outbox.entry(RecordId(0)).unwrap();
     let rule = wayside::ledger::Rule::ALL[0];
@@ -214,12 +194,7 @@ fn a_proven_refusal_is_done_and_names_its_rule() {
 
 #[test]
 fn nobody_is_told_of_a_verdict_before_the_disk_has_it() {
-    let mut road = Road::new();
-    road.ask(100).unwrap();
-    road.settle().unwrap();
-    road.connect();
-    road.exchange();
-    road.settle().unwrap();
+    let mut road = Road::with_signed(&[100]);
     // Handed in, then proven.
     assert!(road.exchange() && road.exchange());
     assert!(road.outbox.entry(RecordId(0)).unwrap().verdict().is_none());
@@ -248,12 +223,7 @@ fn the_nonce_after_a_lost_state_is_the_ledgers() {
 
 #[test]
 fn pauses_grow_with_failures_and_obey_the_unit() {
-    let mut road = Road::new();
-    road.ask(100).unwrap();
-    road.settle().unwrap();
-    road.connect();
-    road.exchange();
-    road.settle().unwrap();
+    let mut road = Road::with_signed(&[100]);
     let mut pauses = Vec::new();
     for retry_after in [None, None, Some(Duration::from_secs(60)), None] {
         road.outbox.poll_transmit(road.now).unwrap();
@@ -294,14 +264,7 @@ fn only_so_many_are_signed_at_one_time_and_all_arrive() {
 
 #[test]
 fn records_arrive_in_the_order_in_which_they_were_taken() {
-    let mut road = Road::new();
-    for km in [300, 100, 200] {
-        road.ask(km).unwrap();
-    }
-    road.settle().unwrap();
-    road.connect();
-    road.exchange();
-    road.settle().unwrap();
+    let mut road = Road::with_signed(&[300, 100, 200]);
     assert!(matches!(
         road.outbox.poll_transmit(road.now),
         Some(OutboxRequest::Submit {
@@ -325,13 +288,7 @@ fn records_arrive_in_the_order_in_which_they_were_taken() {
 
 #[test]
 fn a_record_that_never_succeeds_is_passed_by() {
-    let mut road = Road::new();
-    road.ask(100).unwrap();
-    road.ask(101).unwrap();
-    road.settle().unwrap();
-    road.connect();
-    road.exchange();
-    road.settle().unwrap();
+    let mut road = Road::with_signed(&[100, 101]);
     for _ in 0..100 {
         match road.outbox.poll_transmit(road.now) {
             Some(OutboxRequest::Submit { record, .. }) if record == RecordId(0) => {

@@ -85,6 +85,19 @@ impl Road {
         }
     }
 
+    /// With readings that are signed and on the disk, and a unit in reach that nothing was handed to.
+    pub(super) fn with_signed(readings: &[u32]) -> Self {
+        let mut road = Self::new();
+        for km in readings {
+            road.ask(*km).unwrap();
+        }
+        road.settle().unwrap();
+        road.connect();
+        assert!(road.exchange(), "the account is asked for");
+        road.settle().unwrap();
+        road
+    }
+
     /// The client asks for a reading to be recorded, or asks again.
     pub(super) fn ask(&mut self, km: u32) -> Result<Taken, SubmissionError> {
         let taken = self.outbox.handle_submission(submission(km), self.now)?;
