@@ -4,8 +4,9 @@ use wayside::{
     ledger::{Bundle, Checkpoint, Committees, Proof},
     rpc::ledger::v1::{
         GetCheckpointRequest, GetHistoryRequest, GetNonceRequest, GetTransactionRequest,
-        GetVehicleRequest, ListRecordsRequest, Position, ProveRequest, TransactionState,
-        WatchRequest, prove_request::Subject, watch_response::Event,
+        GetVehicleRequest, ListRecordsRequest, Position, ProveRequest, SubmitManyRequest,
+        TransactionState, WatchRequest, prove_request::Subject,
+        submit_many_response::Result as Submitted, watch_response::Event,
     },
 };
 
@@ -54,6 +55,62 @@ async fn a_repeated_transaction_has_the_first_ones_id_and_outcome() {
         shard_id: 1,
     };
     assert_eq!(client.get_nonce(nonces).await.unwrap().into_inner().next, 2);
+}
+
+#[tokio::test]
+async fn many_transactions_are_answered_in_order_each_for_itself() {
+    let unit = Alone::start().await;
+    let vehicle = unit.enrol().await;
+    let genesis = unit.genesis();
+    let mut client = unit.client().await;
+    let (first, second) = (
+        reading(&genesis, &vehicle, 0, 10),
+        reading(&genesis, &vehicle, 1, 20),
+    );
+    let request = |sequence, transaction: Vec<u8>| SubmitManyRequest {
+        sequence,
+        transaction: transaction.into(),
+    };
+    let requests = [
+        request(1, first.to_bytes()),
+        request(2, first.to_bytes()[..9].to_vec()),
+        request(7, second.to_bytes()),
+        request(8, first.to_bytes()),
+        // Not above the one before.
+        request(8, second.to_bytes()),
+    ];
+
+    let requests = tokio_stream::iter(requests);
+    let mut answers = client.submit_many(requests).await.unwrap().into_inner();
+    let mut told = Vec::new();
+    let end = loop {
+        match timeout(PATIENCE, answers.message()).await.unwrap() {
+            Ok(answer) => told.push(answer.expect("the stream ends with why")),
+            Err(status) => break status,
+        }
+    };
+
+    assert_eq!(end.code(), tonic::Code::InvalidArgument);
+    let sequences: Vec<u64> = told.iter().map(|answer| answer.sequence).collect();
+    assert_eq!(sequences, [1, 2, 7, 8]);
+    let results: Vec<_> = told.into_iter().map(|it| it.result.unwrap()).collect();
+    let [
+        Submitted::Accepted(one),
+        Submitted::Rejected(cut),
+        Submitted::Accepted(two),
+        Submitted::Accepted(again),
+    ] = &results[..]
+    else {
+        panic!("{results:?}");
+    };
+    assert_eq!(one.transaction_id, first.id().to_string());
+    assert_eq!(cut.reason, "TRANSACTION_MALFORMED");
+    assert_eq!(two.transaction_id, second.id().to_string());
+    assert_eq!(again.transaction_id, one.transaction_id);
+    assert!(again.repeated_request && !one.repeated_request);
+    for transaction in [first, second] {
+        assert!(outcome(&submit(&mut client, &transaction).await).applied);
+    }
 }
 
 #[tokio::test]
