@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -19,6 +19,8 @@ pub(crate) struct Followed {
     index: Index,
     pending: Pending,
     shards: Mutex<BTreeMap<ShardId, Shard>>,
+    /// Everybody who holds a role, and some who did before.
+    holders: Mutex<BTreeSet<AccountKey>>,
     turns: watch::Sender<u64>,
 }
 
@@ -39,6 +41,7 @@ impl Followed {
             index,
             pending: Pending::default(),
             shards: Mutex::default(),
+            holders: Mutex::default(),
             turns: watch::Sender::new(0),
         }
     }
@@ -74,6 +77,11 @@ impl Followed {
         }
     }
 
+    /// Everybody who holds a role in the shard that governs, and some who did before; sorted.
+    pub(crate) fn role_holders(&self) -> Vec<AccountKey> {
+        self.lock_holders().iter().copied().collect()
+    }
+
     /// Waits until the block that is the newest now has been followed, or the unit ends.
     pub(crate) async fn wait_for_tip(&self, shard: ShardId) {
         let Some(tip) = self.engine.tip(shard) else {
@@ -85,6 +93,25 @@ impl Followed {
                 return;
             }
         }
+    }
+
+    /// Looks through the whole state of the shard that governs for those who hold a role; whoever is
+    /// granted one later, a followed block tells.
+    pub(super) fn find_role_holders(&self) {
+        let Some(tip) = self.engine.tip(ShardId::GOVERNANCE) else {
+            return;
+        };
+        let mut holders = self.lock_holders();
+        for (key, _) in tip.state.iter() {
+            if let Key::Role(holder) = key {
+                holders.insert(*holder);
+            }
+        }
+    }
+
+    /// Notes that somebody was granted a role.
+    pub(super) fn add_role_holder(&self, holder: AccountKey) {
+        self.lock_holders().insert(holder);
     }
 
     /// Adds a followed block's header.
@@ -103,6 +130,11 @@ impl Followed {
     /// Wakes whoever waits.
     pub(super) fn turn(&self) {
         self.turns.send_modify(|turns| *turns += 1);
+    }
+
+    fn lock_holders(&self) -> MutexGuard<'_, BTreeSet<AccountKey>> {
+        // Every change is one call that leaves it whole.
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, Shard>> {

@@ -4,7 +4,7 @@ use tokio::{sync::broadcast, task::spawn_blocking, time::timeout};
 use tracing::warn;
 use wayside::{
     id::ShardId,
-    ledger::{Block, Entry, Outcome},
+    ledger::{AccountKey, Action, Block, Entry, Outcome},
     telemetry::LedgerMetrics,
     transport::Clock,
 };
@@ -38,6 +38,7 @@ impl Follower {
     /// Follows until the engine ends. Fails if the index cannot be written.
     pub(crate) async fn run(self) -> Result<(), IndexError> {
         let mut news = self.engine.subscribe();
+        self.followed.find_role_holders();
         self.load_headers()?;
         let mut announced = BTreeMap::new();
         let mut rounds = 0_u64;
@@ -148,6 +149,9 @@ impl Follower {
         is_durable: bool,
     ) -> Result<(), IndexError> {
         let indexed: Vec<Indexed> = blocks.iter().map(|block| to_indexed(block)).collect();
+        for holder in blocks.iter().flat_map(|block| granted(block)) {
+            self.followed.add_role_holder(holder);
+        }
         let followed = Arc::clone(&self.followed);
         let written = spawn_blocking(move || {
             followed.index().add(&indexed, is_durable)?;
@@ -189,6 +193,22 @@ impl Follower {
             now.timestamp.since(block.block.header.time),
         );
     }
+}
+
+/// Who was granted a role by a block of the shard that governs.
+fn granted(finalized: &FinalizedBlock) -> impl Iterator<Item = AccountKey> {
+    let governs = finalized.shard == ShardId::GOVERNANCE;
+    let entries = finalized.block.entries.iter().zip(&finalized.outcomes);
+    let applied = entries.filter(|(_, outcome)| **outcome == Outcome::Applied);
+    applied.filter_map(move |(entry, _)| {
+        if let (true, Entry::Transaction(signed)) = (governs, entry)
+            && let Action::GrantRole(granted) = &signed.transaction.action
+        {
+            Some(granted.key)
+        } else {
+            None
+        }
+    })
 }
 
 fn to_indexed(finalized: &FinalizedBlock) -> Indexed {

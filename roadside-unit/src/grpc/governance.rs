@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use wayside::{
     id::ShardId,
-    ledger::{AccountKey, Key, OperatorStatus, Role, Value},
+    ledger::{Key, OperatorStatus, Role, StateView as _, Value},
     rpc::{
         self, FieldError, FieldProblem,
         ledger::v1::{
@@ -27,7 +27,8 @@ impl GovernanceService for GovernanceDoor {
         &self,
         request: Request<ListRolesRequest>,
     ) -> Result<Response<ListRolesResponse>, Status> {
-        self.0.list_roles(request.get_ref()).map(Response::new)
+        let answer = self.0.list_roles(request.get_ref()).await;
+        answer.map(Response::new)
     }
 
     async fn list_operators(
@@ -46,7 +47,7 @@ impl GovernanceService for GovernanceDoor {
 }
 
 impl Desk {
-    fn list_roles(&self, request: &ListRolesRequest) -> Result<ListRolesResponse, Status> {
+    async fn list_roles(&self, request: &ListRolesRequest) -> Result<ListRolesResponse, Status> {
         let tip = self.tip(ShardId::GOVERNANCE)?;
         let len = page_len(request.page_size)?;
         let last = match request.page_token.as_str() {
@@ -61,17 +62,14 @@ impl Desk {
                 Some(role.map_err(|_| FieldError::new("role", problem))?)
             }
         };
-        let mut holders: Vec<(AccountKey, &wayside::ledger::RoleHolder)> = tip
-            .state
+        // Whoever holds a role by this state has been noted once its block is followed.
+        self.followed.wait_for_tip(ShardId::GOVERNANCE).await;
+        let keys = self.followed.role_holders();
+        let holders = keys
             .iter()
-            .filter_map(|(key, value)| match (key, value) {
-                (Key::Role(key), Value::Role(holder)) => Some((*key, holder)),
-                _ => None,
-            })
-            .filter(|(_, holder)| wanted.is_none_or(|role| holder.roles.contains(&role)))
-            .collect();
-        holders.sort_by_key(|(key, _)| *key);
-        let (holders, next) = page(holders.into_iter(), |(key, _)| *key, last.as_ref(), len);
+            .filter_map(|key| Some((*key, tip.state.role_holder(*key)?)))
+            .filter(|(_, holder)| wanted.is_none_or(|role| holder.roles.contains(&role)));
+        let (holders, next) = page(holders, |(key, _)| *key, last.as_ref(), len);
         Ok(ListRolesResponse {
             holders: holders
                 .into_iter()
