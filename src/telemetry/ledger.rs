@@ -18,7 +18,8 @@ pub struct LedgerMetrics {
     tree_size: Family<ShardLabel, Gauge>,
     checkpoint_age: Family<ShardLabel, Gauge<f64, AtomicU64>>,
     proof_failures: Family<ShardLabel, Counter>,
-    storage_bytes: Gauge,
+    storage_bytes: Family<ShardLabel, Gauge>,
+    index_bytes: Gauge,
     waiting: Family<ShardLabel, Gauge>,
     members: Family<ShardLabel, Gauge>,
     voting: Family<ShardLabel, Gauge>,
@@ -48,7 +49,8 @@ impl LedgerMetrics {
             tree_size: Family::default(),
             checkpoint_age: Family::default(),
             proof_failures: Family::default(),
-            storage_bytes: Gauge::default(),
+            storage_bytes: Family::default(),
+            index_bytes: Gauge::default(),
             waiting: Family::default(),
             members: Family::default(),
             voting: Family::default(),
@@ -90,9 +92,16 @@ impl LedgerMetrics {
             .inc();
     }
 
-    /// How many bytes everything takes on disk.
-    pub fn set_storage_bytes(&self, bytes: u64) {
-        self.storage_bytes.set(number(bytes));
+    /// How many bytes a shard's blocks and state take on disk.
+    pub fn set_storage_bytes(&self, shard: u16, bytes: u64) {
+        self.storage_bytes
+            .get_or_create(&ShardLabel { shard })
+            .set(number(bytes));
+    }
+
+    /// How many bytes the index of all shards takes on disk.
+    pub fn set_index_bytes(&self, bytes: u64) {
+        self.index_bytes.set(number(bytes));
     }
 
     /// How a shard's consensus is doing.
@@ -151,9 +160,15 @@ impl LedgerMetrics {
         );
         registry.register_with_unit(
             "storage",
-            "Size of blocks, state and index on disk",
+            "Size of the shard's blocks and state on disk",
             Unit::Bytes,
             self.storage_bytes.clone(),
+        );
+        registry.register_with_unit(
+            "index",
+            "Size of the index of all shards on disk",
+            Unit::Bytes,
+            self.index_bytes.clone(),
         );
         registry.register(
             "waiting_transactions",

@@ -16,6 +16,7 @@
 mod block;
 mod certificate;
 mod config;
+mod disk;
 mod evidence;
 mod fence;
 mod finalizer;
@@ -39,6 +40,7 @@ mod sync;
 mod tests;
 
 pub use config::{Application, Config, StartError, Timing};
+pub use disk::stored_bytes;
 pub use handle::{FinalizedBlock, Handle, ShardStatus, SubmitError, Tip};
 pub use rebuild::{RebuildError, RebuildFrom, Rebuilt, rebuild_state};
 pub use start::{EngineFailed, Running, start};

@@ -11,6 +11,7 @@ use wayside::{
 
 use crate::{
     Application, StartError,
+    disk::ENGINE_FOLDER,
     runtime::Runtime,
     shard::{Node, Shard},
     snapshots::Snapshots,
@@ -82,7 +83,7 @@ pub fn rebuild_state(
     let lock = lock(&folder)?;
     let with = (Application::Ledger, MempoolConfig::default());
     let (kept, _) = Shard::new(Arc::clone(genesis), shard, member, with);
-    let config = runtime::Config::new().with_storage_directory(folder.join("engine"));
+    let config = runtime::Config::new().with_storage_directory(folder.join(ENGINE_FOLDER));
     let thread = thread::Builder::new().name("rebuild".to_owned());
     let thread = thread.spawn(move || {
         runtime::Runner::new(config).start(|runtime| async move {

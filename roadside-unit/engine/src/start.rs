@@ -39,6 +39,7 @@ use wayside::ledger::{AccountKey, Genesis};
 use crate::{
     Config, Handle, StartError,
     block::{OrderedBlock, Payload},
+    disk::ENGINE_FOLDER,
     gossip,
     handle::Command,
     member::{Member, QUOTAS, keep, participants},
@@ -119,7 +120,7 @@ pub fn start(config: Config) -> Result<(Handle, Running), StartError> {
     };
     let runner = runtime::Runner::new(
         runtime::Config::new()
-            .with_storage_directory(folder.join("engine"))
+            .with_storage_directory(folder.join(ENGINE_FOLDER))
             .with_tcp_nodelay(Some(true)),
     );
     let thread = thread::Builder::new().name("engine".to_owned());

@@ -1,9 +1,4 @@
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     task::spawn_blocking,
@@ -14,7 +9,9 @@ use wayside::{
     time::Timestamp,
     transport::Clock,
 };
-use wayside_engine::Handle;
+use wayside_engine::{Handle, stored_bytes};
+
+use super::unit::{INDEX_FILE, ledger_folder};
 
 /// Looks once a second at what nothing announces.
 pub(super) struct Monitor {
@@ -66,23 +63,20 @@ impl Monitor {
     }
 
     async fn show_size(&self) {
-        let folder = self.folder.clone();
-        if let Ok(bytes) = spawn_blocking(move || size_of(&folder)).await {
-            self.ledger.set_storage_bytes(bytes);
-        }
+        let (folder, ledger) = (self.folder.clone(), Arc::clone(&self.ledger));
+        let shards = self.engine.shards();
+        let shown = spawn_blocking(move || {
+            let stores = ledger_folder(&folder);
+            for shard in shards {
+                ledger.set_storage_bytes(shard.0, stored_bytes(&stores, shard));
+            }
+            // A file that is not there has no size.
+            let index = fs::metadata(folder.join(INDEX_FILE));
+            ledger.set_index_bytes(index.map_or(0, |index| index.len()));
+        });
+        // If that fails, the sizes stay as they were.
+        let _ = shown.await;
     }
-}
-
-/// How many bytes all files below a folder have; those that vanish meanwhile count nothing.
-fn size_of(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .map(|entry| match entry.metadata() {
-            Ok(found) if found.is_dir() => size_of(&entry.path()),
-            Ok(found) => found.len(),
-            Err(_) => 0,
-        })
-        .sum()
 }
 
 const INTERVAL: Duration = Duration::from_secs(1);
