@@ -1,6 +1,7 @@
 use std::{fmt, io, sync::OnceLock};
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::Serialize;
 
 use super::{AccountKey, encoding::malformed};
 use crate::crypto::{KeyError, VerifyingKey};
@@ -9,12 +10,13 @@ use crate::crypto::{KeyError, VerifyingKey};
 ///
 /// The keys are sorted by their bytes, which is also the consensus engine's order: a key's index is
 /// its operator's name in certificates.
-#[derive(BorshSerialize, Clone)]
+#[derive(BorshSerialize, Clone, Serialize)]
 pub struct Committee {
     epoch: u64,
     keys: Vec<AccountKey>,
     /// The same keys, once they are needed, since admitting one costs as much as a vote to check.
     #[borsh(skip)]
+    #[serde(skip)]
     admitted: OnceLock<Vec<Result<VerifyingKey, KeyError>>>,
 }
 

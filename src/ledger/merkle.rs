@@ -1,6 +1,7 @@
 use std::io;
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::Serialize;
 use thiserror::Error;
 
 use super::encoding::malformed;
@@ -37,7 +38,7 @@ pub struct PathError;
 
 /// The tops of the perfect trees that a growing list consists of: a Merkle mountain range, enough
 /// to append to the list and to know its root.
-#[derive(BorshSerialize, Clone, Debug, Default, Eq, PartialEq)]
+#[derive(BorshSerialize, Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Peaks {
     count: u64,
     /// From the largest tree to the smallest, one for each bit of the count.

@@ -1,4 +1,5 @@
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::Serialize;
 
 use super::{
     AccountKey, Label, NextRules, OperatorState, Part, PartTag, Recall, Role, Rule, TagClaim,
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// What one shard tells another, once and in order.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Receipt {
     /// The version of this layout, [`Self::VERSION`].
     pub version: u8,
@@ -42,7 +43,8 @@ impl Receipt {
 /// What one shard tells another.
 ///
 /// The order is part of the format: new kinds are added at the end.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ReceiptBody {
     /// A tag is claimed in the shard that keeps it.
     RegisterTag {
@@ -74,6 +76,7 @@ pub enum ReceiptBody {
         /// The vehicle that it goes to.
         vehicle: VehicleId,
         /// When it was fitted there.
+        #[serde(rename = "fitted_unix_ms")]
         fitted: Timestamp,
         /// Who signed the move, among whom the vehicle's owner or custodian must be; sorted.
         signers: Vec<AccountKey>,
@@ -137,7 +140,8 @@ pub enum ReceiptBody {
 }
 
 /// A tag and what it is claimed for.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TagSubject {
     /// A vehicle.
     Vehicle {

@@ -1,6 +1,7 @@
 use std::{fmt, io};
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Serialize, Serializer};
 
 /// Declares the rules with their frozen codes and names.
 macro_rules! rules {
@@ -298,9 +299,16 @@ impl fmt::Display for Rule {
     }
 }
 
+/// Writes its name.
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 impl BorshSerialize for Rule {
     fn serialize<W: io::Write>(&self, writer: &mut W) -> io::Result<()> {
-        self.code().serialize(writer)
+        BorshSerialize::serialize(&self.code(), writer)
     }
 }
 

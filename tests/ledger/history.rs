@@ -71,6 +71,33 @@ fn a_single_proof_says_what_it_shows_and_that_it_is_not_anchored() {
 }
 
 #[test]
+fn a_proof_of_the_state_is_told_in_words_and_as_json() {
+    let unit = Unit::start();
+    let vehicle = unit.enrol(8);
+    let workshop = unit.key("workshop");
+    unit.ledger_ok(&["submit", &reading(&vehicle, 42), "--key", &workshop]);
+
+    let told = unit.ledger_ok(&["prove", &vehicle, "--out", "state.proof"]);
+    let (code, text) = unit.verify(&["state.proof"]);
+
+    assert_eq!(code, Some(3), "{text}");
+    for text in [told, text] {
+        assert!(text.contains(&format!("vehicle {vehicle}\n")), "{text}");
+        assert!(text.contains("status: active\n"), "{text}");
+        assert!(text.contains("odometer:\n"), "{text}");
+        assert!(text.contains("  km: 42\n"), "{text}");
+        assert!(text.contains("  read: 2025-06-01T"), "{text}");
+    }
+    let told = unit.ledger_ok(&["prove", &vehicle, "--json", "--out", "state.proof"]);
+    let (_, verified) = unit.verify(&["state.proof", "--json"]);
+    for value in [json(&told), json(&verified)] {
+        assert_eq!(value["key"]["vehicle"], vehicle.as_str());
+        assert_eq!(value["value"]["odometer"]["km"], 42);
+        assert_eq!(value["value"]["odometer"]["source"], "workshop");
+    }
+}
+
+#[test]
 fn what_is_no_file_of_the_ledger_is_told_apart_from_what_is_false() {
     let unit = Unit::start();
     fs::write(unit.path("note.txt"), "the car is fine").unwrap();

@@ -5,6 +5,7 @@ mod demo;
 mod drive;
 mod files;
 mod ledger;
+mod lines;
 mod pki;
 mod replay;
 mod sim;

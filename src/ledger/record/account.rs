@@ -1,11 +1,12 @@
 use std::collections::BTreeSet;
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::Serialize;
 
 use crate::{id::VehicleId, ledger::Role};
 
 /// What an account may do beyond what concerns its own vehicles.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct RoleHolder {
     /// What people call it.
     pub name: String,
@@ -17,7 +18,9 @@ pub struct RoleHolder {
 /// somebody who has or had a vehicle or a part there.
 ///
 /// It stays for ever, so that no nonce is used twice.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(
+    BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Default, Eq, PartialEq, Serialize,
+)]
 pub struct Account {
     /// Which nonces were used.
     pub nonces: NonceWindow,
@@ -33,7 +36,9 @@ pub struct Account {
 ///
 /// Two devices of one account, or an outbox that lost one transaction, need not wait for each
 /// other, and still none is used twice.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(
+    BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Default, Eq, PartialEq, Serialize,
+)]
 pub struct NonceWindow {
     /// The first nonce that was not used.
     next: u64,

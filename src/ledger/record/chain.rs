@@ -1,4 +1,5 @@
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::Serialize;
 
 use crate::{
     crypto::Digest,
@@ -8,13 +9,14 @@ use crate::{
 };
 
 /// The shard itself.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct ChainState {
     /// Which shard it is.
     pub shard: ShardId,
     /// The height of the last block.
     pub height: u64,
     /// The time of the last block.
+    #[serde(rename = "time_unix_ms")]
     pub time: Timestamp,
     /// The version of the rules by which it was executed.
     pub rules: u16,
@@ -31,7 +33,7 @@ impl ChainState {
 }
 
 /// A version of the rules that will be followed from a height on.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct NextRules {
     /// The version.
     pub rules: u16,
@@ -40,7 +42,7 @@ pub struct NextRules {
 }
 
 /// How an operator stands.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct OperatorState {
     /// What people call it.
     pub name: String,
@@ -55,21 +57,25 @@ pub struct OperatorState {
 }
 
 /// A shard's share of new vehicles.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct ShardState {
     /// Beside the weights of the others; 0 for none.
     pub weight: u32,
 }
 
 /// What was sent to another shard.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(
+    BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Default, Eq, PartialEq, Serialize,
+)]
 pub struct ChannelOut {
     /// The sequence of the next receipt.
     pub next: u64,
 }
 
 /// What came from another shard.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(
+    BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Default, Eq, PartialEq, Serialize,
+)]
 pub struct ChannelIn {
     /// The sequence of the only receipt that can come next; all below it came, once each.
     pub next: u64,

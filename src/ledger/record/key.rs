@@ -1,4 +1,5 @@
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Serialize, Serializer};
 
 use crate::{
     crypto::Digest,
@@ -12,7 +13,10 @@ use crate::{
 /// Where a [`Value`](super::Value) stands in a shard's state.
 ///
 /// The order is part of the format: new kinds are added at the end.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(
+    BorshDeserialize, BorshSerialize, Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Key {
     /// The shard itself.
     Chain,
@@ -29,9 +33,9 @@ pub enum Key {
     /// A vehicle at home here.
     Vehicle(VehicleId),
     /// Who claimed a tag first, in the shard that keeps it.
-    Tag(TagKind, [u8; 32]),
+    Tag(TagKind, #[serde(serialize_with = "as_digits")] [u8; 32]),
     /// Two claims of one tag.
-    Alarm(TagKind, [u8; 32]),
+    Alarm(TagKind, #[serde(serialize_with = "as_digits")] [u8; 32]),
     /// A part that is here.
     Part(PartTag),
     /// A part whose tag is not yet known to be free.
@@ -80,4 +84,8 @@ impl Key {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         borsh::from_slice(bytes).ok()
     }
+}
+
+fn as_digits<S: Serializer>(tag: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Digest::from_bytes(*tag))
 }

@@ -1,4 +1,5 @@
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::Serialize;
 
 use crate::{
     crypto::Digest,
@@ -8,7 +9,7 @@ use crate::{
 };
 
 /// A part of a vehicle.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Part {
     /// Who made it.
     pub maker: AccountKey,
@@ -29,7 +30,8 @@ pub struct Part {
 }
 
 /// Where a part is in its life.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PartState {
     /// With its maker.
     Made,
@@ -40,6 +42,7 @@ pub enum PartState {
         /// Which one.
         vehicle: VehicleId,
         /// Since when.
+        #[serde(rename = "since_unix_ms")]
         since: Timestamp,
     },
     /// Taken out of a vehicle.
@@ -49,7 +52,7 @@ pub enum PartState {
 }
 
 /// A part that left for another shard.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Transit {
     /// The part as it was when it left, to put it back if it is returned.
     pub part: Part,

@@ -1,4 +1,5 @@
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::Serialize;
 
 use super::{
     Account, Alarm, Battery, ChainState, ChannelIn, ChannelOut, Claim, Grant, OperatorState, Part,
@@ -10,7 +11,8 @@ use crate::ledger::{ClaimId, Committee, Peaks, encoding::encode};
 /// What stands under a [`Key`](super::Key); the names are the same.
 ///
 /// The order is part of the format: new kinds are added at the end.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Value {
     /// The shard itself.
     Chain(ChainState),

@@ -1,4 +1,5 @@
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::Serialize;
 
 use crate::{
     crypto::{Digest, Purpose},
@@ -7,7 +8,7 @@ use crate::{
 };
 
 /// A vehicle: who it belongs to, who has it, and where its history ends.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Vehicle {
     /// Whether it counts.
     pub status: VehicleStatus,
@@ -16,6 +17,7 @@ pub struct Vehicle {
     /// The maker's code for the model.
     pub model: Label,
     /// When it was built.
+    #[serde(rename = "built_unix_ms")]
     pub built: Timestamp,
     /// Under which tag its identification number is unique.
     pub vin: VinTag,
@@ -40,7 +42,8 @@ pub struct Vehicle {
 }
 
 /// Whether a vehicle counts.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum VehicleStatus {
     /// Its tag is not yet known to be free.
     Pending,
@@ -53,7 +56,9 @@ pub enum VehicleStatus {
 }
 
 /// What keeps a vehicle from being sold.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(
+    BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Default, Eq, PartialEq, Serialize,
+)]
 pub struct Blocks {
     /// It was reported stolen.
     pub stolen: bool,
@@ -64,24 +69,27 @@ pub struct Blocks {
 }
 
 /// Who has a vehicle without owning it.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct Custody {
     /// Who.
     pub holder: AccountKey,
     /// What for.
     pub purpose: CustodyPurpose,
     /// From when.
+    #[serde(rename = "from_unix_ms")]
     pub from: Timestamp,
     /// Until when.
+    #[serde(rename = "until_unix_ms")]
     pub until: Timestamp,
 }
 
 /// What an odometer showed last.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct Odometer {
     /// What it showed.
     pub km: u32,
     /// When it was read.
+    #[serde(rename = "read_unix_ms")]
     pub read: Timestamp,
     /// Where the reading came from.
     pub source: OdometerSource,
@@ -99,7 +107,7 @@ pub struct Odometer {
 /// still fit. A refused record is linked too, with its outcome, if its sender was entitled to make
 /// records of that kind about the vehicle: a rule that stopped a garage from turning an odometer
 /// back is part of the vehicle's history, and junk by strangers is not.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct HistoryHead {
     /// How many records were linked.
     pub sequence: u64,
@@ -133,7 +141,7 @@ impl HistoryHead {
 }
 
 /// A vehicle's last trips, which others must not overlap.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Default, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Trips {
     /// By time, at most [`TRIPS_MAX`].
     pub last: Vec<TripSpan>,
@@ -142,35 +150,40 @@ pub struct Trips {
 }
 
 /// When a vehicle was on a trip.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct TripSpan {
     /// From when.
+    #[serde(rename = "started_unix_ms")]
     pub started: Timestamp,
     /// Until when.
+    #[serde(rename = "ended_unix_ms")]
     pub ended: Timestamp,
 }
 
 /// Who may read one class of a vehicle's records.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Grant {
     /// What for.
     pub purpose: Label,
     /// From when.
+    #[serde(rename = "from_unix_ms")]
     pub from: Timestamp,
     /// Until when.
+    #[serde(rename = "until_unix_ms")]
     pub until: Timestamp,
     /// The owner's epoch in which it was given; it ends with that.
     pub owner_epoch: u64,
 }
 
 /// A record that was erased.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Tombstone {
     /// Who asked for it.
     pub by: AccountKey,
     /// Why.
     pub reason: Label,
     /// When.
+    #[serde(rename = "time_unix_ms")]
     pub time: Timestamp,
     /// Which custodians said that they have destroyed what they kept, sorted.
     pub confirmed: Vec<AccountKey>,

@@ -1,4 +1,5 @@
 use borsh::{BorshDeserialize, BorshSerialize};
+use serde::Serialize;
 
 use crate::{
     ledger::{BatteryFigures, BatteryStatus, Method, PartTag},
@@ -6,7 +7,7 @@ use crate::{
 };
 
 /// A pad or tyre.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct Wear {
     /// Its serial tag.
     pub serial: PartTag,
@@ -15,6 +16,7 @@ pub struct Wear {
     /// What the odometer showed then.
     pub odometer_km: u32,
     /// When that was.
+    #[serde(rename = "measured_unix_ms")]
     pub measured: Timestamp,
     /// How it was measured.
     pub method: Method,
@@ -23,7 +25,7 @@ pub struct Wear {
 }
 
 /// A traction battery.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct Battery {
     /// Its serial tag.
     pub serial: PartTag,
@@ -32,6 +34,7 @@ pub struct Battery {
     /// What it is used for.
     pub status: BatteryStatus,
     /// When it was measured last.
+    #[serde(rename = "measured_unix_ms")]
     pub measured: Timestamp,
     /// How often its health rose by more than 2 points without a repair.
     pub flags: u32,

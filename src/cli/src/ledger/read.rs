@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use wayside::{
     id::VehicleId,
-    ledger::{self, Bundle, SignedTransaction, Trunk},
+    ledger::{self, Bundle, Proof, SignedTransaction, Trunk},
     rpc::ledger::v1::{
         Finalized, GetCheckpointRequest, GetCheckpointResponse, GetHistoryRequest,
         GetTransactionRequest, GetVehicleRequest, ListRecordsRequest, Position, ProveRequest,
@@ -18,7 +18,7 @@ use super::{
     text::{tip, wire_time},
     unit::{Unit, refused},
 };
-use crate::files::write_whole;
+use crate::{files::write_whole, verify::said};
 
 /// What a subject is: a transaction or a vehicle.
 #[derive(Args, Debug)]
@@ -61,6 +61,9 @@ pub(super) struct Prove {
     /// The file to write.
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
+    /// Prints what it says as one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Where a checkpoint goes.
@@ -168,6 +171,7 @@ impl Fetch {
 }
 
 impl Prove {
+    /// Writes the proof, and prints what it says.
     pub(super) async fn run(self, mut unit: Unit) -> anyhow::Result<()> {
         let subject = if is_vehicle(&self.subject) {
             Subject::VehicleId(self.subject)
@@ -179,7 +183,13 @@ impl Prove {
         };
         let answer = unit.ledger.prove(request).await;
         let proof = answer.map_err(|status| refused(&status))?.into_inner();
+        let (text, said) = said(&Proof::from_bytes(&proof.proof)?);
         write_whole(&self.out, &proof.proof)?;
+        if self.json {
+            print(&said)?;
+        } else {
+            writeln!(std::io::stdout(), "{text}")?;
+        }
         eprintln!(
             "{}: {} bytes, under {}; `wayside verify` says what it proves",
             self.out.display(),

@@ -8,6 +8,8 @@ mod bundle;
 mod entry;
 mod proof;
 
+pub(crate) use proof::said;
+
 use std::{
     fs,
     io::Write as _,

@@ -2,7 +2,10 @@ use serde_json::{Value, json};
 use wayside::ledger::{Committees, Genesis, Header, Proof, ProofError};
 
 use super::{Finding, Verdict, entry};
-use crate::ledger::{DEVELOPMENT, utc};
+use crate::{
+    ledger::{DEVELOPMENT, utc},
+    lines::{lines, words},
+};
 
 /// Checks a single proof. It cannot be held against a checkpoint, since it holds no other headers.
 pub(super) fn find(proof: &Proof, genesis: &Genesis) -> Finding {
@@ -14,8 +17,9 @@ pub(super) fn find(proof: &Proof, genesis: &Genesis) -> Finding {
     }
 }
 
-fn describe(proof: &Proof, header: &Header, genesis: &Genesis) -> Finding {
-    let (what, json) = match proof {
+/// What a proof says, in words and as a JSON object; nothing of it is checked.
+pub(crate) fn said(proof: &Proof) -> (String, Value) {
+    match proof {
         Proof::Entry(proof) => {
             let outcome = wayside::ledger::Outcome::from_code(proof.outcome)
                 .map_or_else(|| "unknown".to_owned(), entry::outcome);
@@ -28,19 +32,32 @@ fn describe(proof: &Proof, header: &Header, genesis: &Genesis) -> Finding {
             (text, json)
         }
         Proof::State(proof) => {
-            let key = format!("{:?}", proof.key);
-            let value = proof.value.as_ref().map(|value| format!("{value:#?}"));
+            let key = json!(proof.key);
+            let value = proof.value.as_ref().map(content);
+            let name = words(&key);
             let text = match &value {
-                Some(value) => format!("{key} is {value}"),
-                None => format!("there is no {key}"),
+                Some(value) => format!("{name}\n{}", lines(value).trim_end()),
+                None => format!("there is no {name}"),
             };
             (text, json!({ "key": key, "value": value }))
         }
         Proof::Receipt(proof) => {
-            let receipt = format!("{:?}", proof.receipt);
-            (receipt.clone(), json!({ "receipt": receipt }))
+            let receipt = json!(proof.receipt);
+            let text = format!("a receipt\n{}", lines(&receipt).trim_end());
+            (text, json!({ "receipt": receipt }))
         }
-    };
+    }
+}
+
+/// What stands under a key; which kind it is, the key says.
+fn content(value: &wayside::ledger::Value) -> Value {
+    let tagged = json!(value);
+    let inner = tagged.as_object().and_then(|it| it.values().next());
+    inner.cloned().unwrap_or(tagged)
+}
+
+fn describe(proof: &Proof, header: &Header, genesis: &Genesis) -> Finding {
+    let (what, json) = said(proof);
     let mut text = format!(
         "CONSISTENT, BUT NOT ANCHORED: block {} of shard {}, {}\n",
         header.height,
