@@ -2,7 +2,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use thiserror::Error;
 
 use super::{
-    Committee,
+    Committee, SignedVote,
     vote::{Proposal, Vote},
 };
 use crate::{
@@ -84,6 +84,17 @@ impl Certificate {
                 .map_err(|_| CertificateError::BadSignature(*signer))?;
         }
         Ok(())
+    }
+
+    /// The votes one by one, none of them checked.
+    pub fn votes(&self) -> impl Iterator<Item = SignedVote> {
+        let vote = self.vote();
+        let votes = self.signers.iter().zip(&self.signatures);
+        votes.map(move |(signer, signature)| SignedVote {
+            signer: *signer,
+            vote,
+            signature: *signature,
+        })
     }
 
     /// What each signer signed.

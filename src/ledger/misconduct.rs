@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 use thiserror::Error;
 
@@ -113,6 +115,42 @@ impl Misconduct {
         }
         Ok(first.signer)
     }
+}
+
+/// Every member that gave two of these votes although no honest member does, with a proof of it.
+///
+/// This is how liars are named after they have forked a shard, when there is no one ledger left to
+/// report them on: two units that have different final blocks at one height hand in the votes they
+/// have, of [certificates](super::Certificate::votes) or as they came, and whoever looks into it
+/// needs the genesis only. Any two quorums have more than a third of the committee in common. So
+/// where two certificates of one view disagree, the votes in them name that many; where they are of
+/// different views, the votes by which one side got past the view in which the other made its block
+/// final do. Votes that do not verify count for nothing.
+pub fn culprits(
+    shard: ShardId,
+    votes: impl IntoIterator<Item = SignedVote>,
+    committee: &Committee,
+    chain: ChainId,
+) -> BTreeMap<u16, Misconduct> {
+    let mut given: BTreeMap<(u16, (u64, u64)), Vec<SignedVote>> = BTreeMap::new();
+    let mut found = BTreeMap::new();
+    for vote in votes {
+        if found.contains_key(&vote.signer) || vote.verify(committee, chain, shard).is_err() {
+            continue;
+        }
+        let others = given.entry((vote.signer, vote.vote.round())).or_default();
+        let proofs = others
+            .iter()
+            .map(|other| Misconduct::new(shard, other.clone(), vote.clone()));
+        let mut proofs = proofs.filter(|proof| proof.verify(committee, chain).is_ok());
+        if let Some(proof) = proofs.next() {
+            found.insert(vote.signer, proof);
+        } else if !others.contains(&vote) {
+            drop(proofs);
+            others.push(vote);
+        }
+    }
+    found
 }
 
 /// An honest member proposes or supports one block in a view, and does not finalize a block in a view

@@ -100,7 +100,7 @@ pub use keys::KeyCache;
 pub use label::{Label, LabelError};
 pub use mempool::{Mempool, MempoolConfig, MempoolRefusal};
 pub use merkle::{List, Path, PathError, Peaks};
-pub use misconduct::{Misconduct, MisconductError, SignedVote};
+pub use misconduct::{Misconduct, MisconductError, SignedVote, culprits};
 pub use note::{Note, NoteError, NoteHead, NoteKey, NoteKeyError, NoteKeyKind};
 pub use outcome::Outcome;
 pub use proof::{

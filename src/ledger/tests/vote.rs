@@ -1,9 +1,11 @@
+use std::ops::Range;
+
 use crate::{
     crypto::Digest,
     id::{ChainId, ShardId},
     ledger::{
-        Certificate, CertificateError, Committee, FinalityError, FinalizedHeader, Header,
-        Misconduct, MisconductError, Proposal, SignedVote, Vote,
+        Certificate, CertificateError, Committee, FinalityError, FinalizedHeader, Genesis, Header,
+        Misconduct, MisconductError, Proposal, SignedVote, Vote, culprits,
         sample::{account, block, certify, genesis, key, vote_key},
     },
 };
@@ -220,6 +222,81 @@ fn l6_a_member_that_contradicts_itself_is_named() {
             assert_eq!(proof.verify(genesis.committee(), genesis.chain()), Ok(2));
         }
     }
+}
+
+/// The votes of some members that a header is final, in a view.
+fn certificate(genesis: &Genesis, payload: u8, view: u64, signers: Range<u16>) -> Certificate {
+    let vote = Vote::Finalize(Proposal {
+        view,
+        ..proposal(payload)
+    });
+    let bytes = vote.to_signed_bytes(genesis.chain(), SHARD);
+    let votes = signers.clone();
+    let votes = votes.map(|signer| vote_key(genesis, signer).sign_raw(&bytes));
+    let certificate = Certificate {
+        epoch: 0,
+        view,
+        parent_view: 5,
+        payload: Digest::from_bytes([payload; 32]),
+        signatures: votes.collect(),
+        signers: signers.collect(),
+    };
+    let verified = certificate.verify(genesis.committee(), genesis.chain(), SHARD);
+    assert_eq!(verified, Ok(()));
+    certificate
+}
+
+#[test]
+fn l6_two_final_blocks_of_one_view_name_more_than_a_third_of_the_committee() {
+    for (operators, quorum) in [(4, 3), (7, 5), (10, 7)] {
+        let genesis = genesis(operators);
+        let members = u16::from(operators);
+        let one = certificate(&genesis, 1, 300, 0..quorum);
+        let other = certificate(&genesis, 2, 300, members - quorum..members);
+        let votes = one.votes().chain(other.votes());
+        let named = culprits(SHARD, votes, genesis.committee(), genesis.chain());
+        let both: Vec<_> = (members - quorum..quorum).collect();
+        assert!(both.len() > usize::from((members - 1) / 3));
+        assert_eq!(named.keys().copied().collect::<Vec<_>>(), both);
+        for (signer, proof) in named {
+            let verified = proof.verify(genesis.committee(), genesis.chain());
+            assert_eq!(verified, Ok(signer));
+        }
+    }
+}
+
+#[test]
+fn l6_a_view_that_passed_and_had_a_final_block_names_more_than_a_third_of_the_committee() {
+    let genesis = genesis(4);
+    let name = |votes: Vec<SignedVote>| {
+        let named = culprits(SHARD, votes, genesis.committee(), genesis.chain());
+        named.into_keys().collect::<Vec<_>>()
+    };
+    let one = certificate(&genesis, 1, 300, 0..3);
+    let later = certificate(&genesis, 2, 301, 1..4);
+    let nullify = Vote::Nullify {
+        epoch: 0,
+        view: 300,
+    };
+    let passed = (1..4).map(|signer| signed(signer, nullify));
+    let both: Vec<_> = one.votes().chain(later.votes()).collect();
+    assert!(name(both.clone()).is_empty());
+    assert_eq!(name(both.into_iter().chain(passed).collect()), [1, 2]);
+}
+
+#[test]
+fn forged_votes_name_nobody_and_hide_nobody() {
+    let genesis = genesis(4);
+    let one = signed(2, Vote::Finalize(proposal(1)));
+    let other = signed(2, Vote::Finalize(proposal(2)));
+    let forged = SignedVote {
+        signer: 1,
+        ..other
+    };
+    let mine = signed(1, Vote::Finalize(proposal(1)));
+    let votes = [forged, mine.clone(), one.clone(), mine, one, other];
+    let named = culprits(SHARD, votes, genesis.committee(), genesis.chain());
+    assert_eq!(named.into_keys().collect::<Vec<_>>(), [2]);
 }
 
 #[test]
