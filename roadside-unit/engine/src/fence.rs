@@ -9,7 +9,9 @@
 //!
 //! What this cannot see is a disk put back as it was earlier, with note and journal: nothing on it
 //! says that it is old. An operator who restores a validator from an image has to remove its
-//! journal.
+//! journal. Nor can it see that the end of the journal was damaged after it was written: that looks
+//! like a write torn by a power failure, whose votes nobody has heard. Such a unit may contradict
+//! the votes it lost, and counts among the fewer than a third that may do anything.
 
 use std::{sync::Arc, time::Duration};
 

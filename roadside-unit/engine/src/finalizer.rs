@@ -122,6 +122,11 @@ impl<E: Runtime> Finalizer<E> {
     }
 
     /// Executes what was final before this process began.
+    ///
+    /// # Panics
+    ///
+    /// If a block that was stored cannot be read any more: a unit on such a disk must not go on.
+    /// With an empty folder it fetches from others what it needs.
     pub(crate) async fn recover(&mut self) {
         let processed = self.marshal.get_processed().await;
         let processed = processed.map_or(0, |it| it.height().get());
@@ -129,7 +134,12 @@ impl<E: Runtime> Finalizer<E> {
         let begin = node.header.height;
         for height in begin + 1..=processed {
             let block = self.marshal.get_block(Height::new(height)).await;
-            let block = block.expect("every block above the newest snapshot is stored");
+            let Some(block) = block else {
+                panic!(
+                    "shard {}: the block at height {height} is gone or broken on disk",
+                    self.shard.id
+                )
+            };
             node = self.execute(node, block.inner().clone()).await;
             self.store(&node).await;
         }
