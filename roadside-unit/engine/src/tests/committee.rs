@@ -1,4 +1,11 @@
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use commonware_actor::Feedback;
 use commonware_codec::{Copying, DecodeExt as _};
@@ -7,7 +14,8 @@ use commonware_cryptography::{
     ed25519::{PrivateKey, PublicKey},
 };
 use commonware_p2p::{
-    BlockedSubscription, Blocker, Manager as _, PeerSetSubscription, Provider, TrackedPeers,
+    BlockedSubscription, Blocker, Manager as _, PeerSetSubscription, Provider, Recipients,
+    Sender as _, TrackedPeers,
     simulated::{self, Link, Network, Oracle},
 };
 use commonware_runtime::{
@@ -18,10 +26,13 @@ use commonware_utils::{NZUsize, probability};
 use tokio::sync::{broadcast, mpsc};
 use wayside::{
     id::ShardId,
-    ledger::{Genesis, MempoolConfig},
+    ledger::{Entry, Genesis, MempoolConfig, Outcome, SignedTransaction, TransactionId},
 };
 
-use super::genesis::{genesis, key};
+use super::{
+    genesis::{genesis, key},
+    wires::{Recorded, Wires},
+};
 use crate::{
     Application, Handle, Timing,
     member::{Member, QUOTAS, keep, participants},
@@ -32,9 +43,23 @@ use crate::{
 pub(super) struct Committee {
     pub(super) context: Context,
     pub(super) genesis: Arc<Genesis>,
+    pub(super) wires: Wires,
     oracle: Oracle<PublicKey, Context>,
-    running: BTreeMap<usize, (Handle, Task<()>)>,
+    running: BTreeMap<usize, Running>,
+    /// Those who run twice with one key.
+    twins: BTreeMap<usize, [Running; 2]>,
+    /// What a member's messages can be sent with beside the member.
+    senders: BTreeMap<usize, Vec<Sender>>,
+    /// Begins the names of all stores.
+    name: &'static str,
     starts: u64,
+}
+
+/// A member that runs, or has ended by itself.
+struct Running {
+    handle: Handle,
+    task: Task<()>,
+    ended: Arc<AtomicBool>,
 }
 
 /// What a member sees of the simulated network.
@@ -44,16 +69,21 @@ struct Simulated {
     control: simulated::Control<PublicKey, Context>,
 }
 
+/// One end of a channel of the simulated network.
+pub(super) type Sender = simulated::Sender<PublicKey, Context>;
+
 /// A channel of the simulated network.
-pub(super) type Channel = (
-    simulated::Sender<PublicKey, Context>,
-    simulated::Receiver<PublicKey>,
-);
+pub(super) type Channel = (Sender, simulated::Receiver<PublicKey>);
 
 impl Committee {
     /// A committee of `operators`, none of which runs yet, with good links between all of them.
     pub(super) async fn new(context: Context, operators: u8) -> Self {
-        let genesis = Arc::new(genesis(operators));
+        Self::of(context, genesis(operators), "").await
+    }
+
+    /// A committee beside others, with a network and stores of its own.
+    pub(super) async fn of(context: Context, genesis: Genesis, name: &'static str) -> Self {
+        let genesis = Arc::new(genesis);
         let config = simulated::Config {
             max_size: 8 << 20,
             max_peers_per_set: NZUsize!(16),
@@ -64,10 +94,14 @@ impl Committee {
         network.start();
         oracle.manager().track(0, participants(&genesis));
         let committee = Self {
+            wires: Wires::new(participants(&genesis)),
             context,
             genesis,
             oracle,
             running: BTreeMap::new(),
+            twins: BTreeMap::new(),
+            senders: BTreeMap::new(),
+            name,
             starts: 0,
         };
         for from in committee.members() {
@@ -91,6 +125,31 @@ impl Committee {
 
     /// Starts a member, with what it stored when it ran before.
     pub(super) async fn start(&mut self, index: usize) {
+        let (channels, _) = self.split(index).await;
+        let stores = self.stores(index);
+        let started = self.run(index, stores, channels);
+        self.running.insert(index, started);
+    }
+
+    /// Starts a member twice: two that follow the rules, with one key and stores of their own, know
+    /// nothing of each other, and so vote and propose twice.
+    pub(super) async fn start_twins(&mut self, index: usize) {
+        let (first, second) = self.split(index).await;
+        let stores = self.stores(index);
+        let first = self.run(index, stores.clone(), first);
+        let second = self.run(index, format!("{stores}twin-"), second);
+        self.twins.insert(index, [first, second]);
+    }
+
+    fn run<S>(
+        &mut self,
+        index: usize,
+        stores: String,
+        channels: Vec<(S, simulated::Receiver<PublicKey>)>,
+    ) -> Running
+    where
+        S: commonware_p2p::Sender<PublicKey = PublicKey>,
+    {
         let key = self.vote_key(index);
         let mut shards = Shards::new();
         let mut kept = Vec::new();
@@ -107,7 +166,6 @@ impl Committee {
         let shards = Arc::new(shards);
         let (published, _) = broadcast::channel(Handle::SUBSCRIPTION_LAG_MAX);
         let (commands, _) = mpsc::unbounded_channel();
-        let channels = self.channels(index).await;
         let network = Simulated {
             peers: self.oracle.manager(),
             control: self.oracle.control(key.public_key()),
@@ -119,14 +177,57 @@ impl Committee {
             retention: None,
             published: published.clone(),
             shards: Arc::clone(&shards),
-            stores: format!("m{index}-"),
+            stores,
         };
         self.starts += 1;
         let child = self.context.child("member");
         let child = child.with_attribute("start", self.starts);
-        let task = child.spawn(move |runtime| keep(runtime, member, kept, channels, network));
-        let handle = Handle::new(shards, published, commands);
-        self.running.insert(index, (handle, task));
+        let ended = Arc::new(AtomicBool::new(false));
+        let end = End(Arc::clone(&ended));
+        let task = child.spawn(move |runtime| async move {
+            keep(runtime, member, kept, channels, network).await;
+            drop(end);
+        });
+        Running {
+            handle: Handle::new(shards, published, commands),
+            task,
+            ended,
+        }
+    }
+
+    /// A member's channels as two can share them, of whom the second hears nothing unless the wires
+    /// say so.
+    async fn split(
+        &mut self,
+        index: usize,
+    ) -> (
+        Vec<(
+            impl commonware_p2p::Sender<PublicKey = PublicKey>,
+            simulated::Receiver<PublicKey>,
+        )>,
+        Vec<(
+            impl commonware_p2p::Sender<PublicKey = PublicKey>,
+            simulated::Receiver<PublicKey>,
+        )>,
+    ) {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        let mut senders = Vec::new();
+        for (channel, (sender, receiver)) in self.channels(index).await.into_iter().enumerate() {
+            senders.push(sender.clone());
+            let (one, other) = sender.split_with(self.wires.forwarder(index, channel));
+            let child = self.context.child("wires");
+            let (to_one, to_other) = receiver.split_with(child, self.wires.router(index));
+            first.push((one, to_one));
+            second.push((other, to_other));
+        }
+        self.senders.insert(index, senders);
+        (first, second)
+    }
+
+    /// Sends a message in a member's name.
+    pub(super) fn inject(&mut self, message: Recorded) {
+        let sender = &mut self.senders.get_mut(&message.from).unwrap()[message.channel];
+        let _ = sender.send(Recipients::All, message.bytes, false);
     }
 
     /// Starts all members that do not run.
@@ -140,18 +241,25 @@ impl Committee {
 
     /// Ends a member as if its machine lost power: what was not synchronized to disk is gone.
     pub(super) async fn kill(&mut self, index: usize) {
-        let (_, task) = self.running.remove(&index).unwrap();
-        task.abort();
-        let _ = task.await;
+        let member = self.running.remove(&index).unwrap();
+        member.task.abort();
+        let _ = member.task.await;
         // Until the tasks that it started have been dropped.
         self.pass(Duration::from_millis(5)).await;
+    }
+
+    /// Those that have ended by themselves since this was asked last.
+    pub(super) fn ended(&mut self) -> Vec<usize> {
+        let has_ended = |_: &usize, it: &mut Running| it.ended.load(Ordering::SeqCst);
+        let ended = self.running.extract_if(.., has_ended);
+        ended.map(|(index, _)| index).collect()
     }
 
     /// Removes all that a member stored whose name has one of `words` in it.
     pub(super) async fn wipe(&self, index: usize, words: &[&str]) {
         for shard in &self.genesis.shards {
             for word in words {
-                let partition = format!("m{index}-s{}-{word}", shard.id);
+                let partition = format!("{}s{}-{word}", self.stores(index), shard.id);
                 // It may never have been made.
                 let _ = self.context.remove(&partition, None).await;
             }
@@ -181,17 +289,56 @@ impl Committee {
 
     /// A running member.
     pub(super) fn handle(&self, index: usize) -> &Handle {
-        &self.running[&index].0
+        &self.running[&index].handle
     }
 
     /// All running members.
     pub(super) fn handles(&self) -> impl Iterator<Item = &Handle> {
-        self.running.values().map(|(handle, _)| handle)
+        self.running.values().map(|it| &it.handle)
     }
 
     /// The height of a member's newest final block.
     pub(super) fn height(&self, index: usize, shard: ShardId) -> u64 {
         self.handle(index).tip(shard).unwrap().header.height
+    }
+
+    /// Has a member make a transaction final; in which block, and what came of it.
+    pub(super) async fn settle(
+        &self,
+        index: usize,
+        transaction: SignedTransaction,
+    ) -> (u64, Outcome) {
+        let (shard, id) = (transaction.transaction.shard, transaction.id());
+        let submitted = self.handle(index).submit(shard, transaction).await;
+        submitted.unwrap();
+        self.settled(index, shard, id).await
+    }
+
+    /// Waits until a transaction that a member knows is final.
+    pub(super) async fn settled(
+        &self,
+        index: usize,
+        shard: ShardId,
+        id: TransactionId,
+    ) -> (u64, Outcome) {
+        let handle = self.handle(index);
+        let end = self.context.current() + Duration::from_secs(60);
+        while handle.pending(shard, &id) {
+            assert!(self.context.current() < end, "shard {shard} is stuck");
+            self.pass(Duration::from_millis(1)).await;
+        }
+        for height in (1..=self.height(index, shard)).rev() {
+            let block = handle.block(shard, height).await.unwrap();
+            let entries = block.block.entries.iter();
+            let ids = entries.map(|entry| match entry {
+                Entry::Transaction(signed) => Some(signed.id()),
+                Entry::Delivery(_) => None,
+            });
+            if let Some(index) = ids.into_iter().position(|it| it == Some(id)) {
+                return (height, block.outcomes[index]);
+            }
+        }
+        panic!("a transaction is in no block");
     }
 
     /// Lets time pass.
@@ -217,11 +364,12 @@ impl Committee {
         }
     }
 
-    /// Changes the link from one member to another.
+    /// Changes the link from one member to another, which forgives it what it did.
     pub(super) async fn link(&self, from: usize, to: usize, link: Link) {
         if from != to {
             let (from, to) = (self.vote_key(from), self.vote_key(to));
             let (from, to) = (from.public_key(), to.public_key());
+            let _ = self.oracle.unblock(from.clone(), to.clone()).await;
             // There is none at first.
             let _ = self.oracle.remove_link(from.clone(), to.clone()).await;
             self.oracle.add_link(from, to, link).await.unwrap();
@@ -236,12 +384,37 @@ impl Committee {
         }
     }
 
+    /// Who keeps whom out for having broken the protocol.
+    pub(super) async fn blocked(&self) -> Vec<(usize, usize)> {
+        let blocked = self.oracle.blocked().await.unwrap();
+        let index = |key: &PublicKey| {
+            let is_it = |index: &usize| self.vote_key(*index).public_key() == *key;
+            self.members().find(is_it).unwrap()
+        };
+        let blocked = blocked.iter().map(|(by, whom)| (index(by), index(whom)));
+        blocked.collect()
+    }
+
+    /// Begins the names of a member's stores.
+    pub(super) fn stores(&self, index: usize) -> String {
+        format!("{}m{index}-", self.name)
+    }
+
     /// The number of a member's vote key in [`key`].
     fn number(&self, index: usize) -> u8 {
         let vote_key = self.genesis.committee().keys()[index];
         let numbers = 100..100 + u8::try_from(self.genesis.operators.len()).unwrap();
         let mut found = numbers.filter(|number| super::genesis::account(*number) == vote_key);
         found.next().unwrap()
+    }
+}
+
+/// Notes that a member has ended, however that came.
+struct End(Arc<AtomicBool>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Votes in every view for what others vote for, and for something else.
-async fn lie(committee: &Committee, index: usize) {
+pub(super) async fn lie(committee: &Committee, index: usize) {
     let (votes, receiver) = committee.channels(index).await.swap_remove(0);
     let (muxer, mut handle) = Muxer::new(committee.context.child("liar"), votes, receiver);
     muxer.start();

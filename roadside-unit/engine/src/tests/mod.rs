@@ -6,6 +6,8 @@ mod crashes;
 mod genesis;
 mod liar;
 mod liveness;
+mod parts;
 mod simulation;
+mod wires;
 
 use committee::Committee;

@@ -4,6 +4,7 @@ use std::{
     time::Duration,
 };
 
+use commonware_p2p::simulated::SplitTarget;
 use commonware_runtime::{
     Clock as _, Runner as _, Supervisor as _,
     deterministic::{Config, Context, FaultConfig, PartialWriteMode, Runner, WriteConfig},
@@ -13,13 +14,15 @@ use rand_core::Rng as _;
 use wayside::{
     crypto::Digest,
     id::ShardId,
-    ledger::{Audit, Auditor, Entry, StateView as _, TransactionId},
+    ledger::{Audit, Auditor, Entry, ReceiptBody, StateView as _, TransactionId},
 };
 
 use super::{
     Committee,
     committee::{BAD, GOOD, NONE},
-    genesis::{part, reading},
+    genesis::{MAKER, Nonces, reading},
+    liar::lie,
+    parts::next_step,
 };
 use crate::Tip;
 
@@ -28,33 +31,66 @@ const SHARDS: [ShardId; 2] = [ShardId(0), ShardId(1)];
 /// What was seen to be final, which must stay so whatever happens.
 #[derive(Default)]
 struct Seen {
+    /// Who lies, if anybody does.
+    liar: Option<Liar>,
     /// The header's digest of each block.
     blocks: BTreeMap<(ShardId, u64), Digest>,
     /// Where each transaction is.
     transactions: BTreeMap<(ShardId, TransactionId), u64>,
-    /// The next nonce for each shard.
-    nonces: BTreeMap<ShardId, u64>,
+    /// The nonces that were used.
+    nonces: Nonces,
     /// Holds the shards' states against each other.
     auditor: Auditor,
     /// The height of the state that it saw last of each shard.
     audited: BTreeMap<ShardId, u64>,
+    /// How many parts left for the other shard.
+    moved: u64,
+    /// Whether the liar was named on the ledger.
+    named: bool,
+}
+
+/// A member whose key is in the hands of somebody who wants a fork.
+#[derive(Clone, Copy)]
+enum Liar {
+    /// Runs twice, each time for some of the others: it proposes two blocks when it leads, and
+    /// votes for either.
+    Twins(usize),
+    /// Votes for whatever others vote for and for something else, and does nothing beside.
+    Talker(usize),
 }
 
 #[test]
 fn committee_agrees_and_forgets_nothing_whatever_fails() {
     let seeds = std::env::var("WAYSIDE_SEEDS").map_or(3, |it| it.parse().unwrap());
     let first = std::env::var("WAYSIDE_SEED").map_or(0, |it| it.parse().unwrap());
-    let failed: Vec<u64> = (first..first + seeds)
-        .filter(|seed| panic::catch_unwind(AssertUnwindSafe(|| simulate(*seed))).is_err())
-        .collect();
+    let mut failed = Vec::new();
+    let (mut blocks, mut moved, mut liars, mut named) = (0, 0, 0, 0);
+    for seed in first..first + seeds {
+        match panic::catch_unwind(AssertUnwindSafe(|| simulate(seed))) {
+            Ok(seen) => {
+                blocks += seen.blocks.len();
+                moved += seen.moved;
+                liars += u64::from(seen.liar.is_some());
+                named += u64::from(seen.named);
+            }
+            Err(_) => {
+                eprintln!("failed with WAYSIDE_SEED={seed} WAYSIDE_SEEDS=1");
+                failed.push(seed);
+            }
+        }
+    }
+    println!(
+        "{seeds} seeds: {blocks} blocks, {moved} parts moved, {liars} liars, of whom {named} named"
+    );
     assert!(
         failed.is_empty(),
         "failed with WAYSIDE_SEED={failed:?} WAYSIDE_SEEDS=1"
     );
 }
 
-/// A minute of faults, in the middle of which the power of all members fails.
-fn simulate(seed: u64) {
+/// A minute of faults, in the middle of which the power of all members fails, and in two of three
+/// seeds a member that lies all the while.
+fn simulate(seed: u64) -> Seen {
     let faults = FaultConfig::default().write(WriteConfig {
         failure_rate: probability!(0.0),
         retention_rate: probability!(0.5),
@@ -64,8 +100,14 @@ fn simulate(seed: u64) {
         .with_seed(seed)
         .with_timeout(Some(Duration::from_secs(900)))
         .with_storage_fault_config(faults);
+    let index = usize::try_from(seed / 3 % 4).unwrap();
+    let liar = [None, Some(Liar::Twins(index)), Some(Liar::Talker(index))];
+    let liar = liar[usize::try_from(seed % 3).unwrap()];
     let (seen, checkpoint) = Runner::new(config).start_and_recover(|context| async move {
-        let mut seen = Seen::default();
+        let mut seen = Seen {
+            liar,
+            ..Seen::default()
+        };
         misuse(context, &mut seen).await;
         seen
     });
@@ -73,21 +115,35 @@ fn simulate(seed: u64) {
         let mut seen = seen;
         let committee = misuse(context, &mut seen).await;
         settle(committee, &mut seen).await;
-    });
+        seen
+    })
 }
 
 /// Lets half a minute of faults pass.
 async fn misuse(mut context: Context, seen: &mut Seen) -> Committee {
     let mut committee = Committee::new(context.child("committee"), 4).await;
-    committee.start_all().await;
+    let honest = honest(&committee, seen);
+    for index in &honest {
+        committee.start(*index).await;
+    }
+    match seen.liar {
+        Some(Liar::Twins(index)) => {
+            divide(&mut context, &committee, index);
+            committee.start_twins(index).await;
+        }
+        Some(Liar::Talker(index)) => lie(&committee, index).await,
+        None => {}
+    }
     let end = context.current() + Duration::from_secs(20);
     while context.current() < end {
         let index = usize::try_from(context.next_u32() % 4).unwrap();
+        let is_honest = honest.contains(&index);
         match context.next_u32() % 8 {
             0 | 1 if committee.running() > 2 && committee.runs(index) => {
                 committee.kill(index).await
             }
-            0..=3 if !committee.runs(index) => committee.start(index).await,
+            0..=3 if is_honest && !committee.runs(index) => committee.start(index).await,
+            0..=2 if !is_honest => divide(&mut context, &committee, index),
             4 => committee.link_all(index, &NONE).await,
             5 => committee.link_all(index, &BAD).await,
             _ => committee.link_all(index, &GOOD).await,
@@ -103,6 +159,27 @@ async fn misuse(mut context: Context, seen: &mut Seen) -> Committee {
     committee
 }
 
+/// All members but the liar.
+fn honest(committee: &Committee, seen: &Seen) -> Vec<usize> {
+    let liar = match seen.liar {
+        Some(Liar::Twins(index) | Liar::Talker(index)) => Some(index),
+        None => None,
+    };
+    let members = committee.members();
+    members.filter(|index| Some(*index) != liar).collect()
+}
+
+/// Has each other member talk with the one twin, the other, or both.
+fn divide(context: &mut Context, committee: &Committee, index: usize) {
+    let halves = [
+        SplitTarget::Primary,
+        SplitTarget::Secondary,
+        SplitTarget::Both,
+    ];
+    let mut choose = || halves[usize::try_from(context.next_u32() % 3).unwrap()];
+    committee.wires.divide(index, [(); 4].map(|()| choose()));
+}
+
 /// Hands a transaction to some member, which may lose it.
 async fn submit(context: &mut Context, committee: &Committee, seen: &mut Seen) {
     let running: Vec<_> = committee
@@ -110,24 +187,41 @@ async fn submit(context: &mut Context, committee: &Committee, seen: &mut Seen) {
         .filter(|it| committee.runs(*it))
         .collect();
     let index = running[usize::try_from(context.next_u32()).unwrap() % running.len()];
-    let shard = SHARDS[usize::try_from(context.next_u32() % 2).unwrap()];
-    let nonce = seen.nonces.entry(shard).or_default();
+    let handle = committee.handle(index);
     let genesis = &committee.genesis;
-    // Few numbers, so that some parts are made twice.
-    let transaction = match context.next_u32() % 64 {
-        number @ 0..32 => part(genesis, shard, *nonce, u8::try_from(number).unwrap()),
-        _ => reading(genesis, shard, *nonce),
+    let (shard, transaction) = if context.next_u32().is_multiple_of(4) {
+        let shard = SHARDS[usize::try_from(context.next_u32() % 2).unwrap()];
+        (
+            shard,
+            reading(genesis, shard, seen.nonces.next(MAKER, shard)),
+        )
+    } else {
+        let states = SHARDS.map(|shard| handle.tip(shard).unwrap().state);
+        // Few numbers, so that parts are moved often, and made twice.
+        let number = u8::try_from(context.next_u32() % 16).unwrap();
+        let step = next_step(context, genesis, &states, number);
+        let about = (&**genesis, step.shard);
+        let transaction = seen.nonces.sign(about, &step.signers, step.action);
+        (step.shard, transaction)
     };
-    *nonce += 1;
     // A member that has just begun may not know the sender yet.
-    let _ = committee.handle(index).submit(shard, transaction).await;
+    let _ = handle.submit(shard, transaction).await;
 }
 
 /// Holds what every member has against what was seen before.
 async fn observe(committee: &Committee, seen: &mut Seen) {
+    let honest = honest(committee, seen);
+    for (by, whom) in committee.blocked().await {
+        let both = honest.contains(&by) && honest.contains(&whom);
+        assert!(
+            !both,
+            "member {by} keeps out {whom}, which follows the rules"
+        );
+    }
     for handle in committee.handles() {
         for shard in SHARDS {
             let tip = handle.tip(shard).unwrap();
+            assert_eq!(tip.state.root(), tip.header.state_root);
             audit(committee, seen, shard, &tip);
             let tip = tip.header;
             for height in 1..=tip.height {
@@ -138,6 +232,9 @@ async fn observe(committee: &Committee, seen: &mut Seen) {
                     && let Some(block) = handle.block(shard, height).await
                 {
                     check_block(seen, shard, height, block.block.header.digest());
+                    let bodies = block.receipts.iter().map(|it| &it.body);
+                    let moved = bodies.filter(|it| matches!(it, ReceiptBody::PartMoved { .. }));
+                    seen.moved += u64::try_from(moved.count()).unwrap();
                     for entry in &block.block.entries {
                         if let Entry::Transaction(signed) = entry {
                             let before = seen.transactions.insert((shard, signed.id()), height);
@@ -170,29 +267,31 @@ fn check_block(seen: &mut Seen, shard: ShardId, height: u64, digest: Digest) {
     );
 }
 
-/// Ends all faults: every member has to get to the same state with everything that was ever final.
+/// Ends all faults but lies: every member has to get to the same state with everything that was
+/// ever final.
 async fn settle(mut committee: Committee, seen: &mut Seen) {
     for index in committee.members() {
         committee.link_all(index, &GOOD).await;
     }
-    committee.start_all().await;
+    let honest = honest(&committee, seen);
+    for index in &honest {
+        if !committee.runs(*index) {
+            committee.start(*index).await;
+        }
+    }
     committee.pass(Duration::from_secs(5)).await;
+    let first = committee.handle(honest[0]);
     for shard in SHARDS {
-        let nonce = seen.nonces.entry(shard).or_default();
-        let transaction = reading(&committee.genesis, shard, *nonce);
+        let transaction = reading(&committee.genesis, shard, seen.nonces.next(MAKER, shard));
         let id = transaction.id();
-        committee
-            .handle(0)
-            .submit(shard, transaction)
-            .await
-            .unwrap();
+        first.submit(shard, transaction).await.unwrap();
         let end = committee.context.current() + Duration::from_secs(60);
-        while committee.handle(0).pending(shard, &id) {
+        while first.pending(shard, &id) {
             assert!(committee.context.current() < end, "shard {shard} is stuck");
             committee.pass(Duration::from_millis(100)).await;
         }
         committee.pass(Duration::from_secs(1)).await;
-        let heights = committee.members().map(|it| committee.height(it, shard));
+        let heights = honest.iter().map(|it| committee.height(*it, shard));
         let height = heights.max().unwrap();
         committee
             .reach(shard, height, Duration::from_secs(30))
@@ -209,13 +308,17 @@ async fn settle(mut committee: Committee, seen: &mut Seen) {
     }
     observe(&committee, seen).await;
     // Nothing is under way between the shards any more.
-    let states = SHARDS.map(|shard| committee.handle(0).tip(shard).unwrap().state);
+    let states = SHARDS.map(|shard| first.tip(shard).unwrap().state);
     for (from, to) in [(0, 1), (1, 0)] {
         let sent = states[from].sent(SHARDS[to]);
         assert_eq!(sent, states[to].received(SHARDS[from]));
     }
-    assert!(matches!(
-        seen.auditor.check(&committee.genesis),
-        Audit::Done(_)
-    ));
+    let audit = seen.auditor.check(&committee.genesis);
+    assert_eq!(audit, Audit::Done(Vec::new()));
+    for index in committee.members() {
+        let operator = states[0].operator(u16::try_from(index).unwrap()).unwrap();
+        let is_named = operator.misconduct > 0;
+        assert!(!(is_named && honest.contains(&index)), "{index} is no liar");
+        seen.named |= is_named;
+    }
 }
