@@ -138,15 +138,18 @@ pub(crate) fn misconduct(shard: ShardId, conflict: &Conflict) -> Option<Miscondu
     Some(Misconduct::new(shard, one, other))
 }
 
-fn notarize(vote: &Notarize<VoteScheme, Payload>) -> Option<SignedVote> {
+/// A vote as anybody can check it.
+pub(crate) fn notarize(vote: &Notarize<VoteScheme, Payload>) -> Option<SignedVote> {
     signed(&vote.attestation, Vote::Notarize(proposal(&vote.proposal)))
 }
 
-fn finalize(vote: &Finalize<VoteScheme, Payload>) -> Option<SignedVote> {
+/// A vote as anybody can check it.
+pub(crate) fn finalize(vote: &Finalize<VoteScheme, Payload>) -> Option<SignedVote> {
     signed(&vote.attestation, Vote::Finalize(proposal(&vote.proposal)))
 }
 
-fn nullify(vote: &Nullify<VoteScheme>) -> Option<SignedVote> {
+/// A vote as anybody can check it.
+pub(crate) fn nullify(vote: &Nullify<VoteScheme>) -> Option<SignedVote> {
     let said = Vote::Nullify {
         epoch: vote.round.epoch().get(),
         view: vote.round.view().get(),

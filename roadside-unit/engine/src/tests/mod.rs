@@ -1,11 +1,15 @@
 //! Whole committees on virtual time: the parts that run on the road, over a network that delays,
 //! loses and reorders, on disks that lose what was not written.
 
+mod attacks;
 mod committee;
 mod crashes;
+mod disks;
+mod fork;
 mod genesis;
 mod liar;
 mod liveness;
+mod outage;
 mod parts;
 mod simulation;
 mod wires;
