@@ -1,8 +1,8 @@
 //! `wayside bench`: what this installation costs, beside a floor measured in the same run.
 //!
 //! Wall-clock figures move with whatever else the machine does, so the figure to read first is
-//! processor time per message, and the ratio to read first is that to the floor's row. Nothing here
-//! passes or fails.
+//! processor time per message, and the ratio to read first is that to the floor's row. No figure
+//! passes or fails; a promise that does not hold fails the run.
 
 mod agents;
 mod ledger;
@@ -30,7 +30,8 @@ pub(crate) struct Arguments {
     /// How long to measure: `verify` in all, `agents` and `ledger` each of their cases.
     #[arg(long, value_name = "S", default_value_t = 6.0, value_parser = parse_seconds)]
     seconds: f64,
-    /// Measure only this case of `agents` or `ledger`, and others that are named so.
+    /// Measure only this case of `agents` or `ledger`, and others that are named so. `outage` of
+    /// `ledger` runs only if named: it kills roadside units for as long as it measures.
     #[arg(long = "case", value_name = "CASE")]
     cases: Vec<String>,
     /// Be one of the processes of a benchmark; it says which, as JSON.
@@ -73,7 +74,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     } else {
         write!(out, "{report}")?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if report.broken.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn parse_seconds(text: &str) -> Result<f64, String> {

@@ -13,6 +13,9 @@ pub(super) struct Report {
     pub(super) rows: Vec<Row>,
     /// Figures of two rows, one against the other.
     pub(super) ratios: BTreeMap<&'static str, f64>,
+    /// Promises that did not hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) broken: Vec<String>,
 }
 
 /// One case, and its figures with their unit in the name.
@@ -34,6 +37,7 @@ impl Report {
             machine,
             rows: Vec::new(),
             ratios: BTreeMap::new(),
+            broken: Vec::new(),
         }
     }
 
@@ -63,6 +67,9 @@ impl fmt::Display for Report {
         }
         for (name, ratio) in &self.ratios {
             writeln!(f, "{name:<44} {ratio:.2}")?;
+        }
+        for broken in &self.broken {
+            writeln!(f, "BROKEN: {broken}")?;
         }
         Ok(())
     }

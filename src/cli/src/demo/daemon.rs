@@ -15,7 +15,7 @@ use tokio::{
 };
 
 /// An agent or a roadside unit in a process of its own; the process is killed when this is dropped.
-pub(super) struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     log: PathBuf,
     /// Kept, so that the daemon never writes into a closed pipe.
@@ -25,7 +25,7 @@ pub(super) struct Daemon {
 impl Daemon {
     /// Runs `wayside NAME` of this very executable, deaf to what the user's environment says of
     /// daemons, and waits until it says that it is ready.
-    pub(super) async fn start<R: DeserializeOwned>(
+    pub(crate) async fn start<R: DeserializeOwned>(
         name: &'static str,
         arguments: &[String],
         log: PathBuf,
@@ -61,7 +61,7 @@ impl Daemon {
     }
 
     /// Ends it with SIGKILL, which no process can see coming.
-    pub(super) async fn kill(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("cannot kill a process")
     }
 

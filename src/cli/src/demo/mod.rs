@@ -26,3 +26,4 @@ mod table;
 mod tests;
 
 pub(crate) use command::{Arguments, run};
+pub(crate) use daemon::Daemon;

@@ -7,7 +7,7 @@ use anyhow::bail;
 use wayside::transport::Clock;
 
 use super::{
-    domain::Plan,
+    domain::{NO_SNAPSHOTS, Plan},
     member::{Load, Order, Part, Tally, Word},
 };
 use crate::bench::{
@@ -35,6 +35,7 @@ pub(super) fn run(case: &Case, length: Duration) -> anyhow::Result<Vec<(&'static
         shards: case.shards,
         batch: case.batch,
         created_unix_ms: Clock::system().now().timestamp.unix_ms(),
+        snapshot_interval: NO_SNAPSHOTS,
     };
     let mut members = Vec::new();
     for member in 0..MEMBERS {
@@ -111,7 +112,7 @@ fn order(members: &mut [Process], order: Order) -> anyhow::Result<()> {
 }
 
 /// Ports that nobody uses now.
-fn free_ports() -> anyhow::Result<Vec<u16>> {
+pub(super) fn free_ports() -> anyhow::Result<Vec<u16>> {
     let listeners = (0..MEMBERS)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .collect::<Result<Vec<_>, _>>()?;

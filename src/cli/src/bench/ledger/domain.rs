@@ -22,6 +22,8 @@ pub(super) struct Plan {
     /// The most transactions of a block.
     pub(super) batch: u32,
     pub(super) created_unix_ms: u64,
+    /// Heights from one snapshot to the next.
+    pub(super) snapshot_interval: u64,
 }
 
 /// A ledger whose keys all follow from their names.
@@ -71,7 +73,7 @@ impl Domain {
             name: "benchmark".to_owned(),
             development: true,
             created,
-            snapshot_interval: SNAPSHOT_INTERVAL,
+            snapshot_interval: plan.snapshot_interval,
             buckets,
             shards: shards
                 .clone()
@@ -214,7 +216,8 @@ fn key(name: &str, number: u32) -> SigningKey {
     SigningKey::from_seed(&[0x5a; 32]).derive(Purpose::SimulationSeed, &parts)
 }
 
+/// Further apart than any run of a benchmark gets.
+pub(super) const NO_SNAPSHOTS: u64 = 1 << 20;
 const MEMBERS_MAX: u32 = 16;
-const SNAPSHOT_INTERVAL: u64 = 1 << 20;
 /// Of each member in each shard.
 const VEHICLES_MAX: u32 = 1_024;

@@ -3,11 +3,13 @@
 //! A committee is four members in processes of their own on this machine, which share its cores; so
 //! it is the ratio to the bare engine that counts: the same engine, bytes and signature checks in
 //! the same run, without rules, state and their roots. What the stages of a transaction cost is
-//! measured in one thread of this process.
+//! measured in one thread of this process. What it costs that a member dies is measured on roadside
+//! units as operators run them, if asked for.
 
 mod conductor;
 mod domain;
 mod member;
+mod outage;
 mod stages;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -25,7 +27,8 @@ use super::{
 /// Measures all cases, or those named, in rounds, so that a noisy minute is shared by all.
 pub(super) fn run(length: Duration, names: &[String]) -> anyhow::Result<Report> {
     for name in names {
-        let is_known = name == STAGES || CASES.iter().any(|case| case.name == name);
+        let is_known =
+            [STAGES, OUTAGE].contains(&name.as_str()) || CASES.iter().any(|case| case.name == name);
         ensure!(is_known, "there is no case {name}");
     }
     let is_wanted = |name: &str| names.is_empty() || names.iter().any(|it| it == name);
@@ -53,6 +56,10 @@ pub(super) fn run(length: Duration, names: &[String]) -> anyhow::Result<Report> 
             figures: figures.collect(),
         });
     }
+    // Takes minutes, so it has to be asked for.
+    if names.iter().any(|it| it == OUTAGE) {
+        outage::run(length, &mut report)?;
+    }
     for (name, case, floor) in RATIOS {
         let ratio = report.figure(case, "tx_per_s") / report.figure(floor, "tx_per_s");
         if ratio.is_finite() {
@@ -73,6 +80,8 @@ pub(super) fn run_part(text: &str) -> anyhow::Result<()> {
 
 /// The name of the rows that no committee is needed for.
 const STAGES: &str = "stages";
+/// The name of the row about units that are killed.
+const OUTAGE: &str = "outage";
 /// Two for each case: a noisy moment shows as a difference.
 const ROUNDS: u32 = 2;
 

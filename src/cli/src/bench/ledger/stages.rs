@@ -11,7 +11,7 @@ use wayside::{
     },
 };
 
-use super::domain::{Domain, Plan, Vehicle};
+use super::domain::{Domain, NO_SNAPSHOTS, Plan, Vehicle};
 use crate::bench::{
     report::{Report, Row},
     rounds::{Spent, measure as measure_rounds},
@@ -69,6 +69,7 @@ impl Lab {
             shards: 1,
             batch: VEHICLES,
             created_unix_ms: START_UNIX_MS,
+            snapshot_interval: NO_SNAPSHOTS,
         })?;
         let state = State::genesis(&domain.genesis, SHARD);
         let parent = Block::genesis(&domain.genesis, SHARD, state.root()).header;

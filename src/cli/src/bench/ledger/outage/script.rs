@@ -1,0 +1,335 @@
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context as _, ensure};
+use tokio::{sync::Notify, task::JoinSet, time::sleep};
+use wayside::{id::ShardId, transport::Clock};
+
+use super::{
+    audit::{Copy, Verdict, compare},
+    load::{Load, SharedLog, watch},
+    units::Units,
+};
+use crate::{
+    bench::{
+        ledger::{
+            conductor::free_ports,
+            domain::{Domain, Plan},
+        },
+        meter::{median, monotonic},
+        report::{Report, Row},
+    },
+    ledger::Unit,
+};
+
+/// One unit's death and return.
+struct Outage {
+    killed: Duration,
+    restarted: Duration,
+    /// It votes again and has what the others have.
+    rejoined: Duration,
+    wiped: bool,
+    /// Its blocks begin with another's snapshot.
+    synced: bool,
+}
+
+/// Kills units for `length`, and adds to the report what came of it.
+pub(in super::super) fn run(length: Duration, report: &mut Report) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(kill_units(length, report))
+}
+
+async fn kill_units(length: Duration, report: &mut Report) -> anyhow::Result<()> {
+    let folder = tempfile::Builder::new()
+        .prefix("wayside-bench-")
+        .tempdir()?;
+    let plan = Plan {
+        ports: free_ports()?,
+        shards: SHARDS,
+        batch: BATCH,
+        created_unix_ms: Clock::system().now().timestamp.unix_ms(),
+        snapshot_interval: SNAPSHOT_INTERVAL,
+    };
+    let domain = Domain::new(&plan)?;
+    let mut stage = Stage::start(folder.path(), &plan, &domain).await?;
+    let log = Arc::clone(&stage.log);
+    let clients = stage.clients.clone();
+    let mut load = Load::enrol(domain, clients, log, SHARDS).await?;
+    let end = Arc::new(Notify::new());
+    let stop = Arc::clone(&end);
+    let loading = tokio::spawn(async move {
+        load.run(LOAD_PER_S, &stop).await;
+        load
+    });
+    let outages = stage.outages(length).await?;
+    end.notify_one();
+    let mut load = loading.await?;
+    let unfinished = load.finish(SETTLE_MAX).await;
+    let tips = stage.agree().await?;
+    let mut copies = Vec::new();
+    for client in &stage.clients {
+        copies.push(Copy::read(client, &tips).await?);
+    }
+    let log = stage.log.lock().unwrap_or_else(PoisonError::into_inner);
+    let verdict = compare(&copies, &tips, log.finals());
+    let mut figures = stage_figures(&outages, &log);
+    figures.extend([
+        ("submitted", load.submitted() as f64),
+        ("acknowledged", log.finals().len() as f64),
+        ("unfinished", unfinished as f64),
+    ]);
+    figures.extend(verdict_figures(&verdict));
+    drop(log);
+    report.rows.push(Row {
+        case: super::super::OUTAGE,
+        note: "four roadside units in processes of their own, one killed again and again",
+        figures,
+    });
+    report.broken.extend(broken(&verdict, unfinished));
+    Ok(())
+}
+
+/// The units, and what they said.
+struct Stage {
+    units: Units,
+    clients: Vec<Unit>,
+    log: SharedLog,
+    _watching: JoinSet<()>,
+}
+
+impl Stage {
+    async fn start(folder: &std::path::Path, plan: &Plan, domain: &Domain) -> anyhow::Result<Self> {
+        let units = Units::start(folder, plan, &domain.genesis).await?;
+        let clients = units.clients()?;
+        let log = SharedLog::default();
+        let mut watching = JoinSet::new();
+        for client in &clients {
+            watching.spawn(watch(client.clone(), Arc::clone(&log)));
+        }
+        Ok(Self {
+            units,
+            clients,
+            log,
+            _watching: watching,
+        })
+    }
+
+    async fn outages(&mut self, length: Duration) -> anyhow::Result<Vec<Outage>> {
+        let end = monotonic() + length;
+        let mut outages = Vec::new();
+        loop {
+            sleep(BEFORE + between(Duration::ZERO, UP_SPREAD)?).await;
+            let unit = usize::try_from(random()?)? % self.units.len();
+            let outage = self.outage(unit, outages.len() % 3 == 2).await?;
+            self.tell(unit, &outage);
+            outages.push(outage);
+            if monotonic() >= end {
+                // What its return does to the others shows a while later.
+                sleep(AFTER_RETURN).await;
+                return Ok(outages);
+            }
+        }
+    }
+
+    async fn outage(&mut self, unit: usize, wiped: bool) -> anyhow::Result<Outage> {
+        let killed = monotonic();
+        self.units.kill(unit).await?;
+        sleep(between(DOWN_MIN, DOWN_MAX)?).await;
+        if wiped {
+            self.units.wipe(unit)?;
+        }
+        let restarted = monotonic();
+        self.units.restart(unit).await?;
+        let synced = self.await_return(unit).await?;
+        Ok(Outage {
+            killed,
+            restarted,
+            rejoined: monotonic(),
+            wiped,
+            synced,
+        })
+    }
+
+    /// Waits until a unit votes in all shards and has what the others have; whether its blocks begin
+    /// with a snapshot.
+    async fn await_return(&self, unit: usize) -> anyhow::Result<bool> {
+        let client = self.clients.get(unit).context("no such unit")?;
+        let deadline = monotonic() + RETURN_MAX;
+        loop {
+            let heights: Vec<u64> = (0..SHARDS)
+                .map(|shard| self.locked(|log| log.height(ShardId(shard))))
+                .collect();
+            if let Ok(info) = Units::info(client).await {
+                let mut shards = info.shards.iter().zip(&heights);
+                let is_back = shards.all(|(shard, height)| {
+                    let own = shard.tip.as_ref().map_or(0, |tip| tip.height);
+                    shard.voting && !shard.catching_up && own >= *height
+                });
+                if is_back {
+                    return Ok(info.shards.iter().any(|shard| shard.oldest_height > 1));
+                }
+            }
+            ensure!(monotonic() < deadline, "a unit did not come back in time");
+            sleep(ASK_EVERY).await;
+        }
+    }
+
+    /// Waits until all units have the same newest blocks; their heights, by shard.
+    async fn agree(&self) -> anyhow::Result<BTreeMap<u32, u64>> {
+        let deadline = monotonic() + SETTLE_MAX;
+        loop {
+            let mut tips: Vec<BTreeMap<u32, u64>> = Vec::new();
+            for client in &self.clients {
+                let info = Units::info(client).await?;
+                let heights = info.shards.iter().filter_map(|shard| {
+                    let tip = shard.tip.as_ref()?;
+                    Some((shard.shard_id, tip.height))
+                });
+                tips.push(heights.collect());
+            }
+            let newest = tips.first().context("no unit")?;
+            if tips.iter().all(|it| it == newest) {
+                return Ok(newest.clone());
+            }
+            ensure!(
+                monotonic() < deadline,
+                "the units do not come to one height"
+            );
+            sleep(ASK_EVERY).await;
+        }
+    }
+
+    fn locked<T>(&self, look: impl FnOnce(&super::log::Log) -> T) -> T {
+        look(&self.log.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn tell(&self, unit: usize, outage: &Outage) {
+        let seconds = |from: Duration, to: Duration| to.saturating_sub(from).as_secs_f64();
+        let (killed, restarted) = (outage.killed, outage.restarted);
+        self.locked(|log| {
+            eprintln!(
+                "unit {unit}{}: {:.0}/s before, {:.0}/s with three, longest gaps {:.2} s without it \
+                 and {:.2} s on its return; away for {:.1} s, back after {:.1} s{}",
+                if outage.wiped { ", wiped" } else { "" },
+                log.rate(killed.saturating_sub(BEFORE), killed),
+                log.rate(killed + SLUMP_MAX, restarted),
+                log.gap(killed, restarted).as_secs_f64(),
+                log.gap(restarted, outage.rejoined).as_secs_f64(),
+                seconds(killed, restarted),
+                seconds(restarted, outage.rejoined),
+                if outage.synced { ", by a snapshot" } else { "" },
+            );
+        });
+    }
+}
+
+fn stage_figures(outages: &[Outage], log: &super::log::Log) -> BTreeMap<&'static str, f64> {
+    let each = |of: &dyn Fn(&Outage) -> f64| outages.iter().map(of).collect::<Vec<f64>>();
+    let most = |values: Vec<f64>| values.into_iter().fold(0.0, f64::max);
+    let before = |it: &Outage| log.rate(it.killed.saturating_sub(BEFORE), it.killed);
+    let with_three = |it: &Outage| log.rate(it.killed + SLUMP_MAX, it.restarted);
+    let ratio = |it: &Outage| with_three(it) / before(it).max(f64::MIN_POSITIVE);
+    let slump = |it: &Outage| {
+        let wanted = ENOUGH * before(it);
+        log.slump(it.killed, it.restarted, wanted).as_secs_f64()
+    };
+    let gap = |from, to| log.gap(from, to).as_secs_f64() * 1e3;
+    let back = |it: &Outage| it.rejoined.saturating_sub(it.restarted).as_secs_f64();
+    let returns = |synced| {
+        let those = outages.iter().filter(move |it| it.synced == synced);
+        those.map(back).collect::<Vec<f64>>()
+    };
+    let count = |holds: &dyn Fn(&Outage) -> bool| outages.iter().filter(|it| holds(it)).count();
+    [
+        ("kills", outages.len() as f64),
+        ("wipes", count(&|it| it.wiped) as f64),
+        ("state_syncs", count(&|it| it.wiped && it.synced) as f64),
+        ("tx_per_s_before", median(&mut each(&before))),
+        ("tx_per_s_with_three", median(&mut each(&with_three))),
+        ("ratio_with_three", median(&mut each(&ratio))),
+        (
+            "ratio_with_three_min",
+            each(&ratio).into_iter().fold(f64::INFINITY, f64::min),
+        ),
+        ("slump_s_p50", median(&mut each(&slump))),
+        ("slump_s_max", most(each(&slump))),
+        (
+            "gap_before_ms_max",
+            most(each(&|it| gap(it.killed.saturating_sub(BEFORE), it.killed))),
+        ),
+        (
+            "gap_down_ms_p50",
+            median(&mut each(&|it| gap(it.killed, it.restarted))),
+        ),
+        (
+            "gap_down_ms_max",
+            most(each(&|it| gap(it.killed, it.restarted))),
+        ),
+        (
+            "gap_return_ms_max",
+            most(each(&|it| gap(it.restarted, it.rejoined + AFTER_RETURN))),
+        ),
+        ("rejoin_s_p50", median(&mut returns(false))),
+        ("rejoin_s_max", most(returns(false))),
+        ("rejoin_by_snapshot_s_max", most(returns(true))),
+    ]
+    .into()
+}
+
+fn verdict_figures(verdict: &Verdict) -> [(&'static str, f64); 4] {
+    [
+        ("roots_compared", verdict.compared as f64),
+        ("roots_differing", verdict.differing as f64),
+        ("blocks_missing", verdict.missing as f64),
+        ("lost", verdict.lost as f64),
+    ]
+}
+
+/// The promises that did not hold.
+fn broken(verdict: &Verdict, unfinished: usize) -> Vec<String> {
+    let promises = [
+        (verdict.lost, "acknowledged transactions are lost"),
+        (verdict.differing, "heights at which units disagree"),
+        (verdict.missing, "blocks are missing"),
+        (unfinished, "transactions never became final"),
+    ];
+    let broken = promises.iter().filter(|(count, _)| *count > 0);
+    broken
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect()
+}
+
+fn random() -> anyhow::Result<u32> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).context("no randomness")?;
+    Ok(u32::from_le_bytes(bytes))
+}
+
+fn between(least: Duration, most: Duration) -> anyhow::Result<Duration> {
+    let share = f64::from(random()?) / f64::from(u32::MAX);
+    Ok(least + (most.saturating_sub(least)).mul_f64(share))
+}
+
+/// What is compared with, before each kill.
+const BEFORE: Duration = Duration::from_secs(4);
+const UP_SPREAD: Duration = Duration::from_secs(4);
+const DOWN_MIN: Duration = Duration::from_secs(6);
+const DOWN_MAX: Duration = Duration::from_secs(11);
+/// From when on the rate with three counts.
+const SLUMP_MAX: Duration = Duration::from_secs(3);
+const AFTER_RETURN: Duration = Duration::from_secs(3);
+const ENOUGH: f64 = 0.7;
+const RETURN_MAX: Duration = Duration::from_secs(120);
+const SETTLE_MAX: Duration = Duration::from_secs(120);
+const ASK_EVERY: Duration = Duration::from_millis(50);
+/// Few enough that the load itself does not fill two cores.
+const LOAD_PER_S: f64 = 300.0;
+const SHARDS: u16 = 2;
+const BATCH: u32 = 1_000;
+/// Short, so that a wiped unit meets snapshots.
+const SNAPSHOT_INTERVAL: u64 = 128;
