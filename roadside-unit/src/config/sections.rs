@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use wayside::{
-    ledger::MempoolConfig,
+    ledger::{MempoolConfig, NoteKey, NoteKeyKind},
     serve::{ConfigError, DaemonConfig, GrpcConfig, MetricsConfig, ShutdownConfig, Version},
     telemetry::LogConfig,
     transport::door,
@@ -33,6 +33,8 @@ pub struct Config {
     pub storage: StorageConfig,
     /// Where vehicles hand in their transactions; needs the profile `relay`.
     pub door: DoorConfig,
+    /// Who watches that everybody is shown the same.
+    pub witnesses: WitnessesConfig,
     /// How clients reach it.
     pub grpc: GrpcConfig<Role>,
     /// Where metrics are served.
@@ -119,6 +121,15 @@ pub struct StorageConfig {
     pub retention: Option<NonZeroU64>,
 }
 
+/// Who watches that everybody is shown the same.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WitnessesConfig {
+    /// The keys of witnesses whose cosignatures are collected and handed out, as `wayside witness
+    /// key` prints them: `NAME+HASH+KEY`.
+    pub keys: Vec<String>,
+}
+
 /// Where vehicles hand in their transactions.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -152,6 +163,20 @@ impl ProfileSet {
     }
 }
 
+impl WitnessesConfig {
+    /// The keys. Fails if one of them is none, or is no witness'.
+    pub fn parsed(&self) -> Result<Vec<NoteKey>, ConfigError> {
+        let keys = self.keys.iter().map(|text| text.parse().ok());
+        let is_witness = |key: &NoteKey| key.kind() == NoteKeyKind::Cosignature;
+        keys.map(|key| key.filter(is_witness))
+            .collect::<Option<_>>()
+            .ok_or_else(|| ConfigError::OutOfRange {
+                key: "witnesses.keys".to_owned(),
+                expected: "keys of witnesses, as `wayside witness key` prints them",
+            })
+    }
+}
+
 impl EngineConfig {
     /// How long to wait for others.
     pub fn timing(&self) -> Timing {
@@ -178,6 +203,7 @@ impl DaemonConfig for Config {
         self.grpc.validate()?;
         self.metrics.validate()?;
         self.shutdown.validate()?;
+        self.witnesses.parsed()?;
         if !self.profile.has(Profile::Validator) {
             return Err(ConfigError::OutOfRange {
                 key: "profile".to_owned(),

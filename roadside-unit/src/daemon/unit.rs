@@ -102,6 +102,8 @@ impl Daemon {
             clock,
             profile: config.profile.clone(),
             operator: opened.operator,
+            vote_key: opened.vote_key,
+            witnesses: config.witnesses.parsed()?,
         }));
         let door = open_door(&config, opened.door, &desk)?;
         let services = Services::start(desk);

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tonic::Status;
 use wayside::{
+    crypto::SigningKey,
     id::ShardId,
-    ledger::Genesis,
+    ledger::{Genesis, NoteKey},
     rpc::{
         self,
         ledger::v1::{self as wire, GetInfoResponse},
@@ -16,6 +17,7 @@ use wayside::{
 use wayside_engine::{Handle, ShardStatus, Tip};
 
 use super::{
+    notes::Notes,
     refusal::{catching_up, shard_not_held, stopping},
     server::SERVICES,
 };
@@ -33,6 +35,7 @@ pub(crate) struct Desk {
     pub(super) ledger_metrics: Arc<LedgerMetrics>,
     pub(super) limits: Limits,
     pub(super) clock: Clock,
+    pub(super) notes: Notes,
     pub(super) draining: watch::Sender<bool>,
     profile: ProfileSet,
     operator: String,
@@ -58,6 +61,10 @@ pub(crate) struct DeskParts {
     pub(crate) profile: ProfileSet,
     /// Whose unit it is.
     pub(crate) operator: String,
+    /// The operator's key for votes, which also signs notes.
+    pub(crate) vote_key: SigningKey,
+    /// Whose cosignatures are collected.
+    pub(crate) witnesses: Vec<NoteKey>,
 }
 
 impl Desk {
@@ -70,6 +77,7 @@ impl Desk {
             ledger_metrics: parts.ledger_metrics,
             limits: parts.limits,
             clock: parts.clock,
+            notes: Notes::new(parts.vote_key, parts.witnesses),
             draining: watch::Sender::new(false),
             profile: parts.profile,
             operator: parts.operator,

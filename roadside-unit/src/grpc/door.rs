@@ -7,8 +7,9 @@ use wayside::{
     rpc::{
         self,
         ledger::v1::{
-            GetCheckpointRequest, GetHistoryRequest, GetHistoryResponse, GetNonceRequest,
-            GetTransactionRequest, ProveRequest, SubmitRequest,
+            GetCheckpointRequest, GetCosignedCheckpointRequest, GetHistoryRequest,
+            GetHistoryResponse, GetNonceRequest, GetTransactionRequest, ProveRequest,
+            SubmitRequest,
         },
     },
     serve::Access,
@@ -46,6 +47,10 @@ impl Desk {
             "GetCheckpoint" => {
                 let request: GetCheckpointRequest = decode(body)?;
                 Ok(encode(&self.checkpoint(&request).await?))
+            }
+            "GetCosignedCheckpoint" => {
+                let request: GetCosignedCheckpointRequest = decode(body)?;
+                Ok(encode(&self.cosigned_checkpoint(&request).await?))
             }
             "GetNonce" => {
                 let request: GetNonceRequest = decode(body)?;

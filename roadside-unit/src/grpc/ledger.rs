@@ -6,7 +6,8 @@ use wayside::{
     rpc::{
         FieldError, FieldProblem,
         ledger::v1::{
-            GetCheckpointRequest, GetCheckpointResponse, GetGenesisRequest, GetGenesisResponse,
+            GetCheckpointRequest, GetCheckpointResponse, GetCosignedCheckpointRequest,
+            GetCosignedCheckpointResponse, GetGenesisRequest, GetGenesisResponse,
             GetHistoryRequest, GetHistoryResponse, GetInfoRequest, GetInfoResponse,
             GetNonceRequest, GetNonceResponse, GetTransactionRequest, GetTransactionResponse,
             GetVehicleRequest, GetVehicleResponse, ListRecordsRequest, ListRecordsResponse,
@@ -137,6 +138,14 @@ impl LedgerService for LedgerDoor {
         request: Request<GetCheckpointRequest>,
     ) -> Result<Response<GetCheckpointResponse>, Status> {
         let answer = self.0.checkpoint(request.get_ref()).await;
+        answer.map(Response::new)
+    }
+
+    async fn get_cosigned_checkpoint(
+        &self,
+        request: Request<GetCosignedCheckpointRequest>,
+    ) -> Result<Response<GetCosignedCheckpointResponse>, Status> {
+        let answer = self.0.cosigned_checkpoint(request.get_ref()).await;
         answer.map(Response::new)
     }
 

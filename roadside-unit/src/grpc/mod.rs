@@ -17,6 +17,7 @@ mod door;
 mod governance;
 mod health;
 mod ledger;
+mod notes;
 mod proof;
 mod reading;
 mod refusal;
@@ -24,6 +25,7 @@ mod roles;
 mod server;
 mod submission;
 mod watch;
+mod witness;
 
 pub(crate) use desk::{Desk, DeskParts};
 pub(crate) use roles::METHODS;

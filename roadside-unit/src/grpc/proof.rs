@@ -95,19 +95,8 @@ impl Desk {
         &self,
         request: &GetCheckpointRequest,
     ) -> Result<GetCheckpointResponse, Status> {
-        let mut shards: Vec<ShardId> = request
-            .shard_ids
-            .iter()
-            .map(|number| rpc::parse_shard(*number, "shard_ids"))
-            .collect::<Result<_, _>>()?;
-        if shards.is_empty() {
-            shards = self.engine.shards();
-        }
-        shards.push(ShardId::GOVERNANCE);
-        shards.sort_unstable();
-        shards.dedup();
         let (mut trunks, mut tips) = (Vec::new(), Vec::new());
-        for shard in shards {
+        for shard in self.asked_shards(&request.shard_ids)? {
             let (tip, newest) = self.certified_tip(shard).await?;
             tips.push(rpc::to_wire_tip(&tip.header));
             trunks.push(self.trunk(newest, Vec::new(), &request.earlier).await?);
@@ -121,6 +110,21 @@ impl Desk {
             checkpoint: checkpoint.to_bytes().into(),
             tips,
         })
+    }
+
+    /// The shards that a checkpoint shall hold, shard 0 among them, in order.
+    pub(super) fn asked_shards(&self, numbers: &[u32]) -> Result<Vec<ShardId>, Status> {
+        let asked = numbers.iter();
+        let mut shards = asked
+            .map(|number| rpc::parse_shard(*number, "shard_ids"))
+            .collect::<Result<Vec<_>, _>>()?;
+        if shards.is_empty() {
+            shards = self.engine.shards();
+        }
+        shards.push(ShardId::GOVERNANCE);
+        shards.sort_unstable();
+        shards.dedup();
+        Ok(shards)
     }
 
     async fn prove_transaction(&self, text: &str) -> Result<ProveResponse, Status> {
@@ -164,7 +168,10 @@ impl Desk {
     ///
     /// A block is executed a moment before its votes are stored, and a new ledger has none at first,
     /// so this may take a few looks.
-    async fn certified_tip(&self, shard: ShardId) -> Result<(Tip, FinalizedHeader), Status> {
+    pub(super) async fn certified_tip(
+        &self,
+        shard: ShardId,
+    ) -> Result<(Tip, FinalizedHeader), Status> {
         for _ in 0..LOOKS_MAX {
             let tip = self.tip(shard)?;
             if let Some(finalized) = self.engine.certified(shard, tip.header.height).await {
@@ -175,7 +182,11 @@ impl Desk {
         Err(self.no_proof(shard))
     }
 
-    async fn certified(&self, shard: ShardId, height: u64) -> Result<FinalizedHeader, Status> {
+    pub(super) async fn certified(
+        &self,
+        shard: ShardId,
+        height: u64,
+    ) -> Result<FinalizedHeader, Status> {
         for _ in 0..LOOKS_MAX {
             if let Some(finalized) = self.engine.certified(shard, height).await {
                 return Ok(finalized);
@@ -187,7 +198,7 @@ impl Desk {
     }
 
     /// A header with the earlier ones of its shard that are wanted.
-    async fn trunk(
+    pub(super) async fn trunk(
         &self,
         newest: FinalizedHeader,
         mut earlier: Vec<Header>,
@@ -233,7 +244,7 @@ impl Desk {
     }
 
     /// Something is missing that this unit should have.
-    fn no_proof(&self, shard: ShardId) -> Status {
+    pub(super) fn no_proof(&self, shard: ShardId) -> Status {
         self.ledger_metrics.count_proof_failure(shard.0);
         let words = format!("no proof can be made from shard {shard} for now");
         rpc::retry_later(Code::Unavailable, "NO_PROOF", words, RETRY_DELAY)

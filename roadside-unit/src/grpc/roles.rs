@@ -30,6 +30,10 @@ pub(crate) const METHODS: &[(&str, Access)] = &[
     ("/wayside.ledger.v1.GovernanceService/ListRoles", LOOK),
     ("/wayside.ledger.v1.GovernanceService/ListShards", LOOK),
     ("/wayside.ledger.v1.LedgerService/GetCheckpoint", HAND_IN),
+    (
+        "/wayside.ledger.v1.LedgerService/GetCosignedCheckpoint",
+        HAND_IN,
+    ),
     ("/wayside.ledger.v1.LedgerService/GetGenesis", HAND_IN),
     ("/wayside.ledger.v1.LedgerService/GetHistory", HAND_IN),
     ("/wayside.ledger.v1.LedgerService/GetInfo", Access::Known),
@@ -41,4 +45,7 @@ pub(crate) const METHODS: &[(&str, Access)] = &[
     ("/wayside.ledger.v1.LedgerService/Submit", HAND_IN),
     ("/wayside.ledger.v1.LedgerService/SubmitMany", LOOK),
     ("/wayside.ledger.v1.LedgerService/Watch", READ),
+    // What is taken over are signatures of witnesses that the configuration names.
+    ("/wayside.ledger.v1.WitnessService/AddCosignature", LOOK),
+    ("/wayside.ledger.v1.WitnessService/GetHead", LOOK),
 ];

@@ -5,12 +5,14 @@ use tonic_health::server::{HealthReporter, HealthService, health_reporter};
 use wayside::{
     rpc::ledger::v1::{
         governance_service_server::GovernanceServiceServer,
-        ledger_service_server::LedgerServiceServer,
+        ledger_service_server::LedgerServiceServer, witness_service_server::WitnessServiceServer,
     },
     serve::{Gate, MESSAGE_BYTES_MAX, with_reflection},
 };
 
-use super::{Desk, governance::GovernanceDoor, health::keep_up, ledger::LedgerDoor};
+use super::{
+    Desk, governance::GovernanceDoor, health::keep_up, ledger::LedgerDoor, witness::WitnessDoor,
+};
 use crate::Role;
 
 /// The running services.
@@ -51,12 +53,16 @@ impl Services {
         let governance = GovernanceServiceServer::new(GovernanceDoor(Arc::clone(&self.desk)))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let witness = WitnessServiceServer::new(WitnessDoor(Arc::clone(&self.desk)))
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let health = tonic_health::pb::health_server::HealthServer::new(
             HealthService::from_health_reporter(self.health.clone()),
         )
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
         let routes = Routes::new(ledger)
             .add_service(governance)
+            .add_service(witness)
             .add_service(health);
         if reflection {
             with_reflection(routes, SERVICES.into_iter())
@@ -67,5 +73,9 @@ impl Services {
 }
 
 /// The names of the services.
-pub(super) const SERVICES: [&str; 2] = [LEDGER, "wayside.ledger.v1.GovernanceService"];
+pub(super) const SERVICES: [&str; 3] = [
+    LEDGER,
+    "wayside.ledger.v1.GovernanceService",
+    "wayside.ledger.v1.WitnessService",
+];
 pub(super) const LEDGER: &str = "wayside.ledger.v1.LedgerService";

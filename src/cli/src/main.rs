@@ -10,6 +10,7 @@ mod pki;
 mod replay;
 mod sim;
 mod verify;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,8 @@ enum Command {
     /// if it is verified against a checkpoint, 3 if it is consistent but not anchored, 1 if it is
     /// false.
     Verify(verify::Arguments),
+    /// Watches that units show everybody the same past, and signs what it saw.
+    Witness(witness::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -73,5 +76,6 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             roadside_unit::daemon::run_from_arguments(&arguments).map(|()| ExitCode::SUCCESS)
         }
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Witness(arguments) => witness::run(arguments),
     }
 }

@@ -28,6 +28,10 @@ const EXPECTED: &[(&str, &str)] = &[
     ("wayside.ledger.v1.GovernanceService/ListRoles", "..++"),
     ("wayside.ledger.v1.GovernanceService/ListShards", "..++"),
     ("wayside.ledger.v1.LedgerService/GetCheckpoint", ".+++"),
+    (
+        "wayside.ledger.v1.LedgerService/GetCosignedCheckpoint",
+        ".+++",
+    ),
     ("wayside.ledger.v1.LedgerService/GetGenesis", ".+++"),
     ("wayside.ledger.v1.LedgerService/GetHistory", ".+++"),
     ("wayside.ledger.v1.LedgerService/GetInfo", "++++"),
@@ -39,6 +43,8 @@ const EXPECTED: &[(&str, &str)] = &[
     ("wayside.ledger.v1.LedgerService/Submit", ".+++"),
     ("wayside.ledger.v1.LedgerService/SubmitMany", "..++"),
     ("wayside.ledger.v1.LedgerService/Watch", "...+"),
+    ("wayside.ledger.v1.WitnessService/AddCosignature", "..++"),
+    ("wayside.ledger.v1.WitnessService/GetHead", "..++"),
 ];
 
 #[test]

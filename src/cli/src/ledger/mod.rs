@@ -40,7 +40,7 @@ pub(crate) use secret::Secret;
 pub(crate) use send::{Answer, Fate, send};
 pub(crate) use signer::{Options, Signer};
 pub(crate) use text::utc;
-pub(crate) use unit::{Unit, refused};
+pub(crate) use unit::{TlsArguments, Unit, refused};
 
 /// Arguments of `wayside ledger`.
 #[derive(Args, Debug)]

@@ -7,9 +7,9 @@ use wayside::{
     id::VehicleId,
     ledger::{self, Bundle, Proof, SignedTransaction, Trunk},
     rpc::ledger::v1::{
-        Finalized, GetCheckpointRequest, GetCheckpointResponse, GetHistoryRequest,
-        GetTransactionRequest, GetVehicleRequest, ListRecordsRequest, Position, ProveRequest,
-        Record, TransactionState, Vehicle, prove_request::Subject,
+        Finalized, GetCheckpointRequest, GetCheckpointResponse, GetCosignedCheckpointRequest,
+        GetHistoryRequest, GetTransactionRequest, GetVehicleRequest, ListRecordsRequest, Position,
+        ProveRequest, Record, TransactionState, Vehicle, prove_request::Subject,
     },
 };
 
@@ -78,6 +78,9 @@ pub(super) struct Checkpoint {
     /// A history that you have: the checkpoint is tied to its blocks.
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
+    /// The newest headers that witnesses have signed, with their signatures.
+    #[arg(long)]
+    cosigned: bool,
 }
 
 impl Get {
@@ -214,9 +217,17 @@ impl Checkpoint {
             }
         };
         let shard_ids = self.shards.iter().map(|shard| (*shard).into()).collect();
-        let answer = checkpoint(&mut unit, shard_ids, earlier).await?;
-        write_whole(&self.out, &answer.checkpoint)?;
-        let tips: Vec<String> = answer.tips.iter().map(tip).collect();
+        let (bytes, tips) = if self.cosigned {
+            let request = GetCosignedCheckpointRequest { shard_ids, earlier };
+            let answer = unit.ledger.get_cosigned_checkpoint(request).await;
+            let answer = answer.map_err(|status| refused(&status))?.into_inner();
+            (answer.checkpoint, answer.tips)
+        } else {
+            let answer = checkpoint(&mut unit, shard_ids, earlier).await?;
+            (answer.checkpoint, answer.tips)
+        };
+        write_whole(&self.out, &bytes)?;
+        let tips: Vec<String> = tips.iter().map(tip).collect();
         eprintln!("{}: {}", self.out.display(), tips.join(", "));
         Ok(())
     }
@@ -242,7 +253,11 @@ pub(crate) fn places_of_bundle(bytes: &[u8]) -> anyhow::Result<Vec<Position>> {
 
 /// The newest blocks of a checkpoint.
 fn places_of_checkpoint(bytes: &[u8]) -> anyhow::Result<Vec<Position>> {
-    Ok(places(ledger::Checkpoint::from_bytes(bytes)?.shards.iter()))
+    let checkpoint = match ledger::CosignedCheckpoint::from_bytes(bytes) {
+        Ok(cosigned) => cosigned.checkpoint,
+        Err(_) => ledger::Checkpoint::from_bytes(bytes)?,
+    };
+    Ok(places(checkpoint.shards.iter()))
 }
 
 fn places<'a>(trunks: impl Iterator<Item = &'a Trunk>) -> Vec<Position> {

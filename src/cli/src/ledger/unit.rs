@@ -10,7 +10,7 @@ use tonic_types::StatusExt as _;
 use wayside::{
     rpc::ledger::v1::{
         governance_service_client::GovernanceServiceClient,
-        ledger_service_client::LedgerServiceClient,
+        ledger_service_client::LedgerServiceClient, witness_service_client::WitnessServiceClient,
     },
     serve::socket_path,
 };
@@ -27,6 +27,13 @@ pub(crate) struct UnitArguments {
         env = "WAYSIDE_UNIT"
     )]
     address: Option<String>,
+    #[command(flatten)]
+    tls: TlsArguments,
+}
+
+/// How to know a unit that is reached by https, and how to be known there.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TlsArguments {
     /// For https: the authority that signed the unit's certificate.
     #[arg(long, global = true, value_name = "PEM")]
     authority: Option<PathBuf>,
@@ -43,6 +50,7 @@ pub(crate) struct UnitArguments {
 pub(crate) struct Unit {
     pub(crate) ledger: LedgerServiceClient<Channel>,
     pub(crate) governance: GovernanceServiceClient<Channel>,
+    pub(crate) witness: WitnessServiceClient<Channel>,
 }
 
 impl UnitArguments {
@@ -52,24 +60,12 @@ impl UnitArguments {
             Some(address) => address.clone(),
             None => format!("unix:{}", socket_path(None, SOCKET)?.display()),
         };
-        let mut endpoint = Endpoint::from_shared(address.clone())
-            .with_context(|| format!("{address} is no address"))?
-            .connect_timeout(CONNECT_MAX);
-        if address.starts_with("https:") {
-            endpoint = endpoint.tls_config(self.tls()?)?;
-        } else {
-            ensure!(
-                self.authority.is_none() && self.certificate.is_none(),
-                "certificates are for https, not for {address}"
-            );
-        }
-        let channel = endpoint.connect().await.with_context(|| {
-            format!("no roadside unit answers at {address} (--unit, or WAYSIDE_UNIT)")
-        })?;
-        Ok(Unit::new(channel))
+        Unit::connect(&address, &self.tls).await
     }
+}
 
-    fn tls(&self) -> anyhow::Result<ClientTlsConfig> {
+impl TlsArguments {
+    fn config(&self) -> anyhow::Result<ClientTlsConfig> {
         let read = |path: &PathBuf| {
             fs::read(path).with_context(|| format!("cannot read {}", path.display()))
         };
@@ -85,12 +81,32 @@ impl UnitArguments {
 }
 
 impl Unit {
+    /// Connects, or says where nobody answered.
+    pub(crate) async fn connect(address: &str, tls: &TlsArguments) -> anyhow::Result<Self> {
+        let mut endpoint = Endpoint::from_shared(address.to_owned())
+            .with_context(|| format!("{address} is no address"))?
+            .connect_timeout(CONNECT_MAX);
+        if address.starts_with("https:") {
+            endpoint = endpoint.tls_config(tls.config()?)?;
+        } else {
+            ensure!(
+                tls.authority.is_none() && tls.certificate.is_none(),
+                "certificates are for https, not for {address}"
+            );
+        }
+        let channel = endpoint.connect().await.with_context(|| {
+            format!("no roadside unit answers at {address} (--unit, or WAYSIDE_UNIT)")
+        })?;
+        Ok(Self::new(channel))
+    }
+
     /// Speaks over a connection that is there.
     pub(crate) fn new(channel: Channel) -> Self {
         Self {
             ledger: LedgerServiceClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
-            governance: GovernanceServiceClient::new(channel),
+            governance: GovernanceServiceClient::new(channel.clone()),
+            witness: WitnessServiceClient::new(channel),
         }
     }
 }

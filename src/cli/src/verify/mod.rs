@@ -13,6 +13,7 @@ pub(crate) use proof::said;
 use std::{
     fs,
     io::Write as _,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -20,7 +21,10 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::{Value, json};
-use wayside::ledger::{Bundle, BundleError, Checkpoint, FileError, Genesis, Proof};
+use wayside::ledger::{
+    Bundle, BundleError, Checkpoint, CosignedCheckpoint, FileError, Genesis, NoteKey, Proof,
+    Witnesses,
+};
 
 use crate::ledger::read_genesis;
 
@@ -36,6 +40,13 @@ pub(crate) struct Arguments {
     /// Recent headers, from somebody other than who gave you the bundle.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
+    /// The key of a witness, as NAME+HASH+KEY: the checkpoint must be one that witnesses have signed
+    /// (`wayside ledger checkpoint --cosigned`). May be given several times.
+    #[arg(long = "witness", value_name = "KEY", requires = "checkpoint")]
+    witnesses: Vec<NoteKey>,
+    /// How many of these witnesses must have signed; all, if not given.
+    #[arg(long, value_name = "N", requires = "witnesses")]
+    witnesses_needed: Option<NonZeroUsize>,
     /// Prints one JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -84,12 +95,34 @@ impl Arguments {
         let bytes = read(&self.file)?;
         let checkpoint = match &self.checkpoint {
             None => None,
-            Some(path) => match Checkpoint::from_bytes(&read(path)?) {
+            Some(path) => match self.checkpoint(&read(path)?, &genesis) {
                 Ok(checkpoint) => Some(checkpoint),
-                Err(error) => return Ok(Finding::refuse(&format!("checkpoint: {error}"))),
+                Err(why) => return Ok(Finding::refuse(&format!("checkpoint: {why}"))),
             },
         };
         Ok(find(&bytes, &genesis, checkpoint.as_ref()))
+    }
+
+    /// The checkpoint, once as many witnesses as are asked for are seen to have signed it.
+    fn checkpoint(&self, bytes: &[u8], genesis: &Genesis) -> Result<Checkpoint, String> {
+        let cosigned = match CosignedCheckpoint::from_bytes(bytes) {
+            Ok(cosigned) => cosigned,
+            Err(FileError::OtherKind(_)) if self.witnesses.is_empty() => {
+                return Checkpoint::from_bytes(bytes).map_err(|error| error.to_string());
+            }
+            Err(FileError::OtherKind(_)) => {
+                return Err("no witness has signed it: fetch one with --cosigned".to_owned());
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        let known = self.witnesses.len();
+        let witnesses = Witnesses {
+            keys: self.witnesses.clone(),
+            needed: self.witnesses_needed.map_or(known, NonZeroUsize::get),
+        };
+        let verified = cosigned.verify(genesis, &witnesses);
+        verified.map_err(|error| error.to_string())?;
+        Ok(cosigned.checkpoint)
     }
 }
 
