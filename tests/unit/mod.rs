@@ -6,3 +6,4 @@ mod ledger;
 mod process;
 mod rivals;
 mod start;
+mod witness;

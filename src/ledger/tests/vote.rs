@@ -289,10 +289,7 @@ fn forged_votes_name_nobody_and_hide_nobody() {
     let genesis = genesis(4);
     let one = signed(2, Vote::Finalize(proposal(1)));
     let other = signed(2, Vote::Finalize(proposal(2)));
-    let forged = SignedVote {
-        signer: 1,
-        ..other
-    };
+    let forged = SignedVote { signer: 1, ..other };
     let mine = signed(1, Vote::Finalize(proposal(1)));
     let votes = [forged, mine.clone(), one.clone(), mine, one, other];
     let named = culprits(SHARD, votes, genesis.committee(), genesis.chain());
