@@ -20,8 +20,9 @@ impl Club {
     async fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let key = folder.path().join("witness.key");
-        let made = wayside(&["witness", "key", "new", "--name", "club.example"]).arg(key);
-        let vkey = succeeded(&output(made).await);
+        let mut made = wayside(&["witness", "key", "new", "--name", "club.example"]);
+        made.arg(key);
+        let vkey = succeeded(&output(&mut made).await);
         Self {
             folder,
             vkey: vkey.trim().to_owned(),
@@ -51,24 +52,25 @@ impl Club {
 
     /// Looks at a unit once.
     async fn look(&self, unit: &Alone) -> Output {
-        let run = wayside(&["witness", "run", "--once", "--name", "club.example"])
-            .args(["--unit", unit.process.address("grpc")])
+        let mut run = wayside(&["witness", "run", "--once", "--name", "club.example"]);
+        run.args(["--unit", unit.process.address("grpc")])
             .arg("--key")
             .arg(self.path("witness.key"))
             .arg("--state")
             .arg(self.path("state"))
             .arg("--genesis")
             .arg(unit.domain().join("genesis.toml"));
-        output(run).await
+        output(&mut run).await
     }
 
     /// Has a unit write something to a file.
     async fn fetch(&self, unit: &Alone, what: &[&str], name: &str) -> Output {
-        let fetch = wayside(&["ledger"])
+        let mut fetch = wayside(&["ledger"]);
+        fetch
             .args(what)
             .args(["--unit", unit.process.address("grpc"), "--out"])
             .arg(self.path(name));
-        output(fetch).await
+        output(&mut fetch).await
     }
 
     /// A vehicle's history, tied to the cosigned checkpoint.
@@ -87,13 +89,14 @@ impl Club {
         checkpoint: &str,
         vkey: &str,
     ) -> (i32, String) {
-        let verify = wayside(&["verify", "--witness", vkey])
+        let mut verify = wayside(&["verify", "--witness", vkey]);
+        verify
             .arg(self.path(bundle))
             .arg("--genesis")
             .arg(unit.domain().join("genesis.toml"))
             .arg("--checkpoint")
             .arg(self.path(checkpoint));
-        let output = output(verify).await;
+        let output = output(&mut verify).await;
         let said = String::from_utf8(output.stdout).unwrap();
         (output.status.code().unwrap(), said)
     }

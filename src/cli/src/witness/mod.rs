@@ -2,8 +2,8 @@
 //!
 //! A witness asks units for their newest headers, checks that a committee made them final and that
 //! they continue what it signed before, and hands its cosignature back for the units to hand out.
-//! What it signs is on disk before anybody gets it, so that it never signs two pasts, whatever
-//! crashes in between.
+//! What it signs is on disk before anybody gets it, so that it never signs two pasts, and may be
+//! killed at any time.
 
 mod book;
 mod key;

@@ -9,7 +9,7 @@ use wayside::{
     id::ShardId,
     ledger::{Committees, Note, NoteHead, NoteKey, ShownHead, Witness, WitnessRefusal},
     rpc::ledger::v1::{AddCosignatureRequest, GetHeadRequest, GetInfoRequest},
-    serve::{Ends, read_key},
+    serve::read_key,
     transport::Clock,
 };
 
@@ -66,7 +66,6 @@ struct Looked {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let mut ends = Ends::new().context("cannot take signals")?;
     let genesis = read_genesis(&arguments.genesis)?;
     let key = read_key(&arguments.key)?;
     let named = public(&arguments.name, &key)?;
@@ -84,14 +83,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut looks = interval(arguments.interval);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            _ = looks.tick() => {}
-            () = ends.next() => return Ok(ExitCode::SUCCESS),
-        }
-        let looked = tokio::select! {
-            looked = watch.look(&arguments) => looked?,
-            () = ends.next() => return Ok(ExitCode::SUCCESS),
-        };
+        looks.tick().await;
+        let looked = watch.look(&arguments).await?;
         if arguments.once {
             let all_well = looked.contradictions == 0 && looked.failures == 0;
             return Ok(if all_well {
