@@ -4,7 +4,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::encoding::malformed;
+use super::encoding::{encode, malformed};
 use crate::crypto::{Digest, Purpose};
 
 /// What a list on the ledger holds; lists of different kinds never have the same root.
@@ -122,6 +122,16 @@ impl Peaks {
     /// The tops of the perfect trees, from the largest to the smallest.
     pub(super) fn tops(&self) -> &[Digest] {
         &self.tops
+    }
+
+    /// Its canonical bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads what [`Self::to_bytes`] writes; `None` for anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        borsh::from_slice(bytes).ok()
     }
 
     /// Adds an item at the end.

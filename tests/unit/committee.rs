@@ -29,9 +29,14 @@ impl Committee {
     }
 
     pub(super) async fn start_with(operators: u16, shards: u16) -> Self {
+        Self::start_as(operators, &["--shards", &shards.to_string()]).await
+    }
+
+    /// With further arguments of `wayside pki init`.
+    pub(super) async fn start_as(operators: u16, arguments: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         run(wayside(&["pki", "init", "--slots", "1"])
-            .args(["--shards", &shards.to_string()])
+            .args(arguments)
             .args(["--operators", &operators.to_string(), "--out"])
             .arg(folder.path()))
         .await;

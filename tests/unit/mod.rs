@@ -4,6 +4,7 @@ mod committee;
 mod doors;
 mod ledger;
 mod process;
+mod rejoin;
 mod rivals;
 mod start;
 mod witness;

@@ -78,28 +78,27 @@ pub(super) fn read_genesis(domain: &Path) -> Genesis {
 }
 
 pub(super) async fn enrol(domain: &Path, unit: &str) -> Enrolled {
+    enrol_vin(domain, unit, "WVSTEST0000000001").await
+}
+
+pub(super) async fn enrol_vin(domain: &Path, unit: &str, vin: &str) -> Enrolled {
     let made = TempDir::new().unwrap();
     let (key, secret) = (made.path().join("vehicle.key"), made.path().join("secret"));
     let key_of = |role: &str| domain.join(format!("keys/{role}.key"));
     run(wayside(&["ledger", "key", "new"]).arg(&key)).await;
-    run(wayside(&[
-        "ledger",
-        "enrol",
-        "--vin",
-        "WVSTEST0000000001",
-        "--model",
-        "test",
-    ])
-    .args(["--home", "1", "--unit", unit, "--secret"])
-    .arg(&secret)
-    .arg("--vehicle")
-    .arg(&key)
-    .arg("--owner")
-    .arg(key_of("owner"))
-    .arg("--tag-issuer")
-    .arg(key_of("tag_issuer"))
-    .arg("--key")
-    .arg(key_of("maker")))
+    run(
+        wayside(&["ledger", "enrol", "--vin", vin, "--model", "test"])
+            .args(["--home", "1", "--unit", unit, "--secret"])
+            .arg(&secret)
+            .arg("--vehicle")
+            .arg(&key)
+            .arg("--owner")
+            .arg(key_of("owner"))
+            .arg("--tag-issuer")
+            .arg(key_of("tag_issuer"))
+            .arg("--key")
+            .arg(key_of("maker")),
+    )
     .await;
     let text = std::fs::read_to_string(&secret).unwrap();
     let line = text.lines().find(|line| line.starts_with("vehicle"));

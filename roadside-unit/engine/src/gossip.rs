@@ -20,7 +20,7 @@ use wayside::ledger::{SignedTransaction, TransactionId};
 use crate::{
     keeper::Order,
     runtime::Runtime,
-    shard::{Ask, Part, Shard},
+    shard::{Ask, Part, Shard, Standing},
 };
 
 /// Tells the other members of one shard.
@@ -49,12 +49,7 @@ pub(crate) struct GossipEnds {
 #[derive(Debug, Eq, PartialEq)]
 enum Told {
     /// Where it is.
-    Hello {
-        /// The newest view that it saw end.
-        view: u64,
-        /// The height of its newest final block.
-        height: u64,
-    },
+    Hello(Standing),
     /// Transactions, as bytes.
     Transactions(Vec<Vec<u8>>),
     /// That it wants a part of the newest snapshot.
@@ -162,9 +157,12 @@ impl Gossip {
         runtime: &E,
         sender: &mut impl Sender<PublicKey = PublicKey>,
     ) {
-        let height = self.shard.tip_node().header.height;
-        let view = self.shard.view();
-        send(sender, &Told::Hello { view, height });
+        let standing = Standing {
+            view: self.shard.view(),
+            height: self.shard.tip_node().header.height,
+            oldest: self.shard.oldest(),
+        };
+        send(sender, &Told::Hello(standing));
         self.shard
             .peers
             .lock()
@@ -213,11 +211,11 @@ impl Gossip {
                     debug!(?peer, "dropped gossip");
                 }
             }
-            Told::Hello { view, height } => {
+            Told::Hello(standing) => {
                 let mut peers = self.shard.peers.lock();
-                peers.hear(peer.clone(), runtime.current(), view, height);
+                peers.hear(peer.clone(), runtime.current(), standing);
                 drop(peers);
-                self.catch_up(peer, height);
+                self.catch_up(peer, standing.height);
             }
         }
     }
@@ -310,10 +308,11 @@ impl Told {
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         match self {
-            Self::Hello { view, height } => {
+            Self::Hello(standing) => {
                 bytes.push(HELLO);
-                bytes.extend_from_slice(&view.to_le_bytes());
-                bytes.extend_from_slice(&height.to_le_bytes());
+                for number in [standing.view, standing.height, standing.oldest] {
+                    bytes.extend_from_slice(&number.to_le_bytes());
+                }
             }
             Self::WantsPart(index) => {
                 bytes.push(WANTS_PART);
@@ -346,11 +345,13 @@ impl Told {
         let (kind, mut rest) = bytes.split_first()?;
         match *kind {
             HELLO => {
-                let (view, height) = rest.split_first_chunk::<8>()?;
-                Some(Self::Hello {
+                let (view, after) = rest.split_first_chunk::<8>()?;
+                let (height, oldest) = after.split_first_chunk::<8>()?;
+                Some(Self::Hello(Standing {
                     view: u64::from_le_bytes(*view),
-                    height: u64::from_le_bytes(height.try_into().ok()?),
-                })
+                    height: u64::from_le_bytes(*height),
+                    oldest: u64::from_le_bytes(oldest.try_into().ok()?),
+                }))
             }
             WANTS_PART => Some(Self::WantsPart(u32::from_le_bytes(rest.try_into().ok()?))),
             PART => {
@@ -416,7 +417,11 @@ mod tests {
     #[test]
     fn gossip_survives_the_wire() {
         for told in [
-            Told::Hello { view: 7, height: 3 },
+            Told::Hello(Standing {
+                view: 7,
+                height: 3,
+                oldest: 2,
+            }),
             Told::Transactions(vec![vec![1, 2, 3], vec![], vec![4]]),
             Told::WantsPart(4),
             Told::Part {

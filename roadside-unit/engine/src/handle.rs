@@ -5,8 +5,8 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use wayside::{
     id::{ShardId, VehicleId},
     ledger::{
-        Block, FinalizedHeader, Header, MempoolRefusal, Outcome, Receipt, SignedTransaction, State,
-        TransactionError, TransactionId,
+        Block, FinalizedHeader, Header, MempoolRefusal, Outcome, Peaks, Receipt, SignedTransaction,
+        State, TransactionError, TransactionId,
     },
 };
 
@@ -113,6 +113,18 @@ impl Handle {
     /// The shards that this process keeps, in order.
     pub fn shards(&self) -> Vec<ShardId> {
         self.shards.keys().copied().collect()
+    }
+
+    /// The headers of a shard before the first block that follows the snapshot with which this process
+    /// began; `None` if it began with the genesis.
+    pub fn past(&self, shard: ShardId) -> Option<Peaks> {
+        self.shards.get(&shard)?.past().cloned()
+    }
+
+    /// The other members that say they keep a block, by their indices in the committee.
+    pub fn holders(&self, shard: ShardId, height: u64) -> Vec<usize> {
+        let shard = self.shards.get(&shard);
+        shard.map_or_else(Vec::new, |shard| shard.holders(height))
     }
 
     /// Takes a transaction, and tells the other members. What it says is done only when a block

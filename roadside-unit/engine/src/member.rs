@@ -274,6 +274,7 @@ async fn begin<E: Runtime>(
         } else {
             finalized.header.height
         });
+        shard.begin_after(&restored.base, &restored.state);
         shard.recover(Arc::new(Node::restored(restored.base, restored.state)));
     }
     let anchor = match floor {

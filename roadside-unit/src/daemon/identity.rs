@@ -91,6 +91,7 @@ fn own_files(folder: &Path, now: Timestamp) -> Result<Files, StartError> {
             name: "development".to_owned(),
             shards: OWN_SHARDS,
             ports: vec![usual_ports()],
+            snapshot_interval: Domain::SNAPSHOT_INTERVAL,
             created: now,
         };
         make_domain(&own, &domain)?;

@@ -27,8 +27,15 @@ pub struct Domain {
     pub shards: u16,
     /// One operator with one unit for each of these.
     pub ports: Vec<UnitPorts>,
+    /// How many heights lie between two snapshots of the state.
+    pub snapshot_interval: u64,
     /// When it is made.
     pub created: Timestamp,
+}
+
+impl Domain {
+    /// A usual distance of snapshots: short, so that they are met in development.
+    pub const SNAPSHOT_INTERVAL: u64 = 256;
 }
 
 /// A development ledger that was made.
@@ -153,7 +160,7 @@ fn genesis(
         created: domain
             .created
             .saturating_sub(Duration::from_millis(limits.heartbeat_ms.into())),
-        snapshot_interval: SNAPSHOT_INTERVAL,
+        snapshot_interval: domain.snapshot_interval,
         buckets,
         shards: shards
             .map(|shard| ShardEntry {
@@ -233,5 +240,3 @@ const CERTIFICATE_AFTER: Duration = Duration::from_secs(366 * 86_400);
 const CERTIFICATE_BEFORE: Duration = Duration::from_secs(2 * 86_400);
 /// Two people who own vehicles; nobody needs a role for that.
 const OWNERS: [&str; 2] = ["owner", "buyer"];
-/// Short, so that snapshots are met in development.
-const SNAPSHOT_INTERVAL: u64 = 256;

@@ -92,6 +92,7 @@ fn domain(units: u16) -> Domain {
         name: "test".to_owned(),
         shards: 2,
         ports: ports_from(20_000, units).unwrap(),
+        snapshot_interval: Domain::SNAPSHOT_INTERVAL,
         created: now(),
     }
 }

@@ -5,8 +5,9 @@ use std::{
 
 use tokio::sync::watch;
 use wayside::{
+    crypto::Digest,
     id::ShardId,
-    ledger::{AccountKey, HistoryLog, Key, NonceWindow, State, Value},
+    ledger::{AccountKey, HistoryLog, Key, NonceWindow, Peaks, State, Value},
 };
 use wayside_engine::Handle;
 
@@ -27,10 +28,10 @@ pub(crate) struct Followed {
 /// How far a shard was followed.
 #[derive(Default)]
 struct Shard {
-    /// The headers of all blocks so far; useless if the first ones were not there to be read.
+    /// The headers of all blocks so far, or of those after the snapshot with which the unit began.
     log: HistoryLog,
-    /// How many blocks were passed over before the first that was read.
-    skipped: u64,
+    /// The first block that is not followed yet.
+    next: u64,
 }
 
 impl Followed {
@@ -64,17 +65,12 @@ impl Followed {
     /// The height that is followed next.
     pub(crate) fn next_height(&self, shard: ShardId) -> u64 {
         let shards = self.lock();
-        let next = |shard: &Shard| shard.skipped + shard.log.count();
-        shards.get(&shard).map_or(0, next)
+        shards.get(&shard).map_or(0, |shard| shard.next)
     }
 
-    /// Reads a shard's headers, from its first on; none, if some were passed over.
+    /// Reads a shard's headers, as far back as they are known.
     pub(crate) fn with_log<T>(&self, shard: ShardId, read: impl FnOnce(&HistoryLog) -> T) -> T {
-        let shards = self.lock();
-        match shards.get(&shard) {
-            Some(shard) if shard.skipped == 0 => read(&shard.log),
-            Some(_) | None => read(&HistoryLog::default()),
-        }
+        read(&self.lock().entry(shard).or_default().log)
     }
 
     /// Everybody who holds a role in the shard that governs, and some who did before; sorted.
@@ -115,16 +111,28 @@ impl Followed {
     }
 
     /// Adds a followed block's header.
-    pub(super) fn append(&self, shard: ShardId, digest: wayside::crypto::Digest) {
-        self.lock().entry(shard).or_default().log.append(digest);
-    }
-
-    /// Goes on at a height, since nobody keeps what comes before.
-    pub(super) fn skip_to(&self, shard: ShardId, height: u64) {
+    pub(super) fn append(&self, shard: ShardId, height: u64, digest: Digest) {
         let mut shards = self.lock();
         let shard = shards.entry(shard).or_default();
-        shard.skipped = height;
-        shard.log = HistoryLog::default();
+        assert_eq!(
+            shard.next, height,
+            "blocks are followed one after the other"
+        );
+        shard.next += 1;
+        // The log may begin above the blocks that are kept: those prove themselves by own votes.
+        if shard.log.count() == height {
+            shard.log.append(digest);
+        }
+    }
+
+    /// Goes on at a height, since what comes before is not kept here. `past` has the tops over the
+    /// headers before it, or over some more.
+    pub(super) fn skip_to(&self, shard: ShardId, height: u64, past: &Peaks) {
+        let followed = Shard {
+            log: HistoryLog::after(past),
+            next: height,
+        };
+        self.lock().insert(shard, followed);
     }
 
     /// Wakes whoever waits.

@@ -4,7 +4,7 @@ use tokio::{sync::broadcast, task::spawn_blocking, time::timeout};
 use tracing::warn;
 use wayside::{
     id::ShardId,
-    ledger::{AccountKey, Action, Block, Entry, Outcome},
+    ledger::{AccountKey, Action, Block, Entry, Outcome, StateView as _},
     telemetry::LedgerMetrics,
     transport::Clock,
 };
@@ -69,13 +69,14 @@ impl Follower {
             let Some(height) = index.height(shard)? else {
                 continue;
             };
-            let headers = index.headers(shard, 0..height + 1)?;
-            let known = u64::try_from(headers.len()).unwrap_or(u64::MAX);
-            if known <= height {
-                self.followed.skip_to(shard, height + 1 - known);
+            let mut first = 0;
+            if let Some((begins, past)) = index.beginning(shard)? {
+                self.followed.skip_to(shard, begins, &past);
+                first = begins;
             }
-            for digest in headers {
-                self.followed.append(shard, digest);
+            let headers = index.headers(shard, first..height + 1)?;
+            for (height, digest) in (first..).zip(headers) {
+                self.followed.append(shard, height, digest);
             }
         }
         Ok(())
@@ -107,10 +108,7 @@ impl Follower {
             }
         }
         if let (Some(oldest), true) = (pruned, blocks.is_empty()) {
-            warn!(%shard, from = first, to = oldest, "blocks are not kept: their records cannot be listed");
-            self.followed.index().skip_to(shard, oldest)?;
-            self.followed.skip_to(shard, oldest);
-            return Ok(true);
+            return self.skip_to(shard, oldest);
         }
         if blocks.is_empty() {
             return Ok(false);
@@ -118,6 +116,21 @@ impl Follower {
         *rounds += 1;
         let is_durable = rounds.is_multiple_of(DURABLE_EVERY);
         self.enter(blocks, is_durable).await?;
+        Ok(true)
+    }
+
+    /// Passes over blocks that are not kept here; returns whether that worked.
+    fn skip_to(&self, shard: ShardId, height: u64) -> Result<bool, IndexError> {
+        let began = self.engine.past(shard);
+        let began = began.filter(|past| past.count() >= height);
+        // Where the snapshot is older than the blocks, the newest state knows of more headers.
+        let newest = || self.engine.tip(shard)?.state.past().cloned();
+        let Some(past) = began.or_else(newest) else {
+            return Ok(false);
+        };
+        warn!(%shard, height, "earlier blocks are not kept here: their records cannot be told");
+        self.followed.index().skip_to(shard, height, &past)?;
+        self.followed.skip_to(shard, height, &past);
         Ok(true)
     }
 
@@ -156,7 +169,7 @@ impl Follower {
         let written = spawn_blocking(move || {
             followed.index().add(&indexed, is_durable)?;
             for block in &indexed {
-                followed.append(block.shard, block.digest);
+                followed.append(block.shard, block.height, block.digest);
             }
             Ok::<_, IndexError>(())
         });

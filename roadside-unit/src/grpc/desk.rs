@@ -18,7 +18,7 @@ use wayside_engine::{Handle, ShardStatus, Tip};
 
 use super::{
     notes::Notes,
-    refusal::{catching_up, shard_not_held, stopping},
+    refusal::{catching_up, pruned, shard_not_held, stopping},
     server::SERVICES,
 };
 use crate::{
@@ -116,6 +116,64 @@ impl Desk {
             return Err(catching_up(shard));
         }
         Ok(tip)
+    }
+
+    /// Refuses what rests on a block that is not kept here, and names who has it.
+    pub(super) fn pruned(&self, shard: ShardId, height: u64) -> Status {
+        let oldest = self.engine.oldest(shard).unwrap_or_default();
+        let who = self.holders(shard, height);
+        pruned(format!(
+            "block {height} of shard {shard} is not kept here, where blocks begin at {oldest}: {who}"
+        ))
+    }
+
+    /// Refuses to tell records of a vehicle that were made before the blocks that are kept here, and
+    /// names who has those.
+    pub(super) fn lacks_records(&self, shard: ShardId) -> Status {
+        let oldest = self.engine.oldest(shard).unwrap_or_default();
+        let who = self.holders(shard, 1);
+        pruned(format!(
+            "some of its records were made before block {oldest} of shard {shard}, where blocks \
+             begin here: {who}"
+        ))
+    }
+
+    /// Which blocks are not kept here, to go on a sentence about what was not found.
+    pub(super) fn missing_blocks(&self) -> String {
+        let shards = self.engine.shards().into_iter();
+        let begins = shards.map(|shard| (shard, self.engine.oldest(shard).unwrap_or_default()));
+        let missing = begins.filter(|(_, oldest)| *oldest > 1);
+        let missing: Vec<String> = missing
+            .map(|(shard, oldest)| format!("those of shard {shard} below {oldest}"))
+            .collect();
+        if missing.is_empty() {
+            return String::new();
+        }
+        format!(
+            ", but does not keep all blocks: {} are missing",
+            missing.join(", ")
+        )
+    }
+
+    /// Who says to keep a block, in words.
+    fn holders(&self, shard: ShardId, height: u64) -> String {
+        let committee = self.genesis.committee();
+        let holders = self.engine.holders(shard, height);
+        let keys = holders
+            .into_iter()
+            .filter_map(|it| committee.keys().get(it));
+        let names: Vec<&str> = keys
+            .filter_map(|key| {
+                let mut operators = self.genesis.operators.iter();
+                let operator = operators.find(|it| it.vote_key == *key)?;
+                Some(operator.name.as_str())
+            })
+            .collect();
+        if names.is_empty() {
+            "ask a unit with the profile archive".to_owned()
+        } else {
+            format!("ask {}", names.join(", "))
+        }
     }
 
     /// What the unit is, to a caller of this name with these roles.

@@ -22,7 +22,7 @@ use wayside_engine::{FinalizedBlock, Tip};
 use super::{
     desk::Desk,
     reading::as_vehicle,
-    refusal::{index_failed, pruned, transaction_unknown, vehicle_unknown},
+    refusal::{index_failed, transaction_unknown, vehicle_unknown},
 };
 
 impl Desk {
@@ -46,8 +46,7 @@ impl Desk {
             records.push(record.ok_or_else(|| self.no_proof(id.home))?);
         }
         if u64::try_from(records.len()).ok() != Some(count) {
-            // Records that were made before the blocks that this unit has read.
-            return Err(pruned(0));
+            return Err(self.lacks_records(id.home));
         }
         let headers = blocks.into_values().map(|it| it.block.header.clone());
         let home = self
@@ -129,10 +128,12 @@ impl Desk {
 
     async fn prove_transaction(&self, text: &str) -> Result<ProveResponse, Status> {
         let id = rpc::parse_transaction(text, "transaction_id")?;
-        let place = self.place(&id)?.ok_or_else(transaction_unknown)?;
+        let place = self
+            .place(&id)?
+            .ok_or_else(|| transaction_unknown(&self.missing_blocks()))?;
         let (shard, height) = (place.shard, place.height);
         let block = self.engine.block(shard, height).await;
-        let block = block.ok_or_else(|| pruned(height))?;
+        let block = block.ok_or_else(|| self.pruned(shard, height))?;
         let record = to_bundle_record(&block, place.entry).ok_or_else(|| self.no_proof(shard))?;
         let finalized = self.certified(shard, height).await?;
         let anchor = rpc::to_wire_tip(&finalized.header);
@@ -194,7 +195,7 @@ impl Desk {
             sleep(LOOK_PAUSE).await;
         }
         self.ledger_metrics.count_proof_failure(shard.0);
-        Err(pruned(height))
+        Err(self.pruned(shard, height))
     }
 
     /// A header with the earlier ones of its shard that are wanted.
@@ -216,7 +217,7 @@ impl Desk {
                 return Err(FieldError::new("earlier.height", problem).into());
             }
             let block = self.engine.block(shard, position.height).await;
-            let block = block.ok_or_else(|| pruned(position.height))?;
+            let block = block.ok_or_else(|| self.pruned(shard, position.height))?;
             earlier.push(block.block.header.clone());
         }
         earlier.retain(|header| header.height < height);
@@ -238,7 +239,7 @@ impl Desk {
             return Ok(Arc::clone(block));
         }
         let block = self.engine.block(shard, height).await;
-        let block = block.ok_or_else(|| pruned(height))?;
+        let block = block.ok_or_else(|| self.pruned(shard, height))?;
         blocks.insert(height, Arc::clone(&block));
         Ok(block)
     }

@@ -76,10 +76,18 @@ impl Desk {
         let mut places = self
             .followed
             .index()
-            .records(&id, numbers)
+            .records(&id, numbers.clone())
             .map_err(|error| index_failed(&error))?;
         if request.newest_first {
             places.reverse();
+        }
+        let first = if request.newest_first {
+            numbers.end.checked_sub(1)
+        } else {
+            Some(numbers.start)
+        };
+        if !numbers.is_empty() && places.first().map(|(number, _)| *number) != first {
+            return Err(self.lacks_records(id.home));
         }
         let (records, last) = self.records(&places).await;
         let next = match last {

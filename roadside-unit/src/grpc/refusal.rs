@@ -32,14 +32,14 @@ pub(super) fn vehicle_unknown() -> Status {
     rpc::refusal(Code::NotFound, "VEHICLE_UNKNOWN", "no such vehicle")
 }
 
-pub(super) fn transaction_unknown() -> Status {
-    let words = "this unit has not seen the transaction";
+/// `missing` says which blocks the unit does not keep; empty, if it keeps all.
+pub(super) fn transaction_unknown(missing: &str) -> Status {
+    let words = format!("this unit has not seen the transaction{missing}");
     rpc::refusal(Code::NotFound, "TRANSACTION_UNKNOWN", words)
 }
 
-/// The unit has thrown the block away.
-pub(super) fn pruned(height: u64) -> Status {
-    let words = format!("block {height} is no longer kept here: ask an archive");
+/// The unit does not keep a block, or has never had it.
+pub(super) fn pruned(words: String) -> Status {
     rpc::refusal(Code::OutOfRange, "PRUNED", words)
 }
 

@@ -124,7 +124,8 @@ impl Desk {
                 transaction: transaction.into(),
             });
         }
-        let shard = self.pending().shard(&id).ok_or_else(transaction_unknown)?;
+        let unknown = || transaction_unknown(&self.missing_blocks());
+        let shard = self.pending().shard(&id).ok_or_else(unknown)?;
         Ok(GetTransactionResponse {
             status: Some(pending(shard)),
             transaction: Bytes::new(),

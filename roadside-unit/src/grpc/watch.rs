@@ -16,10 +16,7 @@ use wayside::{
 };
 use wayside_engine::FinalizedBlock;
 
-use super::{
-    desk::Desk,
-    refusal::{pruned, stopping},
-};
+use super::{desk::Desk, refusal::stopping};
 
 /// One subscriber's view: which transactions, and how far each shard was told.
 pub(super) struct Watching {
@@ -75,7 +72,7 @@ impl Desk {
                 return Err(rpc::refusal(Code::OutOfRange, "NOT_YET_FINAL", words));
             }
             if position.height < self.engine.oldest(shard).unwrap_or_default() {
-                return Err(pruned(position.height));
+                return Err(self.pruned(shard, position.height));
             }
             *after_newest = position.height;
         }
@@ -141,7 +138,7 @@ impl Desk {
                 continue;
             }
             let block = self.engine.block(*shard, *next).await;
-            let block = block.ok_or_else(|| End::Failed(pruned(*next)))?;
+            let block = block.ok_or_else(|| End::Failed(self.pruned(*shard, *next)))?;
             for event in watching.filter.events(&block) {
                 self.send(inlet, event).await?;
             }

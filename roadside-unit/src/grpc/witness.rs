@@ -15,10 +15,7 @@ use wayside::{
     },
 };
 
-use super::{
-    desk::Desk,
-    refusal::{catching_up, pruned},
-};
+use super::{desk::Desk, refusal::catching_up};
 
 /// Shows witnesses what they may sign, and collects what they signed.
 #[derive(Clone)]
@@ -69,7 +66,7 @@ impl Desk {
             newest,
             path: path.ok_or_else(|| self.no_proof(shard))?,
             consistency: match consistency {
-                Some(shown) => shown.ok_or_else(|| pruned(request.signed_headers))?,
+                Some(shown) => shown.ok_or_else(|| self.pruned(shard, request.signed_headers))?,
                 None => Default::default(),
             },
         };
@@ -96,7 +93,11 @@ impl Desk {
         if head.headers.count > known {
             return Err(catching_up(head.shard));
         }
-        if root != Some(head.headers) {
+        let Some(root) = root else {
+            // This unit began with a snapshot, and has not seen those headers.
+            return Err(self.pruned(head.shard, head.headers.count));
+        };
+        if root != head.headers {
             warn!(shard = %head.shard, headers = head.headers.count, "a note says another past than is kept here");
             let words = "this unit has other headers than the note says";
             return Err(rpc::refusal(Code::FailedPrecondition, "OTHER_PAST", words));

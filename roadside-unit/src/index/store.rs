@@ -11,7 +11,7 @@ use redb::{
 use wayside::{
     crypto::Digest,
     id::{ChainId, ShardId, VehicleId},
-    ledger::TransactionId,
+    ledger::{Peaks, TransactionId},
 };
 
 use super::IndexError;
@@ -104,10 +104,13 @@ impl Index {
         Ok(())
     }
 
-    /// Goes on after blocks that nobody holds any more: the next one of `shard` has this height.
-    pub fn skip_to(&self, shard: ShardId, height: u64) -> Result<(), IndexError> {
+    /// Goes on after blocks that are not kept here: the next one of `shard` has this height, and `past`
+    /// is what is known of the headers before it or of some more.
+    pub fn skip_to(&self, shard: ShardId, height: u64, past: &Peaks) -> Result<(), IndexError> {
         let write = self.database.begin_write()?;
         {
+            let mut beginnings = write.open_table(BEGINNINGS)?;
+            beginnings.insert(shard.0, (height, &*past.to_bytes()))?;
             let mut heights = write.open_table(HEIGHTS)?;
             if let Some(last) = height.checked_sub(1) {
                 heights.insert(shard.0, last)?;
@@ -115,6 +118,18 @@ impl Index {
         }
         write.commit()?;
         Ok(())
+    }
+
+    /// With which height a shard begins here, and what is known of the headers before that or of some
+    /// more; `None` if it begins with the genesis.
+    pub fn beginning(&self, shard: ShardId) -> Result<Option<(u64, Peaks)>, IndexError> {
+        let read = self.database.begin_read()?;
+        let beginnings = read.open_table(BEGINNINGS)?;
+        let found = beginnings.get(shard.0)?;
+        Ok(found.and_then(|found| {
+            let (height, past) = found.value();
+            Some((height, Peaks::from_bytes(past)?))
+        }))
     }
 
     /// Where a transaction stands; `None` if it is in no block so far.
@@ -160,6 +175,7 @@ impl Index {
         let write = self.database.begin_write()?;
         {
             write.open_table(HEIGHTS)?;
+            write.open_table(BEGINNINGS)?;
             write.open_table(HEADERS)?;
             write.open_table(TRANSACTIONS)?;
             write.open_table(RECORDS)?;
@@ -249,6 +265,8 @@ type PlaceRow = (u16, u64, u32, u16);
 
 const ABOUT: TableDefinition<'_, &str, &[u8; 32]> = TableDefinition::new("about");
 const CHAIN: &str = "chain";
+/// Height and peaks.
+const BEGINNINGS: TableDefinition<'_, u16, (u64, &[u8])> = TableDefinition::new("beginnings");
 const HEIGHTS: TableDefinition<'_, u16, u64> = TableDefinition::new("heights");
 const HEADERS: TableDefinition<'_, (u16, u64), &[u8; 32]> = TableDefinition::new("headers");
 const TRANSACTIONS: TableDefinition<'_, &[u8; 32], PlaceRow> = TableDefinition::new("transactions");

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 use wayside::{
     crypto::Digest,
     id::{ChainId, ShardId, VehicleId},
-    ledger::TransactionId,
+    ledger::{Peaks, TransactionId},
 };
 
 use super::{Entered, Index, IndexError, Indexed, Place};
@@ -114,12 +114,16 @@ fn an_index_is_of_one_ledger() {
 #[test]
 fn pruned_blocks_are_passed_over() {
     let (_folder, index) = index();
-    index.skip_to(SHARD, 5).unwrap();
+    assert_eq!(index.beginning(SHARD).unwrap(), None);
+    let mut past = Peaks::default();
+    (0..5).for_each(|height| past.append(digest(height)));
+    index.skip_to(SHARD, 5, &past).unwrap();
 
     index.add(&[block(5)], false).unwrap();
 
     assert_eq!(index.height(SHARD).unwrap(), Some(5));
     assert!(index.transaction(&id(5)).unwrap().is_some());
+    assert_eq!(index.beginning(SHARD).unwrap(), Some((5, past)));
 }
 
 fn index() -> (TempDir, Index) {

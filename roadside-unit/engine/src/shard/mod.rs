@@ -27,8 +27,9 @@ use tracing::{trace, warn};
 use wayside::{
     id::ShardId,
     ledger::{
-        CheckedDelivery, CheckedTransaction, Delivery, Entry, Genesis, Mempool, MempoolConfig,
-        MempoolRefusal, SignedTransaction, StateView as _, TransactionId,
+        CheckedDelivery, CheckedTransaction, Delivery, Entry, Genesis, Header, Mempool,
+        MempoolConfig, MempoolRefusal, Peaks, SignedTransaction, State, StateView as _,
+        TransactionId,
     },
 };
 
@@ -36,11 +37,12 @@ pub(crate) use chain::{Chain, Node};
 pub(crate) use execute::genesis_node;
 pub(crate) use inbox::Inbox;
 pub(crate) use pace::Pace;
-pub(crate) use peers::Peers;
+pub(crate) use peers::{Peers, Standing};
 
 use crate::{
     Application, FinalizedBlock, ShardStatus, SubmitError, Tip,
     block::{OrderedBlock, Payload},
+    member::participants,
     scheme::{VoteGate, VoteScheme},
 };
 
@@ -70,6 +72,7 @@ pub(crate) struct Shard {
     view: AtomicU64,
     height_known: AtomicU64,
     oldest: AtomicU64,
+    past: OnceLock<Peaks>,
     recovered: watch::Sender<bool>,
     marshal: OnceLock<Marshal>,
     snapshot: AtomicU64,
@@ -142,6 +145,7 @@ impl Shard {
             view: AtomicU64::new(0),
             height_known: AtomicU64::new(0),
             oldest: AtomicU64::new(0),
+            past: OnceLock::new(),
             recovered: watch::Sender::new(false),
             marshal: OnceLock::new(),
             genesis,
@@ -288,6 +292,28 @@ impl Shard {
     /// Notes that blocks below a height are not stored any more.
     pub(crate) fn pruned_below(&self, height: u64) {
         self.oldest.fetch_max(height, Ordering::Relaxed);
+    }
+
+    /// The headers before the block that follows the snapshot with which this process began; `None`
+    /// if it began with the genesis.
+    pub(crate) fn past(&self) -> Option<&Peaks> {
+        self.past.get()
+    }
+
+    /// Notes with which snapshot this process begins.
+    pub(crate) fn begin_after(&self, base: &Header, state: &State) {
+        let past = state.past().cloned();
+        let mut past = past.expect("a state tells of the headers before it");
+        past.append(base.digest());
+        assert!(self.past.set(past).is_ok(), "a shard begins once");
+    }
+
+    /// The members that say they keep a block, by their indices in the committee.
+    pub(crate) fn holders(&self, height: u64) -> Vec<usize> {
+        let keys = participants(&self.genesis);
+        let holders = self.peers.lock().holders(height);
+        let places = holders.iter().filter_map(|peer| keys.position(peer));
+        places.collect()
     }
 
     /// Asks another member for a part of its newest snapshot.

@@ -13,14 +13,24 @@ pub(crate) struct Peers {
 
 struct Heard {
     at: SystemTime,
-    view: u64,
-    height: u64,
+    says: Standing,
+}
+
+/// Where a member says it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Standing {
+    /// The newest view that it saw end.
+    pub(crate) view: u64,
+    /// The height of its newest final block.
+    pub(crate) height: u64,
+    /// The lowest height whose block it keeps.
+    pub(crate) oldest: u64,
 }
 
 impl Peers {
     /// Notes what a member says of itself.
-    pub(crate) fn hear(&mut self, peer: PublicKey, at: SystemTime, view: u64, height: u64) {
-        self.heard.insert(peer, Heard { at, view, height });
+    pub(crate) fn hear(&mut self, peer: PublicKey, at: SystemTime, says: Standing) {
+        self.heard.insert(peer, Heard { at, says });
     }
 
     /// Forgets members that have been silent for `silence`.
@@ -36,19 +46,31 @@ impl Peers {
 
     /// The greatest view that one of them says it has reached.
     pub(crate) fn view(&self) -> u64 {
-        self.heard.values().map(|it| it.view).max().unwrap_or(0)
+        self.standings().map(|it| it.view).max().unwrap_or(0)
     }
 
     /// The greatest height that more than `liars` of them say they have reached.
     pub(crate) fn height(&self, liars: usize) -> u64 {
-        let mut heights: Vec<_> = self.heard.values().map(|it| it.height).collect();
+        let mut heights: Vec<_> = self.standings().map(|it| it.height).collect();
         heights.sort_unstable_by(|a, b| b.cmp(a));
         heights.get(liars).copied().unwrap_or(0)
     }
 
     /// Those who say that they have more blocks than `height`.
     pub(crate) fn above(&self, height: u64) -> Vec<(PublicKey, u64)> {
-        let above = self.heard.iter().filter(|(_, it)| it.height > height);
-        above.map(|(peer, it)| (peer.clone(), it.height)).collect()
+        let heard = self.heard.iter().map(|(peer, it)| (peer, it.says.height));
+        let above = heard.filter(|(_, it)| *it > height);
+        above.map(|(peer, it)| (peer.clone(), it)).collect()
+    }
+
+    /// Those who say that they keep the block at `height`.
+    pub(crate) fn holders(&self, height: u64) -> Vec<PublicKey> {
+        let heard = self.heard.iter();
+        let holders = heard.filter(|(_, it)| (it.says.oldest..=it.says.height).contains(&height));
+        holders.map(|(peer, _)| peer.clone()).collect()
+    }
+
+    fn standings(&self) -> impl Iterator<Item = &Standing> {
+        self.heard.values().map(|it| &it.says)
     }
 }

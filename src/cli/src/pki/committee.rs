@@ -33,6 +33,9 @@ pub(crate) struct Committee {
     /// How many shards the ledger has.
     #[arg(long, value_name = "N", default_value_t = 2, requires = "operators", value_parser = clap::value_parser!(u16).range(1..=64))]
     shards: u16,
+    /// How many blocks lie between two snapshots of a shard's state, with which new units begin.
+    #[arg(long, value_name = "N", default_value_t = Domain::SNAPSHOT_INTERVAL, requires = "operators", value_parser = clap::value_parser!(u64).range(1..))]
+    snapshot_interval: u64,
     /// The first port of the first roadside unit; each takes four. Free ones are looked for unless
     /// given.
     #[arg(long, value_name = "PORT", requires = "operators")]
@@ -45,6 +48,7 @@ impl Committee {
         Self {
             operators: Some(operators).filter(|count| *count > 0),
             shards,
+            snapshot_interval: Domain::SNAPSHOT_INTERVAL,
             base_port: None,
         }
     }
@@ -71,6 +75,7 @@ impl Committee {
             name: "development".to_owned(),
             shards: self.shards,
             ports,
+            snapshot_interval: self.snapshot_interval,
             created: start,
         };
         let made = make_domain(root, &domain)?;
