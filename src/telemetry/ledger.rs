@@ -24,6 +24,8 @@ pub struct LedgerMetrics {
     members: Family<ShardLabel, Gauge>,
     voting: Family<ShardLabel, Gauge>,
     behind: Family<ShardLabel, Gauge>,
+    audits: Family<AuditLabel, Counter>,
+    violations: Counter,
 }
 
 /// How a shard's consensus is doing.
@@ -37,6 +39,17 @@ pub struct ShardStanding {
     pub is_voting: bool,
     /// Blocks that others have and this unit has not executed.
     pub behind: u64,
+}
+
+/// What came of holding the shards' states against each other.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AuditResult {
+    /// Nothing contradicts anything.
+    Held,
+    /// Something does.
+    Violated,
+    /// The states are not of one moment, or not all shards are kept here.
+    Incomplete,
 }
 
 impl LedgerMetrics {
@@ -55,6 +68,8 @@ impl LedgerMetrics {
             members: Family::default(),
             voting: Family::default(),
             behind: Family::default(),
+            audits: Family::default(),
+            violations: Counter::default(),
         };
         metrics.register();
         metrics
@@ -119,6 +134,18 @@ impl LedgerMetrics {
         self.behind
             .get_or_create(&label)
             .set(number(standing.behind));
+    }
+
+    /// The shards' states were held against each other, and contradicted each other so many times.
+    pub fn count_audit(&self, result: AuditResult, violations: usize) {
+        let result = match result {
+            AuditResult::Held => "held",
+            AuditResult::Violated => "violated",
+            AuditResult::Incomplete => "incomplete",
+        };
+        self.audits.get_or_create(&AuditLabel { result }).inc();
+        self.violations
+            .inc_by(u64::try_from(violations).unwrap_or(u64::MAX));
     }
 
     /// All of them in the Prometheus text format, without the end mark.
@@ -186,6 +213,16 @@ impl LedgerMetrics {
             "Blocks that others have and this unit has not executed",
             self.behind.clone(),
         );
+        registry.register(
+            "audits",
+            "Looks at the states of all shards side by side",
+            self.audits.clone(),
+        );
+        registry.register(
+            "audit_violations",
+            "What must never be, as parts in two places, found by these looks",
+            self.violations.clone(),
+        );
     }
 }
 
@@ -206,6 +243,11 @@ fn number(number: u64) -> i64 {
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ShardLabel {
     shard: u16,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct AuditLabel {
+    result: &'static str,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]

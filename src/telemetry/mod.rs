@@ -12,7 +12,7 @@ mod logs;
 mod metrics;
 mod server;
 
-pub use ledger::{LedgerMetrics, ShardStanding};
+pub use ledger::{AuditResult, LedgerMetrics, ShardStanding};
 pub use logs::{LogConfig, LogError, LogFormat, LogHandle, init_logs};
 pub use metrics::{DropReason, GrpcMethod, Metrics};
 pub use server::{MetricsError, MetricsServer};

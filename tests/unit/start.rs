@@ -77,6 +77,8 @@ async fn metrics_are_told_by_their_names() {
         "wayside_ledger_tree_size{shard=\"0\"}",
         "wayside_ledger_append_seconds_count{shard=\"1\"}",
         "wayside_ledger_checkpoint_age_seconds{shard=\"1\"}",
+        "wayside_ledger_audits_total{result=\"held\"}",
+        "wayside_ledger_audit_violations_total 0",
         "wayside_grpc_requests_total{service=\"wayside.ledger.v1.LedgerService\"",
         "wayside_build_info",
     ] {

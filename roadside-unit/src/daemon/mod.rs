@@ -4,6 +4,7 @@
 //! reach, never votes. On the way down the order is the reverse: clients learn that the unit is
 //! stopping, and the engine ends last, with everything that it has promised on disk.
 
+mod audit;
 mod error;
 mod identity;
 mod monitor;

@@ -18,12 +18,14 @@ use wayside::{
     ledger::Genesis,
     serve::{DaemonConfig as _, Listener, MetricsServeError, serve_doors, socket_path},
     telemetry::{LedgerMetrics, Metrics, MetricsServer},
+    time::Timestamp,
     transport::{Clock, door},
 };
 use wayside_engine::{Application, Handle, Running};
 
 use super::{
     StartError,
+    audit::Audits,
     identity::{self, Opened},
     monitor::Monitor,
 };
@@ -83,15 +85,14 @@ impl Daemon {
             metrics: Arc::clone(&counts.ledger),
             clock: clock.clone(),
         });
-        let monitor = Monitor {
-            engine: engine.clone(),
-            metrics: Arc::clone(&counts.grpc),
-            ledger: Arc::clone(&counts.ledger),
-            clock: clock.clone(),
-            folder: opened.folder.clone(),
-            certificate_end: listener.certificate_end(),
-        };
-        let helpers = vec![follow, tokio::spawn(monitor.run())];
+        let watchers = watch_over(
+            &opened,
+            &engine,
+            &counts,
+            &clock,
+            listener.certificate_end(),
+        );
+        let helpers = [follow].into_iter().chain(watchers).collect();
         let desk = Arc::new(Desk::new(DeskParts {
             genesis: Arc::clone(&opened.genesis),
             engine: engine.clone(),
@@ -200,6 +201,31 @@ impl Daemon {
             Ok(Err(_)) | Err(_) => warn!("the engine did not end in time"),
         }
     }
+}
+
+/// Looks from time to time at what nothing announces.
+fn watch_over(
+    opened: &Opened,
+    engine: &Handle,
+    counts: &Counts,
+    clock: &Clock,
+    certificate_end: Option<Timestamp>,
+) -> [JoinHandle<()>; 2] {
+    let monitor = Monitor {
+        engine: engine.clone(),
+        metrics: Arc::clone(&counts.grpc),
+        ledger: Arc::clone(&counts.ledger),
+        clock: clock.clone(),
+        folder: opened.folder.clone(),
+        certificate_end,
+    };
+    let audits = Audits {
+        genesis: Arc::clone(&opened.genesis),
+        engine: engine.clone(),
+        metrics: Arc::clone(&counts.ledger),
+        clock: clock.clone(),
+    };
+    [tokio::spawn(monitor.run()), tokio::spawn(audits.run())]
 }
 
 fn open_index(folder: &Path, genesis: &Genesis) -> Result<Index, StartError> {
