@@ -23,6 +23,8 @@ pub enum Purpose {
     Reservation,
     /// The check value of a line in the journal of a car's outbox.
     OutboxLine,
+    /// The check value of the checkpoint that a car keeps.
+    CheckpointFile,
     /// What a scraper of metrics must know.
     MetricsToken,
     /// Keys and choices of a simulated world.
@@ -134,6 +136,7 @@ impl Purpose {
             Self::HazardUpdateKey => "wayside 2026-11-22 hazard update key v1",
             Self::Reservation => "wayside 2026-11-22 sequence reservation checksum v1",
             Self::OutboxLine => "wayside 2026-11-23 outbox line checksum v1",
+            Self::CheckpointFile => "wayside 2026-11-23 car checkpoint checksum v1",
             Self::MetricsToken => "wayside 2026-11-22 metrics token v1",
             Self::SimulationSeed => "wayside 2026-11-22 simulation seed v1",
             Self::Ticket => "wayside 2026-11-22 ticket digest v1",

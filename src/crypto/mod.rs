@@ -24,6 +24,7 @@
 //! | digest over all deliveries of a replay | `wayside 2026-11-22 delivery digest v1` |
 //! | check value of a reservation of sequences | `wayside 2026-11-22 sequence reservation checksum v1` |
 //! | check value of a line in the journal of a car's outbox | `wayside 2026-11-23 outbox line checksum v1` |
+//! | check value of the checkpoint that a car keeps | `wayside 2026-11-23 car checkpoint checksum v1` |
 //! | a hazard's one-time update key from its ticket's private key | `wayside 2026-11-22 hazard update key v1` |
 //! | keys and choices of a simulated world from its seed | `wayside 2026-11-22 simulation seed v1` |
 //! | digest of a ledger's genesis | `wayside 2026-11-23 ledger genesis v1` |

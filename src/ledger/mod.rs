@@ -107,8 +107,8 @@ pub use proof::{
     Anchor, Bundle, BundleError, BundleRecord, Checkpoint, CheckpointError, Committees,
     Completeness, CosignedCheckpoint, CosignedError, CosignedHead, DeliveryError, EarlierHeader,
     EntryProof, FileError, Handover, HandoverError, Head, Point, Proof, ProofError, ProvenRecord,
-    ReceiptProof, Report, ShownHead, StateEntryProof, Trunk, TrunkError, Unanchored, Witness,
-    WitnessRefusal, Witnesses,
+    ReceiptProof, Relation, Report, ShownHead, StateEntryProof, Trunk, TrunkError, Unanchored,
+    Witness, WitnessRefusal, Witnesses,
 };
 pub use quota::Quotas;
 pub use receipt::{Receipt, ReceiptBody, TagSubject};

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 use thiserror::Error;
 
@@ -45,6 +47,18 @@ pub enum CheckpointError {
     Trunk(ShardId, TrunkError),
 }
 
+/// How the past of a shard that one checkpoint shows stands to the one that another shows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Relation {
+    /// One leads to the other: it is one past.
+    OnePast,
+    /// A block of one is not in the past of the other: a quorum made one of the two up.
+    Contradiction,
+    /// Neither leads to the other's newest block, so nothing is known; whoever has the newer of the
+    /// two can be asked for a path to the older.
+    NotLinked,
+}
+
 impl Checkpoint {
     /// Its canonical bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -62,6 +76,35 @@ impl Checkpoint {
         let mut committees = Committees::of(genesis);
         self.follow(&mut committees)?;
         self.verify_with(&committees)
+    }
+
+    /// How it stands to another one, for every shard that both show, once the headers of both are
+    /// seen to be final.
+    pub fn relations(
+        &self,
+        other: &Self,
+        genesis: &Genesis,
+    ) -> Result<BTreeMap<ShardId, Relation>, CheckpointError> {
+        let mut committees = Committees::of(genesis);
+        self.follow(&mut committees)?;
+        other.follow(&mut committees)?;
+        let mut relations = BTreeMap::new();
+        for trunk in &self.shards {
+            let shard = trunk.newest.header.shard;
+            let Some(others) = other.trunk(shard) else {
+                continue;
+            };
+            let wrong = |error| CheckpointError::Trunk(shard, error);
+            let trunk = trunk.verify(&committees, shard).map_err(wrong)?;
+            let others = others.verify(&committees, shard).map_err(wrong)?;
+            let relation = match trunk.agrees_with(&others) {
+                Some(true) => Relation::OnePast,
+                Some(false) => Relation::Contradiction,
+                None => Relation::NotLinked,
+            };
+            relations.insert(shard, relation);
+        }
+        Ok(relations)
     }
 
     /// The headers of a shard.

@@ -33,7 +33,7 @@ mod trunk;
 mod witness;
 
 pub use bundle::{Bundle, BundleError, BundleRecord};
-pub use checkpoint::{Checkpoint, CheckpointError};
+pub use checkpoint::{Checkpoint, CheckpointError, Relation};
 pub use committees::{Committees, Handover, HandoverError};
 pub use cosigned::{CosignedCheckpoint, CosignedError, CosignedHead, Witnesses};
 pub use delivery::DeliveryError;

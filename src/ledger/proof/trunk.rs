@@ -1,7 +1,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use thiserror::Error;
 
-use super::Committees;
+use super::{Committees, report::Point};
 use crate::{
     crypto::Digest,
     id::{ChainId, ShardId},
@@ -76,6 +76,11 @@ impl Trunk {
         earlier.sort_by_key(|it| it.header.height);
         earlier.dedup_by_key(|it| it.header.height);
         Some(Self { newest, earlier })
+    }
+
+    /// The block of its newest header.
+    pub fn tip(&self) -> Point {
+        Point::of(&self.newest.header)
     }
 
     pub(super) fn verify(

@@ -128,12 +128,28 @@ impl Client {
 
     /// Makes one request; several may be made at one time.
     pub async fn call(&self, method: &str, body: Bytes) -> Result<Bytes, CallError> {
+        self.call_within(method, body, self.config.answer_bytes_max)
+            .await
+    }
+
+    /// The same for an answer of which is known that it is short: at most `answer_bytes_max` are
+    /// read, and never more than the configuration bears.
+    pub async fn call_within(
+        &self,
+        method: &str,
+        body: Bytes,
+        answer_bytes_max: usize,
+    ) -> Result<Bytes, CallError> {
+        let answer_bytes_max = answer_bytes_max.min(self.config.answer_bytes_max);
         let request = DoorRequest {
             method: method.to_owned(),
             body,
         };
         let request = request.to_bytes().ok_or(CallError::Malformed)?;
-        let answer = timeout(self.config.call_timeout, self.exchange(&request));
+        let answer = timeout(
+            self.config.call_timeout,
+            self.exchange(&request, answer_bytes_max),
+        );
         let answer = answer.await.map_err(|_| CallError::Late)??;
         answer_from_bytes(&answer.into())
             .map_err(|_| CallError::Malformed)?
@@ -147,12 +163,16 @@ impl Client {
         let _ = timeout(CLOSE_TIMEOUT, self.endpoint.wait_idle()).await;
     }
 
-    async fn exchange(&self, request: &[u8]) -> Result<Vec<u8>, CallError> {
+    async fn exchange(
+        &self,
+        request: &[u8],
+        answer_bytes_max: usize,
+    ) -> Result<Vec<u8>, CallError> {
         let lost = |error: &dyn std::error::Error| CallError::Lost(error.to_string());
         let (mut send, mut receive) = self.connection.open_bi().await.map_err(|e| lost(&e))?;
         send.write_all(request).await.map_err(|e| lost(&e))?;
         send.finish().map_err(|e| lost(&e))?;
-        let len_max = (1 + self.config.answer_bytes_max).max(REFUSAL_LEN_MAX);
+        let len_max = (1 + answer_bytes_max).max(REFUSAL_LEN_MAX);
         receive
             .read_to_end(len_max)
             .await

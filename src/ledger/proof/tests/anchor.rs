@@ -2,7 +2,8 @@ use crate::{
     crypto::Digest,
     id::ShardId,
     ledger::{
-        Anchor, Bundle, BundleError, Checkpoint, CheckpointError, Report, TrunkError, Unanchored,
+        Anchor, Bundle, BundleError, Checkpoint, CheckpointError, Relation, Report, TrunkError,
+        Unanchored,
         sample::genesis,
         sample_chain::{HOME, Shard, checkpoint, reading, shards},
     },
@@ -170,6 +171,39 @@ fn a_false_checkpoint_is_no_anchor() {
     assert!(matches!(
         refused(&|it| it.shards[0].newest.header.state_root = Digest::from_bytes([1; 32])),
         CheckpointError::Trunk(ShardId::GOVERNANCE, TrunkError::Finality(_))
+    ));
+}
+
+#[test]
+fn two_checkpoints_show_one_past_or_two_or_are_not_linked() {
+    let (governance, home) = shards();
+    let (_, later_home) = later(5);
+    let old = checkpoint(&[&governance, &home], &[]);
+    let with_home = |home| Checkpoint {
+        shards: vec![governance.trunk(6, &[]), home],
+        ..old.clone()
+    };
+    for (home, relation) in [
+        (home.trunk(12, &[]), Relation::OnePast),
+        (later_home.trunk(17, &[12]), Relation::OnePast),
+        (later_home.trunk(17, &[4]), Relation::NotLinked),
+        (fork().trunk(12, &[]), Relation::Contradiction),
+    ] {
+        let other = with_home(home);
+        let relations = other.relations(&old, &genesis(4)).unwrap();
+        assert_eq!(
+            relations.into_iter().collect::<Vec<_>>(),
+            [(ShardId::GOVERNANCE, Relation::OnePast), (HOME, relation)]
+        );
+        // Whichever of the two is asked.
+        let relations = old.relations(&other, &genesis(4)).unwrap();
+        assert_eq!(relations.get(&HOME), Some(&relation));
+    }
+    let mut unsigned = old.clone();
+    unsigned.shards[1].newest.certificate.signatures.clear();
+    assert!(matches!(
+        unsigned.relations(&old, &genesis(4)),
+        Err(CheckpointError::Trunk(HOME, _))
     ));
 }
 
