@@ -96,6 +96,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "src/id/",
             "src/crypto/",
             "src/ledger/",
+            "vehicle-agent/src/checkpoint/",
             "vehicle-agent/src/outbox",
             "tests/conformance",
         ],

@@ -37,7 +37,28 @@ pub struct Metrics {
     state_silent: Gauge,
     tickets_remaining: Gauge,
     outbox_depth: Gauge,
+    outbox_depth_max: Gauge,
+    outbox: Gauge,
+    outbox_max: Gauge,
     outbox_oldest_age: Gauge<f64, AtomicU64>,
+    outbox_undelivered: Gauge<f64, AtomicU64>,
+}
+
+/// How full a vehicle's outbox is, and for how long.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct OutboxFill {
+    /// Records that wait.
+    pub records: usize,
+    /// The most that may.
+    pub records_max: usize,
+    /// Their bytes.
+    pub bytes: usize,
+    /// The most that they may have.
+    pub bytes_max: usize,
+    /// How long the oldest of them has waited; `None` if none does.
+    pub oldest_age: Option<Duration>,
+    /// For how long nothing was delivered; `None` if none waits.
+    pub undelivered: Option<Duration>,
 }
 
 /// Why a message that was wanted did not get through.
@@ -69,6 +90,7 @@ impl Metrics {
     pub fn new(version: &'static str) -> Self {
         let mut metrics = Self::unregistered();
         metrics.register_messages();
+        metrics.register_outbox();
         metrics.register_station();
         metrics.register_grpc(version);
         metrics
@@ -152,13 +174,17 @@ impl Metrics {
             .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// How many records wait for the ledger, and how long the oldest of them has; no time if none
-    /// does.
-    pub fn set_outbox(&self, records: usize, oldest_age: Option<Duration>) {
-        self.outbox_depth
-            .set(i64::try_from(records).unwrap_or(i64::MAX));
+    /// What waits for the ledger; no times if nothing does.
+    pub fn set_outbox(&self, fill: OutboxFill) {
+        let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.outbox_depth.set(number(fill.records));
+        self.outbox_depth_max.set(number(fill.records_max));
+        self.outbox.set(number(fill.bytes));
+        self.outbox_max.set(number(fill.bytes_max));
         self.outbox_oldest_age
-            .set(oldest_age.unwrap_or_default().as_secs_f64());
+            .set(fill.oldest_age.unwrap_or_default().as_secs_f64());
+        self.outbox_undelivered
+            .set(fill.undelivered.unwrap_or_default().as_secs_f64());
     }
 
     /// One request was answered with a code after `time`.
@@ -226,7 +252,11 @@ impl Metrics {
             state_silent: Gauge::default(),
             tickets_remaining: Gauge::default(),
             outbox_depth: Gauge::default(),
+            outbox_depth_max: Gauge::default(),
+            outbox: Gauge::default(),
+            outbox_max: Gauge::default(),
             outbox_oldest_age: Gauge::default(),
+            outbox_undelivered: Gauge::default(),
         }
     }
 
@@ -266,6 +296,44 @@ impl Metrics {
         );
     }
 
+    fn register_outbox(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "outbox_depth",
+            "Records of the vehicle that wait for the ledger",
+            self.outbox_depth.clone(),
+        );
+        registry.register(
+            "outbox_depth_max",
+            "Records that may wait for the ledger; further ones are refused",
+            self.outbox_depth_max.clone(),
+        );
+        registry.register_with_unit(
+            "outbox",
+            "Bytes of the records that wait for the ledger",
+            Unit::Bytes,
+            self.outbox.clone(),
+        );
+        registry.register_with_unit(
+            "outbox_max",
+            "Bytes of the records that may wait for the ledger",
+            Unit::Bytes,
+            self.outbox_max.clone(),
+        );
+        registry.register_with_unit(
+            "outbox_oldest_age",
+            "Time that the oldest record that waits for the ledger has waited",
+            Unit::Seconds,
+            self.outbox_oldest_age.clone(),
+        );
+        registry.register_with_unit(
+            "outbox_undelivered",
+            "Time for which records wait for the ledger and none was delivered",
+            Unit::Seconds,
+            self.outbox_undelivered.clone(),
+        );
+    }
+
     fn register_station(&mut self) {
         let registry = &mut self.registry;
         registry.register("peers", "Peers of the QUIC endpoint", self.peers.clone());
@@ -279,17 +347,6 @@ impl Metrics {
             "tickets_remaining",
             "Tickets left, the current one included",
             self.tickets_remaining.clone(),
-        );
-        registry.register(
-            "outbox_depth",
-            "Records of the vehicle that wait for the ledger",
-            self.outbox_depth.clone(),
-        );
-        registry.register_with_unit(
-            "outbox_oldest_age",
-            "Time that the oldest record that waits for the ledger has waited",
-            Unit::Seconds,
-            self.outbox_oldest_age.clone(),
         );
         registry.register_with_unit(
             "clock_offset",

@@ -14,7 +14,7 @@ mod server;
 
 pub use ledger::{AuditResult, LedgerMetrics, ShardStanding};
 pub use logs::{LogConfig, LogError, LogFormat, LogHandle, init_logs};
-pub use metrics::{DropReason, GrpcMethod, Metrics};
+pub use metrics::{DropReason, GrpcMethod, Metrics, OutboxFill};
 pub use server::{MetricsError, MetricsServer};
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The daemon in the car: everything that `vehicle-agent` and `wayside agent` run.
 
+pub mod checkpoint;
 pub mod config;
 pub mod daemon;
 pub mod grpc;

@@ -23,8 +23,12 @@ impl serve::Role for Role {
     const ALL: &'static [Self] = &[Self::Observer, Self::DrivingStack, Self::Administrator];
     const OWNER: Self = Self::DrivingStack;
     const METHODS: &'static [(&'static str, Access<Self>)] = METHODS;
-    /// Lasts as long as the recorded time that it lets pass.
-    const UNTIMED: &'static [&'static str] = &["/wayside.replay.v1.ReplayService/Step"];
+    /// The first lasts as long as roadside units take, within bounds of its own, the second as long
+    /// as the recorded time that it lets pass.
+    const UNTIMED: &'static [&'static str] = &[
+        "/wayside.record.v1.RecordService/GetHistory",
+        "/wayside.replay.v1.ReplayService/Step",
+    ];
 }
 
 impl fmt::Display for Role {

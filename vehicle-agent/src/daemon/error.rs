@@ -5,8 +5,8 @@ use wayside::{
 };
 
 use crate::{
-    identity::IdentityError, journal::JournalError, ledger::LedgerIdentityError,
-    outbox::OutboxFileError, record::RecordError,
+    checkpoint::CheckpointFileError, identity::IdentityError, journal::JournalError,
+    ledger::LedgerIdentityError, outbox::OutboxFileError, record::RecordError,
 };
 
 /// Why an agent did not start; nothing is left running.
@@ -27,6 +27,9 @@ pub enum StartError {
     /// The journal of records for the ledger cannot be used.
     #[error(transparent)]
     Outbox(#[from] OutboxFileError),
+    /// The checkpoint that was kept cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointFileError),
     /// Clients cannot be let in.
     #[error(transparent)]
     Listen(#[from] ListenError),

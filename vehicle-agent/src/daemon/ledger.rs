@@ -3,9 +3,10 @@ use tracing::{error, info, warn};
 
 use super::StartError;
 use crate::{
+    checkpoint::{CheckpointFile, CheckpointFileError, Keeper},
     config::Config,
     grpc::Hub,
-    ledger::{LedgerIdentity, Records, carry, follow, write},
+    ledger::{LedgerIdentity, Records, carry, follow, keep_checkpoints, write},
     outbox::OutboxFile,
 };
 
@@ -40,12 +41,50 @@ pub(super) fn open(config: &Config) -> Result<Option<OpenedLedger>, StartError> 
             "the outbox's journal was damaged: some records are lost, the file is kept beside it"
         );
     }
-    let records = Records::new(config.ledger.clone(), (identity, sender), opened.records);
+    let kept = open_checkpoint(config, &identity)?;
+    let records = Records::new(
+        config.ledger.clone(),
+        (identity, sender),
+        opened.records,
+        kept,
+    );
     info!(waiting = records.state().waiting, "opened the outbox");
     Ok(Some(OpenedLedger {
         records,
         file: opened.file,
     }))
+}
+
+/// Takes up the checkpoint that an earlier run kept.
+///
+/// One that cannot be used is put aside: a car whose disk lost it goes on as a new one does.
+fn open_checkpoint(
+    config: &Config,
+    identity: &LedgerIdentity,
+) -> Result<(Keeper, CheckpointFile), CheckpointFileError> {
+    let file = CheckpointFile::of(&config.identity.state);
+    let mut keeper = Keeper::new(
+        identity.genesis.clone(),
+        identity.vehicle.home,
+        config.ledger.checkpoints.clone(),
+        identity.given.clone(),
+    );
+    let refused = match file.read() {
+        Ok(None) => None,
+        Ok(Some(kept)) => keeper.restore(kept).err().map(|error| error.to_string()),
+        Err(CheckpointFileError::Damaged(_)) => Some("damaged".to_owned()),
+        Err(error @ CheckpointFileError::Unusable { .. }) => return Err(error),
+    };
+    if let Some(reason) = refused {
+        let aside = file.set_aside()?;
+        error!(
+            reason,
+            aside = %aside.display(),
+            "the checkpoint that was kept is not of this ledger or damaged: it was put aside, and \
+             what the next unit shows is taken on its operator's word"
+        );
+    }
+    Ok((keeper, file))
 }
 
 /// Begins to write, to carry and, where that is wanted, to watch for trips.
@@ -60,7 +99,8 @@ pub(super) fn start(ledger: OpenedLedger, hub: &Hub, stop: watch::Receiver<bool>
         trips,
         helpers: vec![
             tokio::spawn(write(records.clone(), ledger.file)),
-            tokio::spawn(carry(records)),
+            tokio::spawn(carry(records.clone())),
+            tokio::spawn(keep_checkpoints(records)),
         ],
     }
 }

@@ -4,7 +4,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use wayside::{
     link::{Class, DropReason as LinkDrop},
     pipeline::{NotReady, Readiness},
-    telemetry::{DropReason, Metrics},
+    telemetry::{DropReason, Metrics, OutboxFill},
     time::Timestamp,
     transport::Handle,
 };
@@ -34,7 +34,16 @@ pub(super) async fn watch(
         metrics.set_peers("connected", connected);
         if let Some(records) = &records {
             let state = records.state();
-            metrics.set_outbox(state.waiting, state.oldest_age);
+            metrics.set_outbox(OutboxFill {
+                records: state.waiting,
+                records_max: records.config().outbox.waiting_max.get(),
+                bytes: state.waiting_bytes,
+                bytes_max: records.config().outbox.waiting_bytes_max.get(),
+                oldest_age: state.oldest_age,
+                undelivered: state
+                    .undelivered_since
+                    .map(|at| records.now().timestamp.since(at)),
+            });
         }
         if let Some(end) = certificate_end {
             metrics.set_certificate_expiry("grpc_server", end.since(now.timestamp));

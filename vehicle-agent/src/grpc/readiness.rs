@@ -1,24 +1,37 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{select, sync::watch, time::interval};
+use tonic::server::NamedService;
 use tonic_health::{ServingStatus, server::HealthReporter};
 use wayside::{
     pipeline::{NotReady, Station},
     rpc::{
         self,
         agent::v1::{Readiness, Reason},
+        record::v1::record_service_server::RecordServiceServer,
     },
     time::Now,
 };
 
-use super::server::Inner;
+use super::{records::RecordDoor, server::Inner};
+use crate::outbox::Level;
 
 /// Whether the agent works, now.
 pub(super) fn readiness(agent: &Inner) -> Readiness {
     let draining = *agent.draining.borrow();
-    agent
+    let mut readiness = agent
         .handle
-        .call(|station, now| of_station(station, draining, now))
+        .call(|station, now| of_station(station, draining, now));
+    if let Some(records) = &agent.records {
+        let state = records.state();
+        match state.level {
+            Level::Room => {}
+            Level::NearlyFull => readiness.reasons.push(Reason::OutboxNearlyFull.into()),
+            Level::Full => readiness.reasons.push(Reason::OutboxFull.into()),
+        }
+        readiness.undelivered_since = state.undelivered_since.map(rpc::to_wire_time);
+    }
+    readiness
 }
 
 /// Keeps what subscribers and the health service are told up to date, until the agent stops.
@@ -55,6 +68,7 @@ fn same(a: &Readiness, b: &Readiness) -> bool {
         clock_error: None,
         list_age: None,
         stack_silent_since: None,
+        undelivered_since: None,
         ..readiness.clone()
     };
     still(a) == still(b)
@@ -62,6 +76,7 @@ fn same(a: &Readiness, b: &Readiness) -> bool {
 
 async fn report(agent: &Inner, health: &HealthReporter, readiness: &Readiness) {
     let silent = readiness.reasons.contains(&Reason::OwnStateSilent.into());
+    let is_full = readiness.reasons.contains(&Reason::OutboxFull.into());
     let status = |serving| {
         if serving {
             ServingStatus::Serving
@@ -74,7 +89,14 @@ async fn report(agent: &Inner, health: &HealthReporter, readiness: &Readiness) {
     let whole = status(readiness.can_sign && !silent && !readiness.draining);
     health.set_service_status("", whole).await;
     for (service, sends) in agent.services() {
-        let status = if sends { speaks } else { listens };
+        let status = if sends {
+            speaks
+        } else if service == RECORDS && is_full {
+            // What the vehicle says on the road does not depend on it.
+            ServingStatus::NotServing
+        } else {
+            listens
+        };
         health.set_service_status(service, status).await;
     }
 }
@@ -121,6 +143,7 @@ fn of_station(station: &Station, draining: bool, now: Now) -> Readiness {
             .stack_silent_for
             .map(|silent| rpc::to_wire_time(now.timestamp.saturating_sub(silent))),
         draining,
+        undelivered_since: None,
     }
 }
 
@@ -129,6 +152,8 @@ pub(super) fn unknown() -> watch::Sender<Readiness> {
     watch::Sender::new(Readiness::default())
 }
 
+/// The service that takes records.
+const RECORDS: &str = RecordServiceServer::<RecordDoor>::NAME;
 /// How often is looked at what no event tells: peers, tickets running out.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 /// The one in use and nothing after it.

@@ -6,10 +6,10 @@ use wayside::{
     rpc::{
         self, FieldError, FieldProblem, RecordContext,
         record::v1::{
-            GetHistoryRequest, GetHistoryResponse, GetOutboxRequest, GetOutboxResponse, GetRequest,
-            GetResponse, HistoryRecord, ListRequest, ListResponse, Place, Progress, Record,
-            RecordState, SubmitRequest, SubmitResponse, WatchRequest, WatchResponse,
-            record_service_server::RecordService,
+            Checkpoint, GetHistoryRequest, GetHistoryResponse, GetOutboxRequest, GetOutboxResponse,
+            GetRequest, GetResponse, HistoryRecord, ListRequest, ListResponse, OutboxLevel, Place,
+            Progress, Record, RecordState, SubmitRequest, SubmitResponse, Voucher, WatchRequest,
+            WatchResponse, record_service_server::RecordService,
         },
         required_record,
     },
@@ -23,8 +23,9 @@ use super::{
 };
 use crate::{
     Role,
+    checkpoint::Standing,
     ledger::{Records, VerifiedHistory},
-    outbox::{self, Entry, Name, RecordId, Stage},
+    outbox::{self, Entry, Level, Name, RecordId, Stage},
 };
 
 /// Takes records of the own vehicle, and tells what became of them.
@@ -117,6 +118,8 @@ impl RecordService for RecordDoor {
         };
         let (state, identity) = (records.state(), records.identity());
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let bytes = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let standing = records.with_keeper(|keeper| keeper.standing());
         Ok(Response::new(GetOutboxResponse {
             enabled: true,
             waiting: number(state.waiting),
@@ -127,6 +130,17 @@ impl RecordService for RecordDoor {
             reached_at: state.reached.map(rpc::to_wire_time),
             last_failure: state.failure.unwrap_or_default(),
             development: identity.genesis.development,
+            waiting_bytes: bytes(state.waiting_bytes),
+            waiting_bytes_max: bytes(records.config().outbox.waiting_bytes_max.get()),
+            undelivered_since: state.undelivered_since.map(rpc::to_wire_time),
+            level: match state.level {
+                Level::Room => OutboxLevel::Room,
+                Level::NearlyFull => OutboxLevel::NearlyFull,
+                Level::Full => OutboxLevel::Full,
+            }
+            .into(),
+            checkpoint: standing.as_ref().map(to_wire_checkpoint),
+            checkpoint_problem: records.checkpoint_problem().unwrap_or_default(),
         }))
     }
 
@@ -201,7 +215,11 @@ fn to_wire_whole(entry: &Entry) -> RecordState {
 }
 
 fn to_wire_history(history: VerifiedHistory) -> GetHistoryResponse {
-    let VerifiedHistory { report, bundle } = history;
+    let VerifiedHistory {
+        report,
+        standing,
+        bundle,
+    } = history;
     let records = report.records.iter().map(|record| {
         let signed = match &record.entry {
             wayside::ledger::Entry::Transaction(signed) => Some(signed),
@@ -230,8 +248,22 @@ fn to_wire_history(history: VerifiedHistory) -> GetHistoryResponse {
         vehicle_id: report.vehicle.to_string(),
         records: records.collect(),
         as_of: Some(point(&report.as_of)),
-        anchored: report.is_anchored(),
+        anchored: standing.problem.is_none(),
         bundle: bundle.into(),
+        checkpoint: (!standing.points.is_empty()).then(|| to_wire_checkpoint(&standing)),
+        unanchored: standing.problem.unwrap_or_default(),
+    }
+}
+
+fn to_wire_checkpoint(standing: &Standing) -> Checkpoint {
+    let vouchers = standing.vouchers.iter().map(|voucher| Voucher {
+        operator: voucher.operator.clone(),
+        at: Some(rpc::to_wire_time(voucher.at)),
+    });
+    Checkpoint {
+        places: standing.points.iter().map(point).collect(),
+        vouchers: vouchers.collect(),
+        given: standing.is_given,
     }
 }
 

@@ -77,9 +77,19 @@ pub(super) async fn ask<Q: Message, A: Message + Default>(
     method: &str,
     request: &Q,
 ) -> Result<A, CallError> {
-    let answer = client
-        .call(method, Bytes::from(request.encode_to_vec()))
-        .await?;
+    let body = Bytes::from(request.encode_to_vec());
+    let answer = client.call_within(method, body, ANSWER_BYTES_MAX).await?;
+    A::decode(answer).map_err(|_| CallError::Malformed)
+}
+
+/// The same for what may be as long as the configuration bears.
+pub(super) async fn ask_at_length<Q: Message, A: Message + Default>(
+    client: &Client,
+    method: &str,
+    request: &Q,
+) -> Result<A, CallError> {
+    let body = Bytes::from(request.encode_to_vec());
+    let answer = client.call(method, body).await?;
     A::decode(answer).map_err(|_| CallError::Malformed)
 }
 
@@ -115,6 +125,9 @@ fn failed(record: Option<RecordId>, reason: String) -> Answer {
     })
 }
 
+/// Proofs and checkpoints are some kilobytes; several of them may be on their way at one time, and a
+/// unit must not fill the car's memory with them.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// How long a unit is asked to wait for the outcome of what is handed in.
 const SUBMIT_WAIT: Duration = Duration::from_secs(5);
 /// The number of `google.rpc.Code` for what is not there, as long as nothing is finalized.

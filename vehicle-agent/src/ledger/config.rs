@@ -3,7 +3,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 use wayside::transport::door;
 
-use crate::{outbox::OutboxConfig, trip::TripConfig};
+use crate::{checkpoint::CheckpointConfig, outbox::OutboxConfig, trip::TripConfig};
 
 /// Which ledger the vehicle's records go to, and how.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -19,8 +19,11 @@ pub struct LedgerConfig {
     /// The doors of roadside units, `host:port`, by preference of another operator than the one
     /// whose units the vehicle meets on the road.
     pub units: Vec<String>,
-    /// A recent checkpoint of the ledger, from a witness: histories are held against it.
+    /// A recent checkpoint of the ledger, from a witness whom the vehicle's owner believes: what units
+    /// show is held against it, besides the ones that the vehicle keeps by itself.
     pub checkpoint: Option<PathBuf>,
+    /// How the vehicle keeps checkpoints by itself.
+    pub checkpoints: CheckpointConfig,
     /// Records wait up to so long, at random, before a unit is dialled, so that the time of dialling
     /// says less about the vehicle.
     #[serde(with = "humantime_serde")]
@@ -47,6 +50,7 @@ impl Default for LedgerConfig {
             enrolment_key: "/var/lib/wayside/enrolment.key".into(),
             units: Vec::new(),
             checkpoint: None,
+            checkpoints: CheckpointConfig::default(),
             jitter: Duration::from_secs(10),
             linger: Duration::from_secs(2),
             dial_pause_max: Duration::from_secs(60),

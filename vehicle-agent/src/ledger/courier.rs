@@ -35,16 +35,22 @@ pub(crate) async fn carry(records: Records) {
     }
 }
 
-/// Connects to one of the units; `None` if none is in reach.
-pub(super) async fn reach(records: &Records, turn: u64) -> Option<Client> {
+/// Every unit of the list once, beginning with another one each turn.
+pub(super) fn by_turn(records: &Records, turn: u64) -> impl Iterator<Item = &str> {
     let units = &records.config().units;
-    let count = u64::try_from(units.len()).unwrap_or(u64::MAX);
-    if count == 0 {
+    let count = u64::try_from(units.len()).unwrap_or(u64::MAX).max(1);
+    let first = usize::try_from(turn % count).unwrap_or(0);
+    let units = units.iter().map(String::as_str).cycle().skip(first);
+    units.take(records.config().units.len())
+}
+
+/// Connects to one of the units; `None` if none is in reach.
+async fn reach(records: &Records, turn: u64) -> Option<Client> {
+    if records.config().units.is_empty() {
         records.note_reach(Err("no unit is configured".to_owned()));
         return None;
     }
-    let first = usize::try_from(turn % count).unwrap_or(0);
-    for unit in units.iter().cycle().skip(first).take(units.len()) {
+    for unit in by_turn(records, turn) {
         match connect(records, unit).await {
             Ok(client) => {
                 records.note_reach(Ok(()));
@@ -61,8 +67,9 @@ pub(super) async fn reach(records: &Records, turn: u64) -> Option<Client> {
 
 /// Gives the unit what waits, until nothing more is due for a while or the connection is lost.
 async fn visit(records: &Records, client: &Client) {
-    records.call(|outbox, now| outbox.handle_connected(now));
+    records.call(|outbox, now| outbox.handle_connected(client.operator(), now));
     let mut calls = JoinSet::new();
+    let end = tokio::time::Instant::now() + VISIT_MAX;
     let lost = loop {
         while let Some(request) = records.call_quietly(|outbox, now| outbox.poll_transmit(now)) {
             let (records, client) = (records.clone(), client.clone());
@@ -84,6 +91,7 @@ async fn visit(records: &Records, client: &Client) {
             () = records.courier().notified() => {}
             () = at(records, next) => {}
             () = tokio::time::sleep(linger), if is_idle => break None,
+            () = tokio::time::sleep_until(end) => break None,
         }
     };
     calls.shutdown().await;
@@ -107,7 +115,8 @@ async fn wait_for_work(records: &Records) {
     }
 }
 
-async fn connect(records: &Records, unit: &str) -> Result<Client, String> {
+/// Connects to one unit and believes that it is one.
+pub(super) async fn connect(records: &Records, unit: &str) -> Result<Client, String> {
     let address = resolve(unit)
         .await
         .map_err(|error| format!("{unit}: {error}"))?;
@@ -126,17 +135,20 @@ async fn resolve(unit: &str) -> io::Result<SocketAddr> {
 }
 
 /// Somewhere between nothing and all of it.
-fn random_part(whole: Duration) -> Duration {
+pub(super) fn random_part(whole: Duration) -> Duration {
     let ms = u64::try_from(whole.as_millis()).unwrap_or(u64::MAX);
     Duration::from_millis(random_below(ms.saturating_add(1)))
 }
 
 /// A number below `bound`; what the division leaves uneven does not matter for a pause.
-fn random_below(bound: u64) -> u64 {
+pub(super) fn random_below(bound: u64) -> u64 {
     let mut bytes = [0; 8];
     // Without randomness the pause is the same each time, which costs privacy and nothing else.
     let _ = getrandom::fill(&mut bytes);
     u64::from_le_bytes(bytes) % bound.max(1)
 }
 
+/// Longest visit: a unit that keeps the car busy with refusals and half answers keeps it from no
+/// other unit for longer. A record that is not done comes back.
+const VISIT_MAX: Duration = Duration::from_secs(120);
 const PAUSE_MIN: Duration = Duration::from_secs(1);

@@ -29,10 +29,8 @@ pub struct LedgerIdentity {
     pub account: AccountKey,
     /// Which units are believed.
     pub trust: UnitTrust,
-    /// What histories are held against.
-    pub checkpoint: Option<Checkpoint>,
-    /// The blocks that it is of.
-    pub anchors: Vec<Point>,
+    /// What the vehicle's owner gave, with the blocks that it is of.
+    pub given: Option<(Checkpoint, Vec<Point>)>,
 }
 
 /// Why the ledger's configuration cannot be used.
@@ -101,21 +99,17 @@ impl LedgerIdentity {
             chain: genesis.chain(),
             operators: operators.collect::<Result<_, _>>()?,
         };
-        let (checkpoint, anchors) = match &config.checkpoint {
-            None => (None, Vec::new()),
-            Some(path) => {
-                let (checkpoint, anchors) = read_checkpoint(path, &genesis)?;
-                (Some(checkpoint), anchors)
-            }
-        };
+        let given = config.checkpoint.as_ref();
+        let given = given
+            .map(|path| read_checkpoint(path, &genesis))
+            .transpose()?;
         let key: SigningKey = read_key(&config.enrolment_key)?;
         let identity = Self {
             committees: Committees::of(&genesis),
             vehicle,
             account: key.verifying_key().into(),
             trust,
-            checkpoint,
-            anchors,
+            given,
             genesis,
         };
         let sender = Sender {

@@ -13,9 +13,12 @@ use wayside::{
 };
 
 use super::{LedgerConfig, LedgerIdentity};
-use crate::outbox::{
-    Entry, JournalRecord, Name, Outbox, OutboxEvent, RecordId, Sender, Submission, SubmissionError,
-    Taken,
+use crate::{
+    checkpoint::{CheckpointFile, Keeper},
+    outbox::{
+        Entry, JournalRecord, Level, Name, Outbox, OutboxEvent, RecordId, Sender, Submission,
+        SubmissionError, Taken,
+    },
 };
 
 /// The vehicle's records on their way, for everybody who has something to do with them; clones are
@@ -34,6 +37,9 @@ struct Shared {
     writer: Notify,
     courier: Notify,
     reach: Mutex<Reach>,
+    keeper: Mutex<Keeper>,
+    /// Held while the keeper's checkpoint is written, so that the newest is written last.
+    checkpoint_file: tokio::sync::Mutex<CheckpointFile>,
 }
 
 /// A change that others may wait for.
@@ -43,6 +49,8 @@ pub type RecordsChange = OutboxEvent;
 struct Reach {
     last: Option<Timestamp>,
     failure: Option<String>,
+    /// Why a checkpoint that a unit showed was not kept, if that was the last one.
+    distrust: Option<String>,
 }
 
 /// How the way to the ledger is.
@@ -50,6 +58,12 @@ struct Reach {
 pub struct RecordsState {
     /// Records that are not done.
     pub waiting: usize,
+    /// Their bytes.
+    pub waiting_bytes: usize,
+    /// How full the outbox is with them.
+    pub level: Level,
+    /// Since when nothing of it was delivered; `None` while nothing waits.
+    pub undelivered_since: Option<Timestamp>,
     /// How long the oldest of them has waited.
     pub oldest_age: Option<Duration>,
     /// When a unit last answered.
@@ -70,15 +84,18 @@ pub enum SubmitError {
 }
 
 impl Records {
-    /// The records that the journal holds, and those to come.
+    /// The records that the journal holds, and those to come; the keeper's checkpoint goes to the file.
     pub fn new(
         config: LedgerConfig,
         (identity, sender): (LedgerIdentity, Sender),
         journal: Vec<JournalRecord>,
+        (keeper, checkpoint_file): (Keeper, CheckpointFile),
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 outbox: Mutex::new(Outbox::new(config.outbox.clone(), sender, journal)),
+                keeper: Mutex::new(keeper),
+                checkpoint_file: tokio::sync::Mutex::new(checkpoint_file),
                 identity,
                 config,
                 clock: Clock::system(),
@@ -151,20 +168,18 @@ impl Records {
     /// How the way to the ledger is.
     pub fn state(&self) -> RecordsState {
         let now = self.shared.clock.now().timestamp;
-        let (waiting, oldest_age, failure) = self.look(|outbox| {
-            (
-                outbox.waiting(),
-                outbox.oldest_age(now),
-                outbox.last_failure().map(str::to_owned),
-            )
-        });
         let reach = self.reach().clone();
-        RecordsState {
-            waiting,
-            oldest_age,
+        self.look(|outbox| RecordsState {
+            waiting: outbox.waiting(),
+            waiting_bytes: outbox.waiting_bytes(),
+            level: outbox.level(),
+            undelivered_since: outbox.undelivered_since(),
+            oldest_age: outbox.oldest_age(now),
             reached: reach.last,
-            failure: reach.failure.or(failure),
-        }
+            failure: reach
+                .failure
+                .or_else(|| outbox.last_failure().map(str::to_owned)),
+        })
     }
 
     /// Which ledger this is, and who the vehicle is on it.
@@ -212,6 +227,28 @@ impl Records {
             }
             Err(failure) => reach.failure = Some(failure),
         }
+    }
+
+    /// Does something with what is remembered of the ledger.
+    pub fn with_keeper<T>(&self, act: impl FnOnce(&mut Keeper) -> T) -> T {
+        // Each step leaves it whole.
+        let keeper = self.shared.keeper.lock();
+        act(&mut keeper.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Where that is written.
+    pub(super) fn checkpoint_file(&self) -> &tokio::sync::Mutex<CheckpointFile> {
+        &self.shared.checkpoint_file
+    }
+
+    /// A unit showed a checkpoint, and it was kept, or why not.
+    pub(super) fn note_checkpoint(&self, refused: Option<String>) {
+        self.reach().distrust = refused;
+    }
+
+    /// Why the last checkpoint that a unit showed was not kept; `None` if it was.
+    pub fn checkpoint_problem(&self) -> Option<String> {
+        self.reach().distrust.clone()
     }
 
     /// Told after each change.

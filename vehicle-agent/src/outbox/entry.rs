@@ -75,14 +75,58 @@ pub struct Attempt {
     pub(super) step: Step,
     /// How often in a row it came to nothing.
     pub(super) failures: u32,
+    /// How often of these while the unit in reach is.
+    pub(super) failures_here: u32,
+    /// How many units in a row came to nothing.
+    pub(super) visits: u32,
+    /// At whose units, by the operator's place in the genesis.
+    pub(super) at: Failed,
+}
+
+/// At how many operators' units a record came to nothing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Failed {
+    /// None.
+    #[default]
+    Nowhere,
+    /// Those of one.
+    At(usize),
+    /// Those of two or more.
+    Widely,
+}
+
+impl Failed {
+    /// The same after it came to nothing at a unit of `operator`.
+    pub(super) fn and(self, operator: usize) -> Self {
+        match self {
+            Self::Nowhere => Self::At(operator),
+            Self::At(other) if other == operator => self,
+            Self::At(_) | Self::Widely => Self::Widely,
+        }
+    }
 }
 
 impl Attempt {
+    /// Whether it came to nothing so often, and so widely, that something must be wrong with it.
+    ///
+    /// The unit of a single operator may want the later records to arrive before it, so its word
+    /// counts for little.
+    pub(super) fn is_hopeless(&self) -> bool {
+        let most = match self.at {
+            Failed::Nowhere | Failed::At(_) => FAILURES_ALONE_MAX,
+            Failed::Widely => FAILURES_MAX,
+        };
+        self.failures >= most
+    }
+
     /// To be handed in from `instant` on.
     pub(super) fn at(instant: Instant) -> Self {
         Self {
             step: Step::Submit(instant),
             failures: 0,
+            failures_here: 0,
+            visits: 0,
+            at: Failed::Nowhere,
         }
     }
 }
@@ -176,6 +220,10 @@ impl fmt::Display for RecordId {
     }
 }
 
+/// How often in a row a record comes to nothing before the next ones no longer wait for it.
+pub(super) const FAILURES_MAX: u32 = 12;
+/// The same where units of one operator alone are met.
+pub(super) const FAILURES_ALONE_MAX: u32 = 96;
 /// The outcome of what was applied.
 const APPLIED: u16 = 0;
 /// What an entry takes beside its content and its signed bytes.

@@ -30,13 +30,15 @@ pub struct Outbox {
     names: BTreeMap<Name, RecordId>,
     /// Done ones, the oldest first.
     done: VecDeque<RecordId>,
-    waiting: Waiting,
+    pub(super) waiting: Waiting,
     next_record: u64,
     /// Above every nonce that was ever used; `None` while the account was never seen.
     pub(super) next_nonce: Option<u64>,
     pub(super) sending: Sending,
     writing: Writing,
     pub(super) events: VecDeque<OutboxEvent>,
+    /// When a verdict last came to the disk, since the start.
+    pub(super) delivered: Option<Timestamp>,
 }
 
 /// Who signs, and where it goes.
@@ -102,9 +104,9 @@ pub enum OutboxEvent {
 
 /// How much waits.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-struct Waiting {
-    count: usize,
-    bytes: usize,
+pub(super) struct Waiting {
+    pub(super) count: usize,
+    pub(super) bytes: usize,
 }
 
 /// What is to be written.
@@ -145,6 +147,7 @@ impl Outbox {
                 ..Writing::default()
             },
             events: VecDeque::new(),
+            delivered: None,
         };
         for record in journal {
             outbox.restore(record);
@@ -222,7 +225,10 @@ impl Outbox {
                         | Stage::Done(..)) => other,
                     });
                 }
-                JournalRecord::Done { id, .. } => self.finish(id),
+                JournalRecord::Done { id, .. } => {
+                    self.delivered = Some(now.timestamp);
+                    self.finish(id);
+                }
                 JournalRecord::Counters { .. } => {}
             }
         }
@@ -306,12 +312,6 @@ impl Outbox {
     /// How many records are not done.
     pub fn waiting(&self) -> usize {
         self.waiting.count
-    }
-
-    /// How long the oldest of them has waited; `None` if none does.
-    pub fn oldest_age(&self, now: Timestamp) -> Option<Duration> {
-        let mut waiting = self.entries.values().filter(|entry| !entry.is_done());
-        waiting.next().map(|entry| now.since(entry.taken))
     }
 
     /// When [`Self::poll_write`] will have something that it has not now.

@@ -16,7 +16,10 @@
 //! ```
 //!
 //! They arrive in the order in which they were taken, one after the other, since the ledger's rules look
-//! at the order; only a record that came to nothing many times over is passed by.
+//! at the order; only a record that came to nothing many times over is passed by, at units of more than
+//! one operator where more than one is met: a unit that takes the later ones and not the first would
+//! have the ledger refuse the first. A refusal without proof is never the end of a record, whatever its
+//! code: the unit may be a block behind, or lie.
 //!
 //! Three things are kept apart on purpose. *Durability*: nothing is told to anybody before it is on
 //! disk. *Identity*: a client names its records, so that its own retries are seen as such. *Trust*:
@@ -29,6 +32,7 @@ mod config;
 mod entry;
 mod file;
 mod journal;
+mod level;
 mod machine;
 mod proven;
 mod sending;
@@ -38,6 +42,7 @@ pub use config::OutboxConfig;
 pub use entry::{Entry, Name, Place, RecordId, Stage, Verdict};
 pub use file::{OutboxFile, OutboxFileError, OutboxOpened};
 pub use journal::JournalRecord;
+pub use level::Level;
 pub use machine::{Outbox, OutboxEvent, Sender, Submission, SubmissionError, Taken};
 pub use proven::{Proven, ProvenError, Standing};
 pub use wire::{Answer, Batch, Failure, OutboxRequest};

@@ -14,6 +14,8 @@ use super::{
 #[derive(Debug, Default)]
 pub(super) struct Sending {
     is_connected: bool,
+    /// Whose unit is or was in reach, by the operator's place in the genesis.
+    operator: usize,
     /// The vehicle's nonces as last verified; `None` if that was never done since the start.
     account: Option<NonceWindow>,
     account_step: AccountStep,
@@ -32,26 +34,38 @@ enum AccountStep {
 }
 
 impl Outbox {
-    /// A unit is in reach: everything that waits may be sent at once.
-    pub fn handle_connected(&mut self, now: Now) {
+    /// A unit of an operator, by its place in the genesis, is in reach: everything that waits may be
+    /// sent at once.
+    pub fn handle_connected(&mut self, operator: usize, now: Now) {
         self.sending.is_connected = true;
+        self.sending.operator = operator;
         self.sending.account_step = AccountStep::Idle;
         for entry in self.entries.values_mut() {
             if let Stage::Signed(_, attempt) = &mut entry.stage {
                 attempt.step = Step::Submit(now.instant);
+                attempt.failures_here = 0;
             }
         }
     }
 
     /// The unit is out of reach; what it has not answered has to be asked again.
+    ///
+    /// The next unit may be another one, so what this one refused does not wait for as long as it
+    /// would have waited for this one, only for longer with every unit.
     pub fn handle_disconnected(&mut self, now: Now) {
         self.sending.is_connected = false;
         self.sending.unanswered = 0;
         self.sending.account_step = AccountStep::Idle;
+        let (least, most) = (self.config.retry_pause_min, self.config.retry_pause_max);
         for entry in self.entries.values_mut() {
-            if let Stage::Signed(_, attempt) = &mut entry.stage
-                && matches!(attempt.step, Step::Submitting | Step::Proving)
-            {
+            let Stage::Signed(_, attempt) = &mut entry.stage else {
+                continue;
+            };
+            if attempt.failures_here > 0 {
+                attempt.step = Step::Submit(now.instant + doubled(least, attempt.visits).min(most));
+                attempt.visits = attempt.visits.saturating_add(1);
+                attempt.failures_here = 0;
+            } else if matches!(attempt.step, Step::Submitting | Step::Proving) {
                 attempt.step = Step::Submit(now.instant);
             }
         }
@@ -176,7 +190,7 @@ impl Outbox {
         signed
             .take_while(move |(_, attempt)| {
                 let was_open = is_open;
-                is_open &= attempt.failures >= FAILURES_MAX;
+                is_open &= attempt.is_hopeless();
                 was_open
             })
             .map(|(entry, _)| entry)
@@ -217,10 +231,10 @@ impl Outbox {
 
     fn handle_failure(&mut self, failure: Failure, now: Now) {
         let (least, most) = (self.config.retry_pause_min, self.config.retry_pause_max);
+        let operator = self.sending.operator;
         let pause = |failures: u32| {
-            let doubled = least.saturating_mul(1 << failures.min(DOUBLINGS_MAX));
             let asked = failure.retry_after.unwrap_or(Duration::ZERO);
-            doubled.max(asked).min(most.max(least))
+            doubled(least, failures).max(asked).min(most.max(least))
         };
         match failure.record {
             None => self.sending.account_step = AccountStep::Waiting(now.instant + pause(0)),
@@ -231,13 +245,16 @@ impl Outbox {
                 let Stage::Signed(_, attempt) = &mut entry.stage else {
                     return;
                 };
-                let step = if failure.is_pending && attempt.failures < PENDING_MAX {
-                    Step::Prove(now.instant + pause(attempt.failures).min(PENDING_PAUSE))
+                let failures = attempt.failures_here;
+                let step = if failure.is_pending && failures < PENDING_MAX {
+                    Step::Prove(now.instant + pause(failures).min(PENDING_PAUSE))
                 } else {
-                    Step::Submit(now.instant + pause(attempt.failures))
+                    Step::Submit(now.instant + pause(failures))
                 };
                 attempt.step = step;
+                attempt.failures_here = failures.saturating_add(1);
                 attempt.failures = attempt.failures.saturating_add(1);
+                attempt.at = attempt.at.and(operator);
             }
         }
         if !failure.is_pending {
@@ -289,10 +306,13 @@ impl Entry {
     }
 }
 
+/// A pause that doubles with every failure.
+fn doubled(least: Duration, failures: u32) -> Duration {
+    least.saturating_mul(1 << failures.min(DOUBLINGS_MAX))
+}
+
 /// Requests that a unit may owe answers to at one time.
 const UNANSWERED_MAX: usize = 8;
-/// How often in a row a record comes to nothing before the next ones no longer wait for it.
-const FAILURES_MAX: u32 = 12;
 /// How often in a row a unit is asked for a proof before the transaction is handed in again.
 const PENDING_MAX: u32 = 8;
 /// Longest pause before a unit is asked again for a proof that it does not have yet.

@@ -2,8 +2,8 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use super::road::{Road, failure, name, place, submission};
 use crate::outbox::{
-    Answer, Failure, OutboxConfig, OutboxEvent, OutboxRequest, Proven, RecordId, SubmissionError,
-    Taken,
+    Answer, Failure, Level, OutboxConfig, OutboxEvent, OutboxRequest, Proven, RecordId,
+    SubmissionError, Taken,
 };
 
 #[test]
@@ -287,8 +287,9 @@ fn records_arrive_in_the_order_in_which_they_were_taken() {
 }
 
 #[test]
-fn a_record_that_never_succeeds_is_passed_by() {
+fn a_record_that_never_succeeds_at_any_unit_is_passed_by() {
     let mut road = Road::with_signed(&[100, 101]);
+    let mut visits = 0;
     for _ in 0..100 {
         match road.outbox.poll_transmit(road.now) {
             Some(OutboxRequest::Submit { record, .. }) if record == RecordId(0) => {
@@ -305,12 +306,66 @@ fn a_record_that_never_succeeds_is_passed_by() {
                 road.outbox.handle_answer(answer, road.now);
                 road.settle().unwrap();
             }
-            None => road.pass(Duration::from_secs(60)),
+            None => {
+                road.pass(Duration::from_secs(60));
+                visits += 1;
+                road.connect_to(visits % 2);
+            }
         }
     }
     assert!(road.wishes[&101].is_done);
     assert!(!road.wishes[&100].is_done);
     assert_eq!(road.outbox.waiting(), 1);
+}
+
+#[test]
+fn it_tells_how_full_it_is_and_since_when_nothing_was_delivered() {
+    let mut road = Road::with(OutboxConfig {
+        waiting_max: NonZeroUsize::new(5).unwrap(),
+        ..OutboxConfig::default()
+    });
+    assert_eq!(road.outbox.undelivered_since(), None);
+    let begun = road.now.timestamp;
+    let mut levels = Vec::new();
+    for km in 100..105 {
+        road.ask(km).unwrap();
+        levels.push(road.outbox.level());
+        road.pass(Duration::from_secs(10));
+    }
+    use Level::{Full, NearlyFull, Room};
+    assert_eq!(levels, [Room, Room, Room, NearlyFull, Full]);
+    assert!(road.ask(105).is_err());
+    assert_eq!(road.outbox.undelivered_since(), Some(begun));
+
+    // The account, and then the first record: handed in, and proven.
+    road.settle().unwrap();
+    road.connect();
+    for _ in 0..3 {
+        assert!(road.exchange());
+        road.settle().unwrap();
+    }
+    let delivered = road.now.timestamp;
+    assert_eq!(road.outbox.level(), NearlyFull);
+    road.disconnect();
+    road.pass(Duration::from_secs(10));
+    assert_eq!(road.outbox.undelivered_since(), Some(delivered));
+
+    road.finish();
+    assert_eq!(road.outbox.level(), Room);
+    assert_eq!(road.outbox.undelivered_since(), None);
+}
+
+#[test]
+fn by_bytes_it_is_full_when_one_more_like_those_has_no_room() {
+    let mut road = Road::with(OutboxConfig {
+        waiting_bytes_max: NonZeroUsize::new(2_000).unwrap(),
+        ..OutboxConfig::default()
+    });
+    while road.outbox.level() != Level::Full {
+        road.ask(u32::try_from(road.outbox.waiting()).unwrap())
+            .unwrap();
+    }
+    assert!(road.ask(1_000).is_err());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 mod crashes;
 mod file;
+mod hostile;
 mod machine;
 mod proven;
 mod road;

@@ -159,8 +159,14 @@ impl Road {
     }
 
     pub(super) fn connect(&mut self) {
+        self.connect_to(0);
+    }
+
+    /// A unit of an operator is in reach.
+    pub(super) fn connect_to(&mut self, operator: usize) {
+        self.disconnect();
         self.connected = true;
-        self.outbox.handle_connected(self.now);
+        self.outbox.handle_connected(operator, self.now);
     }
 
     pub(super) fn disconnect(&mut self) {
