@@ -6,3 +6,5 @@ mod pki;
 pub(crate) mod process;
 mod records;
 mod start;
+mod town;
+mod witness;

@@ -1,67 +1,166 @@
-//! Records of a car that meets no roadside unit for a whole drive.
+//! Records of a car that meets no roadside unit for a whole drive, or one that comes and goes.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, time::Duration};
 
-use rustix::process::Signal;
-use tempfile::TempDir;
 use tokio::time::timeout;
-use tonic::{Code, Request, transport::Channel};
+use tonic::{Code, Streaming};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 use tonic_types::StatusExt as _;
-use wayside::rpc::{
-    ledger::v1::{GetVehicleRequest, ledger_service_client::LedgerServiceClient},
-    record::v1::{
-        GetHistoryRequest, GetOutboxRequest, GetRequest, ListRequest, OdometerReading, Progress,
-        Record, RecordState, SubmitRequest, WatchRequest, record::Body,
-        record_service_client::RecordServiceClient, watch_response::Event,
+use wayside::{
+    crypto::SigningKey,
+    rpc::{
+        agent::v1::Reason,
+        record::v1::{
+            GetRequest, OutboxLevel, Progress, WatchRequest, WatchResponse, watch_response::Event,
+        },
     },
 };
 
-use super::process::{Agent, PATIENCE, Pki, agent, wayside};
+use super::{
+    process::{Agent, PATIENCE, Pki},
+    town::{
+        Town, client, everything_is_applied, everything_is_done, kill, outbox, outbox_where,
+        request, states, submit, the_history_holds_each_once, the_metrics_say_that_nothing_waits,
+    },
+};
 
 #[tokio::test]
 async fn killed_twice_on_a_drive_without_units_a_car_delivers_every_record_once() {
-    let town = Town::new().await;
-    let unit = town.start_unit().await;
+    let town = Town::new(1).await;
+    let unit = town.start_unit(1).await;
     town.enrol(&unit).await;
-    drop(unit);
+    kill(unit).await;
 
     let mut taken = BTreeMap::new();
-    for life in 0..3_u32 {
-        let mut car = town.start_agent().await;
+    let mut asked = 0;
+    for _ in 0..2 {
+        let car = town.start_agent(&[]).await;
         let mut records = client(&car).await;
-        for reading in 0..4 {
-            let km = 10 * life + reading + 1;
-            let state = submit(&mut records, km).await;
-            assert_eq!(state.progress(), Progress::Queued);
-            taken.insert(km, state.record_id);
-        }
         // A client that never heard the answer asks again.
-        for (km, record_id) in &taken {
-            assert_eq!(submit(&mut records, *km).await.record_id, *record_id);
+        for km in 1..=asked {
+            let state = submit(&mut records, km).await;
+            let before = taken.insert(km, state.record_id);
+            assert!(before.is_none_or(|before| before == state.record_id));
         }
-        let outbox = records.get_outbox(GetOutboxRequest {}).await.unwrap();
-        let outbox = outbox.into_inner();
-        assert_eq!(outbox.waiting, 4 * (life + 1));
-        assert!(outbox.enabled && outbox.development);
+        let drive = async {
+            loop {
+                asked += 1;
+                let state = submit(&mut records, asked).await;
+                assert_eq!(state.progress(), Progress::Queued);
+                taken.insert(asked, state.record_id);
+            }
+        };
+        // Switched off while it takes one, or between two, or before the first.
+        let moment = random_moment();
+        assert!(timeout(moment, drive).await.is_err());
+        kill(car).await;
+        eprintln!("killed after {moment:?} with {asked} asked for");
+    }
+
+    let car = town.start_agent(&[]).await;
+    let mut records = client(&car).await;
+    for km in 1..=asked + 3 {
+        let state = submit(&mut records, km).await;
+        let before = taken.insert(km, state.record_id);
+        assert!(before.is_none_or(|before| before == state.record_id));
+    }
+    let waiting = usize::try_from(outbox(&mut records).await.waiting).unwrap();
+    assert_eq!(waiting, taken.len());
+
+    let _unit = town.start_unit(1).await;
+    everything_is_applied(&mut records).await;
+    the_history_holds_each_once(&mut records, &taken).await;
+    the_metrics_say_that_nothing_waits(&car).await;
+}
+
+#[tokio::test]
+async fn a_unit_killed_twice_while_it_takes_records_takes_every_record_once() {
+    let town = Town::new(1).await;
+    let mut unit = town.start_unit(1).await;
+    town.enrol(&unit).await;
+    let car = town.start_agent(&[]).await;
+    let mut records = client(&car).await;
+    let mut taken = BTreeMap::new();
+    let mut changes = records.watch(WatchRequest {}).await.unwrap().into_inner();
+    for life in 0..3_u32 {
+        for reading in 0..8 {
+            let km = 8 * life + reading + 1;
+            taken.insert(km, submit(&mut records, km).await.record_id);
+        }
         if life < 2 {
-            car.signal(Signal::KILL);
-            assert_eq!(car.end().await, None);
-        } else {
-            let unit = town.start_unit().await;
-            everything_is_applied(&mut records).await;
-            the_history_holds_each_once(&mut records, &taken).await;
-            the_metrics_say_that_nothing_waits(&car).await;
-            drop(unit);
+            // In the middle of things: one more is done, and others are on their way.
+            one_more_is_done(&mut changes).await;
+            kill(unit).await;
+            unit = town.start_unit(1).await;
         }
     }
+    everything_is_applied(&mut records).await;
+    the_history_holds_each_once(&mut records, &taken).await;
+}
+
+#[tokio::test]
+async fn a_full_outbox_says_so_everywhere_and_loses_nothing() {
+    let town = Town::new(1).await;
+    let unit = town.start_unit(1).await;
+    town.enrol(&unit).await;
+    kill(unit).await;
+    let car = town
+        .start_agent(&[("LEDGER__OUTBOX__WAITING_MAX", "5")])
+        .await;
+    let mut records = client(&car).await;
+    let mut taken = BTreeMap::new();
+    for km in 1..=4 {
+        taken.insert(km, submit(&mut records, km).await.record_id);
+    }
+    let nearly = i32::from(Reason::OutboxNearlyFull);
+    car.wait_ready(|readiness| readiness.reasons.contains(&nearly))
+        .await;
+    assert_eq!(outbox(&mut records).await.level(), OutboxLevel::NearlyFull);
+    assert_eq!(health(&car).await, ServingStatus::Serving);
+
+    taken.insert(5, submit(&mut records, 5).await.record_id);
+    let refused = records.submit(request(6)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    let reason = refused.get_details_error_info().unwrap().reason;
+    assert_eq!(reason, "OUTBOX_FULL");
+    assert!(refused.get_details_retry_info().is_some());
+    assert!(refused.message().contains("5 records wait"), "{refused}");
+    // A retry of what is there is no new record.
+    assert_eq!(submit(&mut records, 5).await.record_id, taken[&5]);
+    let full = i32::from(Reason::OutboxFull);
+    let readiness = car
+        .wait_ready(|readiness| readiness.reasons.contains(&full))
+        .await;
+    assert!(readiness.undelivered_since.is_some());
+    let told = outbox(&mut records).await;
+    assert_eq!(told.level(), OutboxLevel::Full);
+    let oldest = states(&mut records).await[0].taken_at;
+    assert_eq!(told.undelivered_since, oldest);
+    health_becomes(&car, ServingStatus::NotServing).await;
+    metrics_say(&car, "wayside_outbox_depth 5").await;
+    metrics_say(&car, "wayside_outbox_depth_max 5").await;
+    let scraped = car.scrape().await;
+    assert!(!scraped.contains("wayside_outbox_undelivered_seconds 0.0\n"));
+
+    let _unit = town.start_unit(1).await;
+    everything_is_applied(&mut records).await;
+    health_becomes(&car, ServingStatus::Serving).await;
+    taken.insert(6, submit(&mut records, 6).await.record_id);
+    everything_is_applied(&mut records).await;
+    the_history_holds_each_once(&mut records, &taken).await;
+    let told = outbox_where(&mut records, |it| it.level() == OutboxLevel::Room).await;
+    assert_eq!(told.undelivered_since, None);
+    metrics_say(&car, "wayside_outbox_undelivered_seconds 0.0").await;
 }
 
 #[tokio::test]
 async fn a_record_that_breaks_a_rule_is_refused_with_proof_and_the_rules_name() {
-    let town = Town::new().await;
-    let unit = town.start_unit().await;
+    let town = Town::new(1).await;
+    let unit = town.start_unit(1).await;
     town.enrol(&unit).await;
-    let car = town.start_agent().await;
+    let car = town.start_agent(&[]).await;
     let mut records = client(&car).await;
     submit(&mut records, 50).await;
     let back = submit(&mut records, 20).await.record_id;
@@ -88,165 +187,50 @@ async fn without_a_ledger_records_are_refused_and_say_why() {
     assert_eq!(refused.code(), Code::FailedPrecondition);
     let info = refused.get_details_error_info().unwrap();
     assert_eq!(info.reason, "LEDGER_OFF");
-    let outbox = records.get_outbox(GetOutboxRequest {}).await.unwrap();
-    assert!(!outbox.into_inner().enabled);
+    assert!(!outbox(&mut records).await.enabled);
 }
 
-/// A vehicle, and a committee of one to keep its records.
-struct Town {
-    folder: TempDir,
-}
-
-impl Town {
-    async fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let made = wayside(&["pki", "init", "--slots", "3", "--vehicles", "1"])
-            .args(["--operators", "1", "--shards", "2", "--out"])
-            .arg(folder.path().join("domain"))
-            .output()
-            .await
-            .unwrap();
-        assert!(made.status.success(), "{made:?}");
-        Self { folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join("domain").join(name)
-    }
-
-    async fn start_unit(&self) -> Agent {
-        let mut command = wayside(&["unit", "--config"]);
-        command.arg(self.path("unit-1/unit.toml"));
-        Agent::start(command).await
-    }
-
-    async fn start_agent(&self) -> Agent {
-        let mut command = agent(&self.path("vehicle-1/agent.toml"));
-        command
-            .env("WAYSIDE__TRANSPORT__PEERS", "[]")
-            .env("WAYSIDE__LEDGER__DIAL_PAUSE_MAX", "1s");
-        Agent::start(command).await
-    }
-
-    /// Brings the vehicle to the ledger, and waits until its identification number is known to be
-    /// nobody else's.
-    async fn enrol(&self, unit: &Agent) {
-        let mut command = wayside(&["ledger", "enrol", "--model", "test"]);
-        for (flag, file) in [
-            ("--secret", "vehicle-1/vehicle.toml"),
-            ("--owner", "vehicle-1/owner.key"),
-            ("--vehicle", "vehicle-1/enrolment.key"),
-            ("--tag-issuer", "keys/tag_issuer.key"),
-            ("--key", "keys/maker.key"),
-        ] {
-            command.arg(flag).arg(self.path(file));
-        }
-        let socket = self.path("unit-1/unit.sock");
-        command
-            .arg("--unit")
-            .arg(format!("unix:{}", socket.display()));
-        let enrolled = timeout(PATIENCE, command.output()).await.unwrap().unwrap();
-        assert!(enrolled.status.success(), "{enrolled:?}");
-        let secret = std::fs::read_to_string(self.path("vehicle-1/vehicle.toml")).unwrap();
-        let secret: toml::Table = secret.parse().unwrap();
-        let vehicle_id = secret.get("vehicle").unwrap().as_str().unwrap().to_owned();
-        let mut ledger = LedgerServiceClient::new(unit.channel().await);
-        let known = async {
-            loop {
-                let request = GetVehicleRequest {
-                    vehicle_id: vehicle_id.clone(),
-                };
-                let vehicle = ledger.get_vehicle(request).await.unwrap().into_inner();
-                if vehicle.vehicle.unwrap().status == "active" {
-                    return;
-                }
-            }
-        };
-        timeout(PATIENCE, known).await.unwrap();
-    }
-}
-
-async fn client(car: &Agent) -> RecordServiceClient<Channel> {
-    RecordServiceClient::new(car.channel().await)
-}
-
-fn request(odometer_km: u32) -> Request<SubmitRequest> {
-    Request::new(SubmitRequest {
-        request_id: format!("odometer-{odometer_km}"),
-        record: Some(Record {
-            at: None,
-            body: Some(Body::Odometer(OdometerReading {
-                odometer_km: Some(odometer_km),
-            })),
-        }),
-    })
-}
-
-async fn submit(records: &mut RecordServiceClient<Channel>, odometer_km: u32) -> RecordState {
-    let answer = records.submit(request(odometer_km)).await.unwrap();
-    answer.into_inner().state.unwrap()
-}
-
-async fn everything_is_applied(records: &mut RecordServiceClient<Channel>) {
-    everything_is_done(records).await;
-    let states = records.list(ListRequest::default()).await.unwrap();
-    for state in states.into_inner().states {
-        assert_eq!(state.progress(), Progress::Applied, "{state:?}");
-    }
-}
-
-/// Waits until nothing waits any more.
-async fn everything_is_done(records: &mut RecordServiceClient<Channel>) {
-    let mut changes = records.watch(WatchRequest {}).await.unwrap().into_inner();
-    let mut waiting = BTreeMap::new();
-    let mut has_begun = false;
+/// Waits until a record that waited waits no more.
+async fn one_more_is_done(changes: &mut Streaming<WatchResponse>) {
     let watched = async {
-        while !has_begun || !waiting.is_empty() {
-            match changes.message().await.unwrap().unwrap().event.unwrap() {
-                Event::State(state) => match state.progress() {
-                    Progress::Applied | Progress::Refused => {
-                        waiting.remove(&state.record_id);
-                    }
-                    Progress::Unspecified | Progress::Queued | Progress::Sending => {
-                        waiting.insert(state.record_id, state);
-                    }
-                },
-                Event::SnapshotEnd(_) => has_begun = true,
+        loop {
+            if let Event::State(state) = changes.message().await.unwrap().unwrap().event.unwrap()
+                && matches!(state.progress(), Progress::Applied)
+            {
+                return;
             }
         }
     };
-    if timeout(PATIENCE, watched).await.is_err() {
-        let outbox = records.get_outbox(GetOutboxRequest {}).await.unwrap();
-        panic!("still waits: {waiting:?}; {outbox:?}");
+    timeout(PATIENCE, watched).await.unwrap();
+}
+
+async fn health(car: &Agent) -> ServingStatus {
+    let mut health = HealthClient::new(car.channel().await);
+    let checked = health.check(record_service()).await.unwrap();
+    checked.into_inner().status()
+}
+
+async fn health_becomes(car: &Agent, wanted: ServingStatus) {
+    let mut health = HealthClient::new(car.channel().await);
+    let mut changes = health.watch(record_service()).await.unwrap().into_inner();
+    let watched = async { while changes.message().await.unwrap().unwrap().status() != wanted {} };
+    timeout(PATIENCE, watched).await.unwrap();
+}
+
+fn record_service() -> HealthCheckRequest {
+    HealthCheckRequest {
+        service: "wayside.record.v1.RecordService".to_owned(),
     }
 }
 
 /// They are written once a second.
-async fn the_metrics_say_that_nothing_waits(car: &Agent) {
-    let written = async { while !car.scrape().await.contains("wayside_outbox_depth 0") {} };
+async fn metrics_say(car: &Agent, words: &str) {
+    let written = async { while !car.scrape().await.contains(words) {} };
     timeout(PATIENCE, written).await.unwrap();
 }
 
-async fn the_history_holds_each_once(
-    records: &mut RecordServiceClient<Channel>,
-    taken: &BTreeMap<u32, u64>,
-) {
-    let history = records.get_history(GetHistoryRequest::default()).await;
-    let history = history.unwrap().into_inner();
-    let readings = history.records.iter();
-    let readings = readings.filter(|record| record.kind == "record_odometer");
-    let readings: Vec<_> = readings.collect();
-    assert_eq!(readings.len(), taken.len());
-    assert!(readings.iter().all(|record| record.outcome == "applied"));
-    assert!(!history.anchored, "no checkpoint was given");
-    let mut listed: Vec<String> = readings
-        .iter()
-        .map(|record| record.transaction_id.clone())
-        .collect();
-    let states = records.list(ListRequest::default()).await.unwrap();
-    let states = states.into_inner().states;
-    let mut sent: Vec<String> = states.into_iter().map(|it| it.transaction_id).collect();
-    listed.sort();
-    sent.sort();
-    assert_eq!(listed, sent);
+/// Up to about as long as an agent takes for some dozens of records.
+fn random_moment() -> Duration {
+    let [byte, ..] = *SigningKey::generate().to_seed();
+    Duration::from_millis(byte.into())
 }
