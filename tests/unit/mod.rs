@@ -2,6 +2,7 @@
 
 mod committee;
 mod doors;
+mod growth;
 mod ledger;
 mod process;
 mod rejoin;

@@ -1,8 +1,14 @@
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Output,
+};
 
 use tempfile::TempDir;
 use tokio::{process::Command, time::timeout};
-use tonic::transport::{Channel, Endpoint};
+use tonic::{
+    Code,
+    transport::{Channel, Endpoint},
+};
 use wayside::{
     crypto::SigningKey,
     id::{ShardId, VehicleId},
@@ -77,43 +83,55 @@ pub(super) fn read_genesis(domain: &Path) -> Genesis {
     Genesis::from_toml(&text).unwrap()
 }
 
+/// Brings a vehicle to the ledger that is at home in shard 1.
 pub(super) async fn enrol(domain: &Path, unit: &str) -> Enrolled {
     enrol_vin(domain, unit, "WVSTEST0000000001").await
 }
 
 pub(super) async fn enrol_vin(domain: &Path, unit: &str, vin: &str) -> Enrolled {
+    let (output, enrolled) = ask_to_enrol(domain, unit, vin, 1).await;
+    assert!(output.status.success(), "{output:?}");
+    timeout(PATIENCE, wait_until(unit, enrolled.id, "active"))
+        .await
+        .unwrap();
+    enrolled
+}
+
+/// Has a maker bring a vehicle to the ledger; returns what the command said.
+pub(super) async fn ask_to_enrol(
+    domain: &Path,
+    unit: &str,
+    vin: &str,
+    home: u16,
+) -> (Output, Enrolled) {
     let made = TempDir::new().unwrap();
     let (key, secret) = (made.path().join("vehicle.key"), made.path().join("secret"));
     let key_of = |role: &str| domain.join(format!("keys/{role}.key"));
     run(wayside(&["ledger", "key", "new"]).arg(&key)).await;
-    run(
-        wayside(&["ledger", "enrol", "--vin", vin, "--model", "test"])
-            .args(["--home", "1", "--unit", unit, "--secret"])
-            .arg(&secret)
-            .arg("--vehicle")
-            .arg(&key)
-            .arg("--owner")
-            .arg(key_of("owner"))
-            .arg("--tag-issuer")
-            .arg(key_of("tag_issuer"))
-            .arg("--key")
-            .arg(key_of("maker")),
-    )
-    .await;
+    let mut enrol = wayside(&["ledger", "enrol", "--model", "test", "--vin", vin]);
+    enrol
+        .args(["--home", &home.to_string(), "--unit", unit, "--secret"])
+        .arg(&secret)
+        .arg("--vehicle")
+        .arg(&key)
+        .arg("--owner")
+        .arg(key_of("owner"))
+        .arg("--tag-issuer")
+        .arg(key_of("tag_issuer"))
+        .arg("--key")
+        .arg(key_of("maker"));
+    let output = timeout(PATIENCE, enrol.output()).await.unwrap().unwrap();
     let text = std::fs::read_to_string(&secret).unwrap();
     let line = text.lines().find(|line| line.starts_with("vehicle"));
     let enrolled = Enrolled {
         id: line.unwrap().split('"').nth(1).unwrap().parse().unwrap(),
         key: read_key(&key).unwrap(),
     };
-    timeout(PATIENCE, wait_active(unit, enrolled.id))
-        .await
-        .unwrap();
-    enrolled
+    (output, enrolled)
 }
 
-/// Waits until the shard that keeps the vehicle's tag has said that the tag is free.
-async fn wait_active(unit: &str, vehicle: VehicleId) {
+/// Waits until the shard that keeps the vehicle's tag has said whether the tag is free.
+pub(super) async fn wait_until(unit: &str, vehicle: VehicleId, status: &str) {
     let channel = Endpoint::from_shared(unit.to_owned()).unwrap();
     let mut client = LedgerServiceClient::new(channel.connect().await.unwrap());
     let request = WatchRequest::default();
@@ -122,9 +140,11 @@ async fn wait_active(unit: &str, vehicle: VehicleId) {
         let request = GetVehicleRequest {
             vehicle_id: vehicle.to_string(),
         };
-        let told = client.get_vehicle(request).await.unwrap().into_inner();
-        if told.vehicle.unwrap().status == "active" {
-            return;
+        match client.get_vehicle(request).await {
+            Ok(told) if told.get_ref().vehicle.as_ref().unwrap().status == status => return,
+            Ok(_) => {}
+            // Another unit took it in, and is a block ahead.
+            Err(refused) => assert_eq!(refused.code(), Code::NotFound, "{refused}"),
         }
         events.message().await.unwrap().unwrap();
     }

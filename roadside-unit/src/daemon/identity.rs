@@ -90,6 +90,7 @@ fn own_files(folder: &Path, now: Timestamp) -> Result<Files, StartError> {
         let domain = Domain {
             name: "development".to_owned(),
             shards: OWN_SHARDS,
+            spare_shards: 0,
             ports: vec![usual_ports()],
             snapshot_interval: Domain::SNAPSHOT_INTERVAL,
             created: now,

@@ -25,6 +25,8 @@ pub struct Domain {
     pub name: String,
     /// How many shards it has, at least one; the first one governs.
     pub shards: u16,
+    /// How many more it can be given while it runs; they stand in the genesis, and take no vehicles yet.
+    pub spare_shards: u16,
     /// One operator with one unit for each of these.
     pub ports: Vec<UnitPorts>,
     /// How many heights lie between two snapshots of the state.
@@ -129,8 +131,9 @@ fn genesis(
     keys: &[OperatorKeys],
     roles: Vec<RoleGrant>,
 ) -> Result<Genesis, DevelopmentError> {
-    let shards = 0..domain.shards.max(1);
-    let shard_of_bucket = |bucket: u16| ShardId(bucket % domain.shards.max(1));
+    let open = domain.shards.max(1);
+    let shards = 0..open.saturating_add(domain.spare_shards);
+    let shard_of_bucket = |bucket: u16| ShardId(bucket % open);
     let mut buckets = [ShardId::GOVERNANCE; 256];
     for (bucket, shard) in (0..).zip(&mut buckets) {
         *shard = shard_of_bucket(bucket);
@@ -165,7 +168,7 @@ fn genesis(
         shards: shards
             .map(|shard| ShardEntry {
                 id: ShardId(shard),
-                weight: 1,
+                weight: u32::from(shard < open),
             })
             .collect(),
         operators,

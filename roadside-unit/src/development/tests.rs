@@ -91,6 +91,7 @@ fn domain(units: u16) -> Domain {
     Domain {
         name: "test".to_owned(),
         shards: 2,
+        spare_shards: 1,
         ports: ports_from(20_000, units).unwrap(),
         snapshot_interval: Domain::SNAPSHOT_INTERVAL,
         created: now(),

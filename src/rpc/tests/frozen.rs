@@ -77,8 +77,8 @@ fn every_method_is_explained() {
         }
     }
     assert_eq!(
-        methods, 45,
-        "telemetry 2, world 3, hazard 7, agent 5, replay 7, ledger 12, governance 3, record 6"
+        methods, 48,
+        "telemetry 2, world 3, hazard 7, agent 5, replay 7, ledger 13, governance 3, witness 2, record 6"
     );
 }
 

@@ -11,6 +11,7 @@ use wayside::{
 };
 
 use super::{
+    govern::shards as open_shards,
     key::Party,
     secret::{Secret, draw_home},
     sign::Signing,
@@ -73,13 +74,21 @@ impl Enrol {
             signing,
         } = self;
         let maker = signing.account()?;
+        let shards = if home.is_some() || secret.exists() {
+            Vec::new()
+        } else {
+            open_shards(unit.connect().await?).await?
+        };
         let make = |genesis: &Genesis| -> anyhow::Result<(Action, Vec<Party>)> {
             let secret = if secret.exists() {
                 Secret::read(&secret)?
             } else {
                 let mut salt = [0; 32];
                 getrandom::fill(&mut salt).context("no randomness")?;
-                let home = home.map_or_else(|| draw_home(genesis, &salt), ShardId);
+                let home = match home {
+                    Some(home) => ShardId(home),
+                    None => ShardId(draw_home(&shards, &salt).try_into()?),
+                };
                 let vin = vin.context("--vin is missing")?;
                 Secret::make(&secret, home, salt, vin)?
             };

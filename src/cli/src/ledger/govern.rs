@@ -3,8 +3,9 @@ use std::{io::Write as _, process::ExitCode};
 use clap::Args;
 use serde_json::json;
 use wayside::{
-    ledger::{AccountKey, Action, GrantRole, Label, RevokeRole, Role},
-    rpc::ledger::v1::ListRolesRequest,
+    id::ShardId,
+    ledger::{AccountKey, Action, GrantRole, Label, RevokeRole, Role, SetShard},
+    rpc::ledger::v1::{ListRolesRequest, ListShardsRequest, Shard},
 };
 
 use super::{
@@ -45,6 +46,22 @@ pub(super) struct Roles {
     role: Option<Role>,
 }
 
+/// Changes what share of new vehicles a shard takes, once a quorum of operators has signed, as with
+/// `grant`. This is how a ledger grows: a spare shard is opened, and nothing moves.
+#[derive(Args, Debug)]
+pub(super) struct Weight {
+    /// The shard.
+    id: u16,
+    /// How many of the new vehicles it takes, against the other shards' weights; 0 for none.
+    weight: u32,
+    #[command(flatten)]
+    signing: Signing,
+}
+
+/// Prints one line of JSON for each shard.
+#[derive(Args, Debug)]
+pub(super) struct Shards {}
+
 impl Grant {
     pub(super) async fn run(self, unit: &UnitArguments) -> anyhow::Result<ExitCode> {
         let action = Action::GrantRole(GrantRole {
@@ -68,6 +85,42 @@ impl Revoke {
             .perform(unit, |_| Ok((action, Vec::new())))
             .await
     }
+}
+
+impl Weight {
+    pub(super) async fn run(self, unit: &UnitArguments) -> anyhow::Result<ExitCode> {
+        let action = Action::SetShard(SetShard {
+            shard: ShardId(self.id),
+            weight: self.weight,
+        });
+        self.signing
+            .perform(unit, |_| Ok((action, Vec::new())))
+            .await
+    }
+}
+
+impl Shards {
+    pub(super) async fn run(self, unit: Unit) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        for shard in shards(unit).await? {
+            let line = json!({
+                "shard": shard.shard_id,
+                "weight": shard.weight,
+                "tag_buckets": shard.tag_buckets,
+            });
+            writeln!(out, "{line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The shards, as the governing one says.
+pub(super) async fn shards(mut unit: Unit) -> anyhow::Result<Vec<Shard>> {
+    let answer = unit.governance.list_shards(ListShardsRequest {}).await;
+    Ok(answer
+        .map_err(|status| refused(&status))?
+        .into_inner()
+        .shards)
 }
 
 impl Roles {

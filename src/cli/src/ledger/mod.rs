@@ -75,6 +75,8 @@ enum Command {
     Revoke(govern::Revoke),
     /// Lists who has which role.
     Roles(govern::Roles),
+    /// Lists the shards, and what share of new vehicles each takes.
+    Shards(govern::Shards),
     /// Says where a unit and its shards stand.
     Status(status::Status),
     /// Signs records and brings them to the ledger: one, or a file of many.
@@ -83,6 +85,9 @@ enum Command {
     Tag(tag::Tag),
     /// Prints what becomes final.
     Watch(watch::Watch),
+    /// Opens a spare shard, or changes what share of new vehicles it takes; needs a quorum of
+    /// operators' cold keys.
+    Weight(govern::Weight),
 }
 
 /// Runs `wayside ledger`.
@@ -109,10 +114,12 @@ impl Arguments {
             Command::Prove(it) => it.run(unit.connect().await?).await?,
             Command::Revoke(it) => return it.run(&unit).await,
             Command::Roles(it) => it.run(unit.connect().await?).await?,
+            Command::Shards(it) => it.run(unit.connect().await?).await?,
             Command::Status(it) => it.run(unit.connect().await?).await?,
             Command::Submit(it) => return it.run(&unit).await,
             Command::Tag(it) => it.run()?,
             Command::Watch(it) => it.run(unit.connect().await?).await?,
+            Command::Weight(it) => return it.run(&unit).await,
         }
         Ok(ExitCode::SUCCESS)
     }

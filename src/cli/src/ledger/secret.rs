@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 use wayside::{
     id::{ShardId, VehicleId},
-    ledger::Genesis,
+    rpc::ledger::v1::Shard,
     serve::{from_hex, to_hex, write_private},
 };
 
@@ -56,17 +56,17 @@ impl Secret {
     }
 }
 
-/// A shard by the weights of the genesis.
-pub(crate) fn draw_home(genesis: &Genesis, salt: &[u8; 32]) -> ShardId {
+/// A shard by the shards' weights.
+pub(super) fn draw_home(shards: &[Shard], salt: &[u8; 32]) -> u32 {
     let [a, b, c, d, ..] = *salt;
-    let total: u64 = genesis.shards.iter().map(|it| u64::from(it.weight)).sum();
+    let total: u64 = shards.iter().map(|it| u64::from(it.weight)).sum();
     let mut drawn = u64::from(u32::from_be_bytes([a, b, c, d])) % total.max(1);
-    for shard in &genesis.shards {
+    for shard in shards {
         let weight = u64::from(shard.weight);
         if drawn < weight {
-            return shard.id;
+            return shard.shard_id;
         }
         drawn -= weight;
     }
-    ShardId::GOVERNANCE
+    ShardId::GOVERNANCE.0.into()
 }

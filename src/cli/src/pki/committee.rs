@@ -33,6 +33,10 @@ pub(crate) struct Committee {
     /// How many shards the ledger has.
     #[arg(long, value_name = "N", default_value_t = 2, requires = "operators", value_parser = clap::value_parser!(u16).range(1..=64))]
     shards: u16,
+    /// How many more shards can be opened while it runs (`wayside ledger weight`); until then they
+    /// take no vehicles.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "operators", value_parser = clap::value_parser!(u16).range(0..=64))]
+    spare_shards: u16,
     /// How many blocks lie between two snapshots of a shard's state, with which new units begin.
     #[arg(long, value_name = "N", default_value_t = Domain::SNAPSHOT_INTERVAL, requires = "operators", value_parser = clap::value_parser!(u64).range(1..))]
     snapshot_interval: u64,
@@ -48,6 +52,7 @@ impl Committee {
         Self {
             operators: Some(operators).filter(|count| *count > 0),
             shards,
+            spare_shards: 0,
             snapshot_interval: Domain::SNAPSHOT_INTERVAL,
             base_port: None,
         }
@@ -74,6 +79,7 @@ impl Committee {
         let domain = Domain {
             name: "development".to_owned(),
             shards: self.shards,
+            spare_shards: self.spare_shards,
             ports,
             snapshot_interval: self.snapshot_interval,
             created: start,
@@ -94,12 +100,13 @@ impl Committee {
 
 /// What lets a vehicle be brought to the ledger: who owns it and which vehicle it is.
 ///
-/// Vehicles are at home in all shards in turn.
+/// Vehicles are at home in all open shards in turn.
 pub(super) fn write_vehicle(made: &Made, folder: &Path, number: u16) -> anyhow::Result<String> {
     write_key(&folder.join("owner.key"), &SigningKey::generate(), WARNING)?;
     let mut salt = [0; 32];
     getrandom::fill(&mut salt).context("no randomness")?;
-    let homes: Vec<ShardId> = made.genesis.shards.iter().map(|shard| shard.id).collect();
+    let open = made.genesis.shards.iter().filter(|it| it.weight > 0);
+    let homes: Vec<ShardId> = open.map(|shard| shard.id).collect();
     let home = homes
         .iter()
         .cycle()
