@@ -7,4 +7,5 @@ pub(crate) mod process;
 mod records;
 mod start;
 mod town;
+mod trips;
 mod witness;

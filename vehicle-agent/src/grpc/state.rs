@@ -84,19 +84,22 @@ pub(super) fn publish(
             telemetry,
             measured: measured.unwrap_or(now.timestamp),
         };
-        let published = station.handle_state(state, now)?;
-        Ok::<_, PublishError>((published, station.station(), now))
+        let published = station.handle_state(state, now);
+        (published, station.station(), now)
     });
-    let (published, station, now) = published?;
-    let sample = TripSample {
-        measured: measured.unwrap_or(now.timestamp),
-        position,
-        speed_m_per_s: speed.map(Speed::m_per_s),
-        ignition_off: told.ignition_off,
-        odometer_m: told.odometer_m,
-    };
-    agent.hub.handle_own_state(sample, now.instant);
-    let outcome = match published {
+    let (published, station, now) = published;
+    // What cannot be signed, for want of a ticket, was driven all the same.
+    if matches!(published, Ok(_) | Err(PublishError::Sign(_))) {
+        let sample = TripSample {
+            measured: measured.unwrap_or(now.timestamp),
+            position,
+            speed_m_per_s: speed.map(Speed::m_per_s),
+            ignition_off: told.ignition_off,
+            odometer_m: told.odometer_m,
+        };
+        agent.hub.handle_own_state(sample, now.instant);
+    }
+    let outcome = match published? {
         Published::Sent => Outcome::Sent,
         Published::Held => Outcome::NotDue,
     };

@@ -1,11 +1,14 @@
+use std::time::Duration;
+
 use prost::Message;
 use tokio::{
     select,
-    sync::{broadcast, watch},
+    sync::{broadcast, mpsc, watch},
 };
 use tracing::{info, warn};
 use wayside::{
     crypto::SigningKey,
+    ledger::Action,
     rpc::{self, RecordContext, record::v1 as wire, required_record},
 };
 
@@ -13,14 +16,32 @@ use super::Records;
 use crate::trip::{Stop, Trip, TripDetector, TripSample};
 
 /// Makes records of the trips in what the vehicle measures, until it is told to stop.
+///
+/// The disk is waited for beside, so that what is measured meanwhile counts.
 pub(crate) async fn follow(
     records: Records,
+    samples: broadcast::Receiver<TripSample>,
+    stop: watch::Receiver<bool>,
+) {
+    let (found, trips) = mpsc::channel(TRIPS_MAX);
+    let detector = TripDetector::new(records.config().trips.clone());
+    tokio::join!(
+        detect(detector, samples, stop, found),
+        record(records, trips)
+    );
+}
+
+/// Finds trips until it is told to stop.
+async fn detect(
+    mut detector: TripDetector,
     mut samples: broadcast::Receiver<TripSample>,
     mut stop: watch::Receiver<bool>,
+    found: mpsc::Sender<Trip>,
 ) {
-    let mut detector = TripDetector::new(records.config().trips.clone());
     loop {
         let is_over = select! {
+            // What was measured before it is told to stop counts.
+            biased;
             sample = samples.recv() => match sample {
                 Ok(sample) => {
                     detector.handle_sample(sample);
@@ -36,7 +57,9 @@ pub(crate) async fn follow(
             detector.handle_end();
         }
         while let Some(trip) = detector.poll_trip() {
-            record(&records, &trip).await;
+            if found.try_send(trip).is_err() {
+                warn!("a trip is not recorded: too many wait for room in the outbox");
+            }
         }
         if is_over {
             return;
@@ -44,10 +67,34 @@ pub(crate) async fn follow(
     }
 }
 
-async fn record(records: &Records, trip: &Trip) {
+/// Records trips, each as soon as there is room for it.
+async fn record(records: Records, mut trips: mpsc::Receiver<Trip>) {
+    while let Some(trip) = trips.recv().await {
+        let Some((record, action, salt)) = draft(&records, &trip) else {
+            continue;
+        };
+        let content = record.encode_to_vec();
+        loop {
+            let submitted = records.submit(None, (content.clone(), salt), action.clone());
+            match submitted.await {
+                Ok(id) => {
+                    info!(record = id.0, stops = trip.stops.len(), "recorded a trip");
+                    break;
+                }
+                Err(error) => {
+                    warn!(%error, "a trip waits until it can be recorded");
+                    tokio::time::sleep(ROOM_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// What a trip is to the ledger; `None` if it cannot be told there.
+fn draft(records: &Records, trip: &Trip) -> Option<(wire::Record, Action, [u8; 32])> {
     let Some((start_m, end_m)) = trip.odometer_m else {
         warn!("a trip is not recorded: the driving stack never told the odometer");
-        return;
+        return None;
     };
     let record = wire::Record {
         at: Some(rpc::to_wire_time(trip.ended)),
@@ -68,14 +115,12 @@ async fn record(records: &Records, trip: &Trip) {
         now: records.now().timestamp,
         salt,
     };
-    let action = match required_record(Some(&record), &context) {
-        Ok(action) => action,
-        Err(error) => return warn!(%error, "a trip cannot be recorded"),
-    };
-    let content = record.encode_to_vec();
-    match records.submit(None, (content, salt), action).await {
-        Ok(id) => info!(record = id.0, stops = trip.stops.len(), "recorded a trip"),
-        Err(error) => warn!(%error, "a trip is not recorded"),
+    match required_record(Some(&record), &context) {
+        Ok(action) => Some((record, action, salt)),
+        Err(error) => {
+            warn!(%error, "a trip cannot be recorded");
+            None
+        }
     }
 }
 
@@ -92,3 +137,8 @@ fn to_wire_stop(stop: &Stop) -> wire::Stop {
 pub(crate) fn new_salt() -> [u8; 32] {
     *SigningKey::generate().to_seed()
 }
+
+/// Trips that wait for room in the outbox; at the bound the newest is not recorded.
+const TRIPS_MAX: usize = 64;
+/// How long a trip waits before it is tried again.
+const ROOM_PAUSE: Duration = Duration::from_secs(1);
