@@ -17,14 +17,16 @@ use super::{
     Committee,
     crashes::ALL,
     genesis::{MAKER, Nonces, read},
+    seeds,
 };
 
 const SHARDS: [ShardId; 2] = [ShardId(0), ShardId(1)];
 
 /// Runs a test in which parts of members may panic, as they do when they cannot go on; on the road,
 /// that ends the engine of the one member.
-fn run<F: Future<Output = ()>>(test: impl FnOnce(Context) -> F) {
+fn run<F: Future<Output = ()>>(seed: u64, test: impl FnOnce(Context) -> F) {
     let config = Config::default()
+        .with_seed(seed)
         .with_timeout(Some(Duration::from_secs(900)))
         .with_catch_panics(true);
     Runner::new(config).start(test);
@@ -77,6 +79,10 @@ async fn agree(committee: &Committee) {
 
 #[test]
 fn l13_a_member_whose_disk_is_full_stops_and_the_others_go_on() {
+    seeds::each(1, fill);
+}
+
+fn fill(seed: u64) {
     let full = WriteConfig {
         failure_rate: probability!(0.02),
         retention_rate: probability!(0.5),
@@ -94,7 +100,7 @@ fn l13_a_member_whose_disk_is_full_stops_and_the_others_go_on() {
             .resize(shrunk)
             .sync(probability!(0.02)),
     ];
-    run(|context| async move {
+    run(seed, |context| async move {
         let mut committee = Committee::new(context.child("committee"), 4).await;
         committee.start_all().await;
         committee.pass(Duration::from_secs(2)).await;
@@ -149,8 +155,12 @@ async fn rot(context: &mut Context, partition: &str) -> bool {
 
 #[test]
 fn l13_a_member_whose_disk_rots_stops_or_recovers_and_the_others_go_on() {
+    seeds::each(1, spoil);
+}
+
+fn spoil(seed: u64) {
     const ROTTEN: usize = 3;
-    run(|mut context| async move {
+    run(seed, |mut context| async move {
         let mut committee = Committee::new(context.child("committee"), 4).await;
         committee.start_all().await;
         committee.pass(Duration::from_secs(2)).await;

@@ -11,6 +11,7 @@ mod liar;
 mod liveness;
 mod outage;
 mod parts;
+mod seeds;
 mod simulation;
 mod wires;
 
