@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use commonware_runtime::{
-    Runner as _, Supervisor as _,
+    Clock as _, Runner as _, Supervisor as _,
     deterministic::{Context, Runner},
 };
 use rand_core::Rng as _;
@@ -101,6 +101,96 @@ fn l1_of_two_buyers_through_two_members_one_gets_the_vehicle_and_the_other_a_pro
             assert_eq!(proof.verify(&committees).unwrap().1, refused);
         }
         assert_eq!(Rule::OwnerEpochDiffers.name(), "owner_epoch_differs");
+    });
+}
+
+#[test]
+fn l1_one_identification_number_is_born_once_through_two_members_and_shards() {
+    run(|context| async move {
+        let committee = started(context).await;
+        let (genesis, mut nonces) = (&committee.genesis, Nonces::default());
+        let shards = [ShardId(0), ShardId(1)];
+        for (index, shard) in [(1, shards[0]), (2, shards[1])] {
+            let car = CAR + u8::try_from(shard.0).unwrap();
+            let mut birth = birth(genesis, shard);
+            birth.vin = super::genesis::birth(genesis, shards[0]).vin;
+            let born = nonces.sign((genesis, shard), &[MAKER, OWNER, car], birth);
+            committee.handle(index).submit(shard, born).await.unwrap();
+        }
+        committee.pass(Duration::from_secs(5)).await;
+        for handle in committee.handles() {
+            let statuses = shards.map(|shard| {
+                let state = handle.tip(shard).unwrap().state;
+                state.vehicle(vehicle(shard)).unwrap().status
+            });
+            assert!(
+                statuses.contains(&VehicleStatus::Active)
+                    && statuses.contains(&VehicleStatus::Refused),
+                "{statuses:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn l2_a_transaction_that_every_member_gets_again_and_again_is_executed_once() {
+    run(|context| async move {
+        let committee = started(context).await;
+        let mut nonces = Nonces::default();
+        let about = (&*committee.genesis, SHARD);
+        let mut ids = BTreeSet::new();
+        for _ in 0..5 {
+            let transaction = nonces.sign(about, &[MAKER], read(SHARD));
+            ids.insert(transaction.id());
+            for _ in 0..20 {
+                for handle in committee.handles() {
+                    // Refused once it waits or is final.
+                    let _ = handle.submit(SHARD, transaction.clone()).await;
+                }
+                committee.pass(Duration::from_millis(20)).await;
+            }
+            for handle in committee.handles() {
+                let again = handle.submit(SHARD, transaction.clone()).await;
+                assert!(again.is_err());
+            }
+        }
+        let height = committee.height(0, SHARD);
+        let mut found = Vec::new();
+        for height in 1..=height {
+            let block = committee.handle(0).block(SHARD, height).await.unwrap();
+            for entry in &block.block.entries {
+                if let Entry::Transaction(signed) = entry {
+                    found.push(signed.id());
+                }
+            }
+        }
+        assert_eq!(found.len(), 5);
+        assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), ids);
+    });
+}
+
+#[test]
+fn l20_one_who_floods_all_members_does_not_hold_up_others() {
+    run(|context| async move {
+        let committee = started(context).await;
+        let mut nonces = Nonces::default();
+        let about = (&*committee.genesis, SHARD);
+        let mut slowest = Duration::ZERO;
+        for _ in 0..10 {
+            for handle in committee.handles() {
+                for _ in 0..25 {
+                    let spam = nonces.sign(about, &[WORKSHOP], read(SHARD));
+                    // Refused where it has too many waiting already.
+                    let _ = handle.submit(SHARD, spam).await;
+                }
+            }
+            let honest = nonces.sign(about, &[MAKER], read(SHARD));
+            let before = committee.context.current();
+            committee.settle(0, honest).await;
+            let age = committee.context.current().duration_since(before);
+            slowest = slowest.max(age.unwrap());
+        }
+        assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     });
 }
 

@@ -1,23 +1,16 @@
 use std::{collections::BTreeSet, time::Duration};
 
-use commonware_codec::{Copying, Decode as _};
-use commonware_consensus::simplex::types::Vote;
 use commonware_runtime::{Runner as _, Supervisor as _, deterministic::Runner};
 use wayside::{
     id::ShardId,
-    ledger::{FinalizedHeader, SignedVote, StateView as _, culprits},
+    ledger::{FinalizedHeader, StateView as _, culprits},
 };
 
 use super::{
     Committee,
     committee::GOOD,
     genesis::{MAKER, Nonces, WORKSHOP, genesis, read},
-    wires::Recorded,
-};
-use crate::{
-    block::Payload,
-    evidence::{finalize, notarize, nullify},
-    scheme::VoteScheme,
+    wires::votes,
 };
 
 const SHARD: ShardId = ShardId(1);
@@ -30,23 +23,6 @@ async fn certified(half: &Committee, honest: usize) -> Vec<FinalizedHeader> {
         headers.extend(certified);
     }
     headers
-}
-
-/// The votes of one shard among recorded messages.
-fn votes(recorded: &[Recorded]) -> Vec<SignedVote> {
-    let votes = recorded.iter().filter(|it| it.channel == 0);
-    let votes = votes.filter_map(|it| {
-        let (shard, bytes) = it.bytes.as_ref().split_first()?;
-        if u16::from(*shard) != SHARD.0 {
-            return None;
-        }
-        match Vote::<VoteScheme, Payload>::decode_cfg(Copying(bytes), &()).unwrap() {
-            Vote::Notarize(vote) => notarize(&vote),
-            Vote::Nullify(vote) => nullify(&vote),
-            Vote::Finalize(vote) => finalize(&vote),
-        }
-    });
-    votes.collect()
 }
 
 #[test]
@@ -87,7 +63,7 @@ fn l6_two_liars_of_four_can_fork_a_shard_and_are_named_for_it() {
         let recorded = halves.each_ref().map(|half| half.wires.recorded());
         let certificates = one.iter().chain(&other).map(|it| &it.certificate);
         let certificates = certificates.flat_map(|it| it.votes().collect::<Vec<_>>());
-        let all = recorded.iter().flat_map(|it| votes(it));
+        let all = recorded.iter().flat_map(|it| votes(it, SHARD));
         let named = culprits(SHARD, all.chain(certificates), committee, chain);
         assert_eq!(named.keys().copied().collect::<Vec<_>>(), [2, 3]);
         for (liar, proof) in &named {

@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use commonware_codec::{Copying, Decode as _};
+use commonware_consensus::simplex::types::Vote;
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{
     Recipients,
@@ -12,7 +14,13 @@ use commonware_p2p::{
 };
 use commonware_runtime::IoBuf;
 use commonware_utils::{ordered::Set, sync::Mutex};
-use wayside::id::ShardId;
+use wayside::{id::ShardId, ledger::SignedVote};
+
+use crate::{
+    block::Payload,
+    evidence::{finalize, notarize, nullify},
+    scheme::VoteScheme,
+};
 
 /// All wires of a committee, which a test can cut, sort and listen to.
 #[derive(Clone)]
@@ -151,6 +159,23 @@ impl Wires {
         let half = halves.and_then(|halves| halves.get(peer));
         half.copied().unwrap_or(SplitTarget::Primary)
     }
+}
+
+/// The votes of one shard among recorded messages.
+pub(super) fn votes(recorded: &[Recorded], shard: ShardId) -> Vec<SignedVote> {
+    let votes = recorded.iter().filter(|it| it.channel == 0);
+    let votes = votes.filter_map(|it| {
+        let (number, bytes) = it.bytes.as_ref().split_first()?;
+        if u16::from(*number) != shard.0 {
+            return None;
+        }
+        match Vote::<VoteScheme, Payload>::decode_cfg(Copying(bytes), &()).unwrap() {
+            Vote::Notarize(vote) => notarize(&vote),
+            Vote::Nullify(vote) => nullify(&vote),
+            Vote::Finalize(vote) => finalize(&vote),
+        }
+    });
+    votes.collect()
 }
 
 /// The place of gossip among [`QUOTAS`](crate::member::QUOTAS).
