@@ -12,7 +12,7 @@ mod sim;
 mod verify;
 mod witness;
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use vehicle_agent::daemon::{AgentArguments, run_from_arguments};
@@ -56,8 +56,12 @@ enum Command {
 
 fn main() -> ExitCode {
     run(Arguments::parse().command).unwrap_or_else(|error| {
-        // One line, whatever the environment says of backtraces.
-        eprintln!("error: {error:#}");
+        // Whoever reads the output has seen enough, as `head` has.
+        let is_cut = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+        if !error.downcast_ref().is_some_and(is_cut) {
+            // One line, whatever the environment says of backtraces.
+            eprintln!("error: {error:#}");
+        }
         ExitCode::FAILURE
     })
 }

@@ -1,11 +1,13 @@
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
+use tokio::time::{Instant, sleep};
 use wayside::{
     crypto::Digest,
-    id::ShardId,
+    id::{ShardId, VehicleId},
     ledger::{Action, Birth, Genesis, Label, TagCertificate, TagKind},
+    rpc::ledger::v1::GetVehicleRequest,
     time::Timestamp,
     transport::Clock,
 };
@@ -16,7 +18,7 @@ use super::{
     secret::{Secret, draw_home},
     sign::Signing,
     tag::{certify_vehicle, parse_vin},
-    unit::UnitArguments,
+    unit::{Unit, UnitArguments},
 };
 use crate::pki::parse_time;
 
@@ -74,6 +76,8 @@ impl Enrol {
             signing,
         } = self;
         let maker = signing.account()?;
+        let (is_sent, wait) = (signing.save_draft.is_none(), signing.wait);
+        let mut born = None;
         let shards = if home.is_some() || secret.exists() {
             Vec::new()
         } else {
@@ -108,9 +112,47 @@ impl Enrol {
                 owner: owner.account(),
             };
             eprintln!("vehicle {}", birth.vehicle);
+            born = Some(birth.vehicle);
             Ok((Action::Birth(birth), vec![owner, vehicle]))
         };
-        signing.perform(unit, make).await
+        let outcome = signing.perform(unit, make).await?;
+        match born.filter(|_| is_sent && outcome == ExitCode::SUCCESS) {
+            Some(vehicle) => settle(unit.connect().await?, vehicle, wait).await,
+            None => Ok(outcome),
+        }
+    }
+}
+
+/// Waits until the shard that keeps the vehicle's tag has said whether it is free: before that, the
+/// ledger refuses everything that is recorded of the vehicle.
+async fn settle(mut unit: Unit, vehicle: VehicleId, wait: Duration) -> anyhow::Result<ExitCode> {
+    let end = Instant::now() + wait;
+    loop {
+        let request = GetVehicleRequest {
+            vehicle_id: vehicle.to_string(),
+        };
+        // A unit that does not know it yet is a block behind.
+        let told = unit.ledger.get_vehicle(request).await;
+        let told = told.ok().and_then(|told| told.into_inner().vehicle);
+        match told.as_ref().map(|vehicle| vehicle.status.as_str()) {
+            Some("active") => {
+                eprintln!("it is active: its identification number is nobody else's");
+                return Ok(ExitCode::SUCCESS);
+            }
+            Some("refused") => {
+                eprintln!("it is refused: another vehicle has its identification number");
+                return Ok(ExitCode::FAILURE);
+            }
+            Some(_) | None => {}
+        }
+        if Instant::now() >= end {
+            eprintln!(
+                "it is pending: nothing can be recorded of it until the shard that keeps its tag \
+                 has answered, which `wayside ledger get {vehicle}` tells"
+            );
+            return Ok(ExitCode::SUCCESS);
+        }
+        sleep(ASK_EVERY).await;
     }
 }
 
@@ -126,3 +168,5 @@ fn read_certificate(path: &PathBuf) -> anyhow::Result<TagCertificate> {
     );
     Ok(certificate)
 }
+
+const ASK_EVERY: Duration = Duration::from_millis(50);

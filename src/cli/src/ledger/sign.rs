@@ -38,7 +38,7 @@ pub(super) struct Signing {
     approvers: Vec<AccountKey>,
     /// Writes what is signed to a file, for others to approve, and sends nothing.
     #[arg(long, value_name = "FILE")]
-    save_draft: Option<PathBuf>,
+    pub(super) save_draft: Option<PathBuf>,
     /// The shard, where it is not the one that the record belongs to.
     #[arg(long, value_name = "N")]
     shard: Option<u16>,

@@ -94,8 +94,11 @@ impl Unit {
                 "certificates are for https, not for {address}"
             );
         }
-        let channel = endpoint.connect().await.with_context(|| {
-            format!("no roadside unit answers at {address} (--unit, or WAYSIDE_UNIT)")
+        let channel = endpoint.connect().await.map_err(|error| {
+            // Each layer below says the same again.
+            let error = anyhow::Error::from(error);
+            let cause = error.root_cause();
+            anyhow!("no roadside unit answers at {address} (--unit, or WAYSIDE_UNIT): {cause}")
         })?;
         Ok(Self::new(channel))
     }
