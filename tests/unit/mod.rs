@@ -2,6 +2,7 @@
 
 mod committee;
 mod doors;
+mod followers;
 mod growth;
 mod ledger;
 mod process;

@@ -7,19 +7,19 @@ use wayside::{
     ledger::{AccountKey, Genesis, MempoolConfig},
 };
 
-/// What a member of the committee needs to run.
+/// What a member of the committee, or a follower, needs to run.
 pub struct Config {
     /// The ledger, its committee and where its members are reached.
     pub genesis: Arc<Genesis>,
     /// The shards that this process keeps, each once. An operator keeps every shard in exactly one
     /// process; those of one process share one address.
     pub shards: Vec<ShardId>,
-    /// Signs this member's votes, and names it to the other members.
-    pub vote_key: SigningKey,
-    /// The folder under which everything is stored; made if missing. Each ledger and vote key has a
-    /// folder of its own in it, which no second process may use.
+    /// What this process is to the committee.
+    pub seat: Seat,
+    /// The folder under which everything is stored; made if missing. Each ledger and key has a folder
+    /// of its own in it, which no second process may use.
     pub storage: PathBuf,
-    /// Where to listen for the other members. A committee of one listens nowhere.
+    /// Where a member listens for others. One that nobody else needs listens nowhere.
     pub listen: SocketAddr,
     /// How long to wait for others.
     pub timing: Timing,
@@ -31,6 +31,28 @@ pub struct Config {
     /// What blocks are checked for.
     pub application: Application,
 }
+
+/// What a process is to the committee.
+pub enum Seat {
+    /// A member.
+    Member {
+        /// Signs its votes, and names it to the other members.
+        vote_key: SigningKey,
+        /// The keys of the followers that it serves, at most [`FOLLOWERS_MAX`].
+        followers: Vec<AccountKey>,
+    },
+    /// Follows what members make final, and has no vote.
+    ///
+    /// It checks and executes every block as a member does, so it can answer for all that it says. It
+    /// reaches those members that serve it; the others refuse it, and lose nothing by that.
+    Follower {
+        /// Names it to the members that serve it.
+        key: SigningKey,
+    },
+}
+
+/// The most followers that one member serves; each costs it a copy of every block and vote.
+pub const FOLLOWERS_MAX: usize = 64;
 
 /// What blocks are checked for.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -88,6 +110,12 @@ pub enum StartError {
     /// The vote key is not in the committee.
     #[error("{0} is not the vote key of any operator")]
     NotAMember(AccountKey),
+    /// A follower's key is an operator's vote key, or cannot be signed with.
+    #[error("{0} cannot be the key of a follower")]
+    Follower(AccountKey),
+    /// More followers than a member serves.
+    #[error("{0} followers, of at most {FOLLOWERS_MAX}")]
+    Followers(usize),
     /// No shard to keep, one of them twice, or one that the ledger does not have.
     #[error("shard {0} is not one of the ledger's, or named twice")]
     Shard(ShardId),
@@ -122,6 +150,34 @@ pub enum StartError {
     /// There is no thread to run on.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
+}
+
+impl Seat {
+    /// The key that names this process to others.
+    pub(crate) fn key(&self) -> &SigningKey {
+        match self {
+            Self::Member { vote_key: key, .. } | Self::Follower { key } => key,
+        }
+    }
+
+    /// The member's index in the committee; `None` for a follower.
+    pub(crate) fn member(&self, genesis: &Genesis) -> Result<Option<u16>, StartError> {
+        let key = AccountKey::from(self.key().verifying_key());
+        let member = genesis.committee().index(&key);
+        match (self, member) {
+            (Self::Member { .. }, None) => Err(StartError::NotAMember(key)),
+            (Self::Follower { .. }, Some(_)) => Err(StartError::Follower(key)),
+            (Self::Member { .. }, Some(_)) | (Self::Follower { .. }, None) => Ok(member),
+        }
+    }
+
+    /// The followers that it serves.
+    pub(crate) fn followers(&self) -> &[AccountKey] {
+        match self {
+            Self::Member { followers, .. } => followers,
+            Self::Follower { .. } => &[],
+        }
+    }
 }
 
 impl Timing {

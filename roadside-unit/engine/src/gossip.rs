@@ -2,8 +2,8 @@
 //!
 //! Every member hands each transaction that it takes from a client to all others at once, so that
 //! any member may be asked and whoever leads next can propose it. Nothing is passed on a second
-//! time: all members hear each other. What was lost on the way is told again by the member that
-//! took it.
+//! time: all members hear each other. Only what a follower tells is passed on, which may not be
+//! connected to all. What was lost on the way is told again by whoever took it.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -12,13 +12,14 @@ use commonware_cryptography::ed25519::PublicKey;
 use commonware_macros::select;
 use commonware_p2p::{Receiver, Recipients, Sender};
 use commonware_runtime::IoBuf;
-use commonware_utils::vec::NonEmptyVec;
+use commonware_utils::{ordered::Set, vec::NonEmptyVec};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, trace};
 use wayside::ledger::{SignedTransaction, TransactionId};
 
 use crate::{
     keeper::Order,
+    member::participants,
     runtime::Runtime,
     shard::{Ask, Part, Shard, Standing},
 };
@@ -31,6 +32,8 @@ pub(crate) struct Gossip {
     told: BTreeMap<TransactionId, SignedTransaction>,
     /// The height that each member was asked for last.
     asked: BTreeMap<PublicKey, u64>,
+    /// The committee; whoever else is heard follows.
+    members: Set<PublicKey>,
 }
 
 /// The ends of queues at which gossip works.
@@ -43,6 +46,13 @@ pub(crate) struct GossipEnds {
     pub(crate) parts: mpsc::Sender<Part>,
     /// Who has parts for other members.
     pub(crate) keeper: mpsc::Sender<Order>,
+}
+
+/// Transactions that were heard, to be checked.
+struct Batch {
+    /// All other members have heard them too; those of a follower have to be passed on.
+    is_a_members: bool,
+    transactions: Vec<Vec<u8>>,
 }
 
 /// What one member tells another.
@@ -69,6 +79,7 @@ impl Gossip {
     /// The gossip of `shard`, which says hello every `interval`.
     pub(crate) fn new(shard: Arc<Shard>, ends: GossipEnds, interval: Duration) -> Self {
         Self {
+            members: participants(&shard.genesis),
             shard,
             ends,
             interval,
@@ -121,7 +132,10 @@ impl Gossip {
 
     /// How long until the next hello: short while members have not heard of each other.
     fn interval(&self) -> Duration {
-        let others = self.shard.genesis.committee().keys().len() - 1;
+        let others = match self.shard.member {
+            Some(_) => self.members.len() - 1,
+            None => self.shard.company(),
+        };
         if self.shard.peers.lock().heard() < others {
             self.interval / HELLOS_AT_FIRST
         } else {
@@ -188,7 +202,7 @@ impl Gossip {
         runtime: &E,
         peer: PublicKey,
         told: Told,
-        intake: &mpsc::Sender<Vec<Vec<u8>>>,
+        intake: &mpsc::Sender<Batch>,
     ) {
         match told {
             Told::WantsPart(_) => {}
@@ -206,11 +220,17 @@ impl Gossip {
                 // Nobody takes parts that nobody asked for.
                 let _ = self.ends.parts.try_send(part);
             }
-            Told::Transactions(batch) => {
+            Told::Transactions(transactions) => {
+                let batch = Batch {
+                    is_a_members: self.members.position(&peer).is_some(),
+                    transactions,
+                };
                 if intake.try_send(batch).is_err() {
                     debug!(?peer, "dropped gossip");
                 }
             }
+            // Where a follower is, concerns nobody.
+            Told::Hello(_) if self.members.position(&peer).is_none() => {}
             Told::Hello(standing) => {
                 let mut peers = self.shard.peers.lock();
                 peers.hear(peer.clone(), runtime.current(), standing);
@@ -277,19 +297,20 @@ impl Gossip {
 }
 
 /// Checks what was heard, a batch at a time, away from the threads on which votes are counted.
-async fn take_in<E: Runtime>(
-    runtime: E,
-    shard: Arc<Shard>,
-    mut batches: mpsc::Receiver<Vec<Vec<u8>>>,
-) {
+async fn take_in<E: Runtime>(runtime: E, shard: Arc<Shard>, mut batches: mpsc::Receiver<Batch>) {
     while let Some(batch) = batches.recv().await {
         let shard = Arc::clone(&shard);
         let length_max = shard.genesis.limits.transaction_length_max();
         let task = runtime.child("check").shared(true);
         let checked = task.spawn(move |_| async move {
-            for bytes in batch {
-                if let Ok(signed) = SignedTransaction::from_bytes(&bytes, length_max) {
+            for bytes in batch.transactions {
+                let Ok(signed) = SignedTransaction::from_bytes(&bytes, length_max) else {
+                    continue;
+                };
+                if batch.is_a_members {
                     shard.hear(signed);
+                } else if let Err(refusal) = shard.submit(signed) {
+                    trace!(shard = %shard.id, %refusal, "a follower's transaction may not wait");
                 }
             }
         });

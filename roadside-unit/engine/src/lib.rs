@@ -10,6 +10,9 @@
 //! blocks, and its authenticated connections, whose keys are the vote keys. These are generic over
 //! a runtime, so tests run the very same parts on virtual time.
 //!
+//! A process need not be a member: a follower runs the same parts with a scheme that checks votes and
+//! signs none, so it counts in no quorum and nobody waits for it.
+//!
 //! The state is not in a database: a block is executed on the state of its parent, which costs
 //! nothing to keep, and after a restart the blocks above the newest snapshot are executed again.
 
@@ -39,7 +42,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Application, Config, StartError, Timing};
+pub use config::{Application, Config, FOLLOWERS_MAX, Seat, StartError, Timing};
 pub use disk::stored_bytes;
 pub use handle::{FinalizedBlock, Handle, ShardStatus, SubmitError, Tip};
 pub use rebuild::{RebuildError, RebuildFrom, Rebuilt, rebuild_state};

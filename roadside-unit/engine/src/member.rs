@@ -12,6 +12,7 @@
 //! test.
 
 use std::{
+    future::pending,
     num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     sync::Arc,
     time::Duration,
@@ -48,7 +49,7 @@ use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::sync::{broadcast, mpsc};
 use wayside::{
     crypto::SigningKey,
-    ledger::{Genesis, vote_namespace},
+    ledger::{AccountKey, Genesis, vote_namespace},
 };
 
 use crate::{
@@ -74,7 +75,7 @@ use crate::{
 /// What all shards of a member have in common.
 #[derive(Clone)]
 pub(crate) struct Member {
-    /// Signs votes.
+    /// Names it to the others, and signs a member's votes.
     pub(crate) key: PrivateKey,
     /// The same key, to sign transactions with.
     pub(crate) signer: Arc<SigningKey>,
@@ -181,7 +182,10 @@ async fn keep_shard<E, S, R, N>(
 {
     let stores = Stores::new(&member.stores, shard.id);
     // The fence has to see whether there is a journal of votes before consensus opens one.
-    let fence = Fence::open(runtime.child("fence"), Arc::clone(&shard), &stores).await;
+    let fence = match shard.member {
+        Some(_) => Some(Fence::open(runtime.child("fence"), Arc::clone(&shard), &stores).await),
+        None => None,
+    };
     let (keeper, orders) = mpsc::channel(ORDERS_MAX);
     let (parts_end, parts) = mpsc::channel(PARTS_MAX);
     let ends = GossipEnds {
@@ -220,7 +224,13 @@ async fn keep_shard<E, S, R, N>(
     let keeping = keeping.spawn(move |it| keep_snapshots(it, kept, snapshots, orders));
     let child = runtime.child("finalize");
     let finalizing = child.spawn(move |_| finalizer.run(final_blocks, queues.queries));
-    let fencing = runtime.child("guard").spawn(move |_| fence.run());
+    let fencing = runtime.child("guard").spawn(move |_| async move {
+        match fence {
+            Some(fence) => fence.run().await,
+            // A follower's gate stays closed.
+            None => pending().await,
+        }
+    });
     let consensus = Consensus {
         stores,
         scheme,
@@ -259,7 +269,7 @@ async fn begin<E: Runtime>(
     let mut snapshots = Snapshots::new(runtime.child("snapshots"), stores.snapshots());
     let mut restored = snapshots.restore(genesis, shard.id).await;
     let has_blocks = stores.has_blocks(runtime).await;
-    if restored.is_none() && !has_blocks && genesis.committee().keys().len() > 1 {
+    if restored.is_none() && !has_blocks && shard.company() > 0 {
         let timeout = member.timing.fetch_timeout;
         let sync = StateSync::new(runtime, Arc::clone(shard), timeout, parts);
         restored = sync.run(&mut snapshots).await;
@@ -352,9 +362,10 @@ impl<B: Blocker<PublicKey = PublicKey>> Consensus<B> {
             self.scheme.clone(),
             Arc::clone(&member.signer),
         );
-        runtime
-            .child("evidence")
-            .spawn(move |runtime| evidence.run(runtime, conflicts_end));
+        if shard.member.is_some() {
+            let child = runtime.child("evidence");
+            child.spawn(move |runtime| evidence.run(runtime, conflicts_end));
+        }
         let config = simplex::Config {
             scheme: self.scheme,
             elector: RoundRobin::default(),
@@ -380,7 +391,10 @@ impl<B: Blocker<PublicKey = PublicKey>> Consensus<B> {
             },
             fetch_timeout: NonZeroDuration::new_panic(timing.fetch_timeout),
             fetch_retry_delay: FETCH_RETRY,
-            forward: ForwardPolicy::SilentVoters,
+            forward: match shard.member {
+                Some(_) => ForwardPolicy::SilentVoters,
+                None => ForwardPolicy::Disabled,
+            },
             track_historical_votes: true,
         };
         simplex::Engine::new(runtime.child("consensus"), config)
@@ -391,17 +405,23 @@ fn scheme(key: &PrivateKey, shard: &Shard) -> VoteScheme {
     let namespace = vote_namespace(shard.genesis.chain(), shard.id);
     let participants = participants(&shard.genesis);
     let gate = Arc::clone(&shard.gate);
-    VoteScheme::new(&namespace, participants, key.clone(), gate)
-        .expect("start has seen that the key is a member's")
+    let scheme = match shard.member {
+        Some(_) => VoteScheme::new(&namespace, participants, key.clone(), gate),
+        None => VoteScheme::follower(&namespace, participants),
+    };
+    scheme.expect("start has seen whose the key is, and a genesis that its keys can be admitted")
 }
 
 /// The committee as the engine knows it.
 pub(crate) fn participants(genesis: &Genesis) -> Set<PublicKey> {
-    let keys = genesis.committee().keys().iter().map(|key| {
-        PublicKey::decode(Copying(key.as_bytes()))
-            .expect("the keys of a genesis can be signed with")
-    });
+    let keys = genesis.committee().keys().iter();
+    let keys = keys.map(|key| public_key(key).expect("the keys of a genesis can be signed with"));
     Set::from_iter_dedup(keys)
+}
+
+/// A key as the engine knows it; `None` if it is none that can be signed with.
+pub(crate) fn public_key(key: &AccountKey) -> Option<PublicKey> {
+    PublicKey::decode(Copying(key.as_bytes())).ok()
 }
 
 type MarshalConfig = marshal::Config<

@@ -63,23 +63,22 @@ pub enum RebuildError {
     Unreadable,
 }
 
-/// Makes the state of a shard again from what a member with this vote key stored below `storage`,
+/// Makes the state of a shard again from what a member or follower with this key stored below `storage`,
 /// and compares every root of every block on the way.
 ///
 /// Blocks until that is done, on a thread of its own. No unit may be running on the same folder.
 pub fn rebuild_state(
     storage: &Path,
     genesis: &Arc<Genesis>,
-    vote_key: AccountKey,
+    key: AccountKey,
     shard: ShardId,
     from: RebuildFrom,
 ) -> Result<Rebuilt, RebuildError> {
-    let member = genesis.committee().index(&vote_key);
-    let member = member.ok_or(StartError::NotAMember(vote_key))?;
+    let member = genesis.committee().index(&key);
     if !genesis.has_shard(shard) {
         return Err(StartError::Shard(shard).into());
     }
-    let folder = folder(storage, genesis, vote_key)?;
+    let folder = folder(storage, genesis, key)?;
     let lock = lock(&folder)?;
     let with = (Application::Ledger, MempoolConfig::default());
     let (kept, _) = Shard::new(Arc::clone(genesis), shard, member, with);

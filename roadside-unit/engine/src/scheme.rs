@@ -91,16 +91,24 @@ impl VoteScheme {
         key: PrivateKey,
         gate: Arc<VoteGate>,
     ) -> Option<Self> {
-        let keys = participants.iter().map(|participant| {
-            let bytes = <&[u8; 32]>::try_from(participant.as_ref()).ok()?;
-            VerifyingKey::from_bytes(bytes).ok()
-        });
-        let keys = keys.collect::<Option<Vec<_>>>()?;
+        let keys = keys(&participants)?;
         Some(Self {
             inner: ed25519::Scheme::signer(namespace, participants, key)?,
             namespace: Namespace::new(namespace),
-            keys: keys.into(),
+            keys,
             gate,
+        })
+    }
+
+    /// The scheme of a follower, which checks votes and signs none; `None` if one of `participants`
+    /// cannot be admitted.
+    pub(crate) fn follower(namespace: &[u8], participants: Set<PublicKey>) -> Option<Self> {
+        let keys = keys(&participants)?;
+        Some(Self {
+            inner: ed25519::Scheme::verifier(namespace, participants),
+            namespace: Namespace::new(namespace),
+            keys,
+            gate: Arc::new(VoteGate::closed()),
         })
     }
 
@@ -115,6 +123,14 @@ impl VoteScheme {
         key.verify_raw(&message, &crypto::Signature::from_bytes(bytes))
             .is_ok()
     }
+}
+
+fn keys(participants: &Set<PublicKey>) -> Option<Arc<[VerifyingKey]>> {
+    let keys = participants.iter().map(|participant| {
+        let bytes = <&[u8; 32]>::try_from(participant.as_ref()).ok()?;
+        VerifyingKey::from_bytes(bytes).ok()
+    });
+    keys.collect()
 }
 
 impl Verifier for VoteScheme {

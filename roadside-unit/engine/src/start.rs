@@ -16,7 +16,7 @@ use commonware_cryptography::{
 };
 use commonware_macros::select;
 use commonware_p2p::{
-    Address, AddressableManager as _, Ingress,
+    Address, AddressableManager as _, AddressableTrackedPeers, Ingress,
     authenticated::lookup::{self, Network},
     max_message_size,
     utils::mux::prefixed,
@@ -34,15 +34,18 @@ use commonware_utils::{NZU32, NZUsize, hostname::Hostname, ordered::Map};
 use thiserror::Error;
 use tokio::sync::{broadcast, mpsc};
 use tracing::{error, info};
-use wayside::ledger::{AccountKey, Genesis};
+use wayside::{
+    crypto::SigningKey,
+    ledger::{AccountKey, Genesis},
+};
 
 use crate::{
-    Config, Handle, StartError,
+    Config, FOLLOWERS_MAX, Handle, Seat, StartError,
     block::{OrderedBlock, Payload},
     disk::ENGINE_FOLDER,
     gossip,
     handle::Command,
-    member::{Member, QUOTAS, keep, participants},
+    member::{Member, QUOTAS, keep, participants, public_key},
     scheme::VoteScheme,
     shard::{Queues, Shard, Shards},
 };
@@ -70,16 +73,15 @@ impl Running {
     }
 }
 
-/// Starts a member of the committee on a thread of its own.
+/// Starts a member of the committee, or a follower, on a thread of its own.
 ///
 /// The engine fails rather than goes on when it cannot keep what it promised (a disk that does not
 /// write, a final block that does not hold), so it must not take the caller's runtime with it.
 pub fn start(config: Config) -> Result<(Handle, Running), StartError> {
-    let key = AccountKey::from(config.vote_key.verifying_key());
-    let member = config.genesis.committee().index(&key);
-    let member = member.ok_or(StartError::NotAMember(key))?;
+    let key = AccountKey::from(config.seat.key().verifying_key());
+    let member = config.seat.member(&config.genesis)?;
     config.timing.check()?;
-    let addresses = addresses(&config)?;
+    let peers = AddressableTrackedPeers::new(addresses(&config)?, followers(&config)?);
     let folder = folder(&config.storage, &config.genesis, key)?;
     let lock = lock(&folder)?;
     let mut shards = Shards::new();
@@ -100,12 +102,12 @@ pub fn start(config: Config) -> Result<(Handle, Running), StartError> {
     let shards = Arc::new(shards);
     let (published, _) = broadcast::channel(Handle::SUBSCRIPTION_LAG_MAX);
     let (commands, commands_end) = mpsc::unbounded_channel();
-    let seed = config.vote_key.to_seed();
+    let seed = config.seat.key().to_seed();
     let engine = Engine {
         member: Member {
             key: PrivateKey::decode(Copying(seed.as_ref()))
                 .expect("every seed of 32 bytes is a key"),
-            signer: Arc::new(config.vote_key),
+            signer: Arc::new(SigningKey::from_seed(&seed)),
             timing: config.timing,
             retention: config.retention,
             published: published.clone(),
@@ -113,8 +115,8 @@ pub fn start(config: Config) -> Result<(Handle, Running), StartError> {
             stores: String::new(),
         },
         genesis: Arc::clone(&config.genesis),
-        addresses,
-        listen: config.listen,
+        listen: listen(&config, &peers),
+        peers,
         kept,
         commands: commands_end,
     };
@@ -136,7 +138,7 @@ pub fn start(config: Config) -> Result<(Handle, Running), StartError> {
 struct Engine {
     member: Member,
     genesis: Arc<Genesis>,
-    addresses: Map<PublicKey, Address>,
+    peers: AddressableTrackedPeers<PublicKey>,
     listen: SocketAddr,
     kept: Vec<(Arc<Shard>, Queues)>,
     commands: mpsc::UnboundedReceiver<Command>,
@@ -148,7 +150,7 @@ impl Engine {
     async fn run(mut self, context: runtime::Context) {
         let config = self.network_config();
         let (mut network, mut oracle) = Network::new(context.child("network"), config);
-        oracle.track(0, self.addresses.clone());
+        oracle.track(0, self.peers.clone());
         let channels = QUOTAS
             .iter()
             .zip(0..)
@@ -192,18 +194,15 @@ impl Engine {
             max_handshake_age: HANDSHAKE_AGE_MAX,
             version: sake::Version::V1,
         };
-        let committee = self.genesis.committee().keys().len();
-        let listen = if committee == 1 {
-            SocketAddr::from(([127, 0, 0, 1], 0))
-        } else {
-            self.listen
-        };
+        // A follower is not among them, and counts itself too.
+        let known = self.peers.primary.len() + self.peers.secondary.len();
+        let known = NZUsize!(known + 1);
         let namespace = format!("wayside/engine/v1/{}", self.genesis.chain());
         let mut config = lookup::Config::local(
             Cups::<_, ChaCha20Poly1305>::new(handshake, cups::Version::V1),
             namespace.as_bytes(),
-            listen,
-            NZUsize!(committee),
+            self.listen,
+            known,
             message_length_max(&self.genesis),
             MAILBOX,
         );
@@ -233,6 +232,30 @@ fn message_length_max(genesis: &Genesis) -> u32 {
             genesis.limits.transaction_length_max(),
         )),
     ])
+}
+
+/// Where to listen; nowhere that others could reach, if nobody connects.
+fn listen(config: &Config, peers: &AddressableTrackedPeers<PublicKey>) -> SocketAddr {
+    let is_alone = peers.primary.len() + peers.secondary.len() == 1;
+    match config.seat {
+        Seat::Member { .. } if !is_alone => config.listen,
+        Seat::Member { .. } | Seat::Follower { .. } => SocketAddr::from(([127, 0, 0, 1], 0)),
+    }
+}
+
+/// The followers that may connect; where they are does not matter, since they are never dialled.
+fn followers(config: &Config) -> Result<Map<PublicKey, Address>, StartError> {
+    let keys = config.seat.followers();
+    if keys.len() > FOLLOWERS_MAX {
+        return Err(StartError::Followers(keys.len()));
+    }
+    let nowhere = Address::Symmetric(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let followers = keys.iter().map(|key| {
+        let follower = public_key(key).filter(|_| config.genesis.committee().index(key).is_none());
+        Ok((follower.ok_or(StartError::Follower(*key))?, nowhere.clone()))
+    });
+    let followers: Vec<_> = followers.collect::<Result<_, StartError>>()?;
+    Ok(Map::from_iter_dedup(followers))
 }
 
 /// Where each operator is reached.
@@ -273,7 +296,7 @@ fn address(text: &str) -> Option<Address> {
     })
 }
 
-/// The folder of one ledger and vote key, made if missing.
+/// The folder of one ledger and key, made if missing.
 pub(crate) fn folder(
     storage: &Path,
     genesis: &Genesis,

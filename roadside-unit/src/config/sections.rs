@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use wayside::{
-    ledger::{MempoolConfig, NoteKey, NoteKeyKind},
+    ledger::{AccountKey, MempoolConfig, NoteKey, NoteKeyKind},
     serve::{ConfigError, DaemonConfig, GrpcConfig, MetricsConfig, ShutdownConfig, Version},
     telemetry::LogConfig,
     transport::door,
@@ -56,7 +56,7 @@ pub struct ProfileSet(BTreeSet<Profile>);
 pub enum Profile {
     /// Opens a door for vehicles, which show no name there.
     Relay,
-    /// Votes for its operator.
+    /// Votes for its operator. A unit without this follows what those make final that do.
     Validator,
     /// Keeps every block for ever.
     Archive,
@@ -69,16 +69,23 @@ pub struct IdentityConfig {
     /// The genesis' file. Without one, the unit is a committee of one for development, whose genesis
     /// and keys it makes in `storage.folder`.
     pub genesis: Option<PathBuf>,
-    /// The file of the key that the operator's votes are signed with. Never on two units.
+    /// The file of the key that the operator's votes are signed with, for the profile `validator`.
+    /// Never on two units.
     pub vote_key: Option<PathBuf>,
+    /// The file of the key by which a unit that has no vote is known to those that it follows, for
+    /// every profile without `validator`. It may be any key, of this unit alone.
+    pub follower_key: Option<PathBuf>,
 }
 
 /// How the unit takes part in the consensus.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineConfig {
-    /// Where other operators' units connect; a committee of one listens nowhere.
+    /// Where other units connect; a unit to which none connects listens nowhere.
     pub listen: SocketAddr,
+    /// The public keys of units without a vote that may follow the ledger from this one; any operator's.
+    /// A follower needs one unit that lets it.
+    pub followers: BTreeSet<AccountKey>,
     /// The shards that this unit keeps; all of the genesis', if none is named. An operator keeps
     /// each shard in one process.
     pub shards: BTreeSet<u16>,
@@ -204,20 +211,7 @@ impl DaemonConfig for Config {
         self.metrics.validate()?;
         self.shutdown.validate()?;
         self.witnesses.parsed()?;
-        if !self.profile.has(Profile::Validator) {
-            return Err(ConfigError::OutOfRange {
-                key: "profile".to_owned(),
-                expected: "\"validator\" among them: a unit follows the ledger as a member of its \
-                           committee",
-            });
-        }
-        if self.identity.genesis.is_some() != self.identity.vote_key.is_some() {
-            return Err(ConfigError::OutOfRange {
-                key: "identity.vote_key".to_owned(),
-                expected: "a file together with identity.genesis, or neither of them for a \
-                           development ledger",
-            });
-        }
+        self.validate_identity()?;
         let has_door = self.door.key.is_some() && self.door.certificate.is_some();
         let is_own = self.identity.genesis.is_none();
         if self.profile.has(Profile::Relay) && !has_door && !is_own {
@@ -225,6 +219,61 @@ impl DaemonConfig for Config {
                 key: "door.key".to_owned(),
                 expected: "a file, together with door.certificate, for the profile \"relay\"",
             });
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    /// Whether the unit votes for its operator.
+    pub fn is_validator(&self) -> bool {
+        self.profile.has(Profile::Validator)
+    }
+
+    fn validate_identity(&self) -> Result<(), ConfigError> {
+        let refuse = |key: &str, expected| {
+            Err(ConfigError::OutOfRange {
+                key: key.to_owned(),
+                expected,
+            })
+        };
+        let identity = &self.identity;
+        if self.is_validator() {
+            if identity.genesis.is_some() != identity.vote_key.is_some() {
+                return refuse(
+                    "identity.vote_key",
+                    "a file together with identity.genesis, or neither of them for a development \
+                     ledger",
+                );
+            }
+            if identity.follower_key.is_some() {
+                return refuse(
+                    "identity.follower_key",
+                    "nothing for the profile \"validator\", whose name is its vote key",
+                );
+            }
+            return Ok(());
+        }
+        if self.profile.names().next().is_none() {
+            return refuse("profile", "at least one of relay, validator, archive");
+        }
+        if identity.genesis.is_none() || identity.follower_key.is_none() {
+            return refuse(
+                "identity.follower_key",
+                "a file together with identity.genesis, for a profile without \"validator\"",
+            );
+        }
+        if identity.vote_key.is_some() {
+            return refuse(
+                "identity.vote_key",
+                "nothing for a profile without \"validator\": a vote key is on one unit alone",
+            );
+        }
+        if !self.engine.followers.is_empty() {
+            return refuse(
+                "engine.followers",
+                "nothing for a profile without \"validator\": only units that vote are followed",
+            );
         }
         Ok(())
     }
@@ -241,6 +290,7 @@ impl Default for EngineConfig {
         let timing = Timing::default();
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7_445)),
+            followers: BTreeSet::new(),
             shards: BTreeSet::new(),
             leader_timeout: timing.leader_timeout,
             certification_timeout: timing.certification_timeout,

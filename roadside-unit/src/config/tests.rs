@@ -57,19 +57,36 @@ fn a_relay_shows_vehicles_a_certified_key() {
 }
 
 #[test]
-fn a_unit_that_does_not_vote_says_that_it_cannot_follow() {
-    let error = refused(&[("WAYSIDE__PROFILE", "[\"archive\"]")]);
+fn a_unit_that_does_not_vote_needs_a_key_of_its_own_and_no_vote_key() {
+    let genesis = ("WAYSIDE__IDENTITY__GENESIS", "/etc/wayside/genesis.toml");
+    let profile = ("WAYSIDE__PROFILE", "[\"archive\"]");
+    let follower = ("WAYSIDE__IDENTITY__FOLLOWER_KEY", "/etc/wayside/unit.key");
+    let vote = ("WAYSIDE__IDENTITY__VOTE_KEY", "/etc/wayside/vote.key");
 
-    assert!(error.to_string().contains("validator"), "{error}");
+    for (variables, key) in [
+        (vec![profile], "identity.follower_key"),
+        (vec![profile, genesis], "identity.follower_key"),
+        (vec![profile, genesis, follower, vote], "identity.vote_key"),
+        (vec![genesis, follower, vote], "identity.follower_key"),
+        (vec![("WAYSIDE__PROFILE", "[]")], "profile"),
+    ] {
+        let error = refused(&variables).to_string();
+        assert!(error.contains(key), "{variables:?}: {error}");
+    }
+    let config = load::<Config>(&sources(&[profile, genesis, follower])).unwrap();
+    assert!(!config.is_validator());
 }
 
-fn refused(variables: &[(&str, &str)]) -> ConfigError {
+fn sources(variables: &[(&str, &str)]) -> Sources {
     let environment = variables.iter();
-    let sources = Sources {
+    Sources {
         environment: environment
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
         ..Sources::default()
-    };
-    load::<Config>(&sources).unwrap_err()
+    }
+}
+
+fn refused(variables: &[(&str, &str)]) -> ConfigError {
+    load::<Config>(&sources(variables)).unwrap_err()
 }

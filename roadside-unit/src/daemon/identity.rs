@@ -23,7 +23,8 @@ use crate::{
 /// Which ledger, whose unit, and where it keeps things.
 pub(super) struct Opened {
     pub(super) genesis: Arc<Genesis>,
-    pub(super) vote_key: SigningKey,
+    /// The vote key, or that of a follower.
+    pub(super) key: SigningKey,
     pub(super) operator: String,
     pub(super) folder: PathBuf,
     pub(super) door: Option<DoorIdentity>,
@@ -31,7 +32,7 @@ pub(super) struct Opened {
 
 struct Files {
     genesis: PathBuf,
-    vote_key: PathBuf,
+    key: PathBuf,
     door: Option<(PathBuf, PathBuf)>,
 }
 
@@ -46,17 +47,23 @@ pub(super) fn open(config: &Config, now: Timestamp) -> Result<Opened, StartError
             path: folder.clone(),
             source,
         })?;
-    let files = match (&config.identity.genesis, &config.identity.vote_key) {
-        (Some(genesis), Some(vote_key)) => Files {
+    let identity = &config.identity;
+    let key = if config.is_validator() {
+        &identity.vote_key
+    } else {
+        &identity.follower_key
+    };
+    let files = match (&identity.genesis, key) {
+        (Some(genesis), Some(key)) => Files {
             genesis: genesis.clone(),
-            vote_key: vote_key.clone(),
+            key: key.clone(),
             door: config.door.key.clone().zip(config.door.certificate.clone()),
         },
         (None, _) | (_, None) => own_files(&folder, now)?,
     };
     let genesis = Arc::new(read_genesis(&files.genesis)?);
-    let vote_key = read_key(&files.vote_key)?;
-    let account = AccountKey::from(vote_key.verifying_key());
+    let key = read_key(&files.key)?;
+    let account = AccountKey::from(key.verifying_key());
     let operator = genesis.operators.iter().find(|it| it.vote_key == account);
     let operator = operator.map(|it| it.name.clone()).unwrap_or_default();
     let wants_door = config.profile.has(Profile::Relay);
@@ -67,7 +74,7 @@ pub(super) fn open(config: &Config, now: Timestamp) -> Result<Opened, StartError
         .transpose()?;
     Ok(Opened {
         genesis,
-        vote_key,
+        key,
         operator,
         folder,
         door,
@@ -92,6 +99,7 @@ fn own_files(folder: &Path, now: Timestamp) -> Result<Files, StartError> {
             shards: OWN_SHARDS,
             spare_shards: 0,
             ports: vec![usual_ports()],
+            followers: Vec::new(),
             snapshot_interval: Domain::SNAPSHOT_INTERVAL,
             created: now,
         };
@@ -100,7 +108,7 @@ fn own_files(folder: &Path, now: Timestamp) -> Result<Files, StartError> {
     let unit = MadeUnit::in_folder(&own, 1, usual_ports());
     Ok(Files {
         genesis,
-        vote_key: unit.vote_key,
+        key: unit.vote_key,
         door: Some((unit.door_key, unit.door_certificate)),
     })
 }

@@ -20,12 +20,11 @@ use crate::config::Config;
 /// Fails while the unit runs, and for the first block that does not hold.
 pub(super) fn rebuild_state(config: &Config, from: RebuildFrom) -> anyhow::Result<()> {
     let opened = identity::open(config, wayside::transport::Clock::system().now().timestamp)?;
-    let vote_key = AccountKey::from(opened.vote_key.verifying_key());
+    let key = AccountKey::from(opened.key.verifying_key());
     let storage: PathBuf = ledger_folder(&opened.folder);
     for shard in shards(config, &opened.genesis) {
-        let rebuilt =
-            wayside_engine::rebuild_state(&storage, &opened.genesis, vote_key, shard, from)
-                .with_context(|| format!("shard {shard}"))?;
+        let rebuilt = wayside_engine::rebuild_state(&storage, &opened.genesis, key, shard, from)
+            .with_context(|| format!("shard {shard}"))?;
         let line = serde_json::json!({
             "shard": shard.0,
             "from": rebuilt.from,

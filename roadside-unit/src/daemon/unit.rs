@@ -21,7 +21,7 @@ use wayside::{
     time::Timestamp,
     transport::{Clock, door},
 };
-use wayside_engine::{Application, Handle, Running};
+use wayside_engine::{Application, Handle, Running, Seat};
 
 use super::{
     StartError,
@@ -103,7 +103,7 @@ impl Daemon {
             clock,
             profile: config.profile.clone(),
             operator: opened.operator,
-            vote_key: opened.vote_key,
+            key: opened.key,
             witnesses: config.witnesses.parsed()?,
         }));
         let door = open_door(&config, opened.door, &desk)?;
@@ -239,10 +239,19 @@ fn open_index(folder: &Path, genesis: &Genesis) -> Result<Index, StartError> {
 fn start_engine(config: &Config, opened: &Opened) -> Result<(Handle, Running), StartError> {
     let is_archive = config.profile.has(Profile::Archive);
     let retention = config.storage.retention.filter(|_| !is_archive);
+    let key = SigningKey::from_seed(&opened.key.to_seed());
+    let seat = if config.is_validator() {
+        Seat::Member {
+            vote_key: key,
+            followers: config.engine.followers.iter().copied().collect(),
+        }
+    } else {
+        Seat::Follower { key }
+    };
     let started = wayside_engine::start(wayside_engine::Config {
         genesis: Arc::clone(&opened.genesis),
         shards: shards(config, &opened.genesis),
-        vote_key: SigningKey::from_seed(&opened.vote_key.to_seed()),
+        seat,
         storage: ledger_folder(&opened.folder),
         listen: config.engine.listen,
         timing: config.engine.timing(),

@@ -29,6 +29,8 @@ pub struct Domain {
     pub spare_shards: u16,
     /// One operator with one unit for each of these.
     pub ports: Vec<UnitPorts>,
+    /// One unit without a vote for each of these; the operators own them in turn.
+    pub followers: Vec<UnitPorts>,
     /// How many heights lie between two snapshots of the state.
     pub snapshot_interval: u64,
     /// When it is made.
@@ -49,6 +51,25 @@ pub struct Made {
     pub genesis_file: PathBuf,
     /// The operators' units, in the order of their ports.
     pub units: Vec<MadeUnit>,
+    /// The units without a vote, in the order of their ports.
+    pub followers: Vec<MadeFollower>,
+}
+
+/// The folder of a unit without a vote.
+#[derive(Clone, Debug)]
+pub struct MadeFollower {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The file of the key by which it is known to those that it follows.
+    pub key: PathBuf,
+    /// The public half of that key.
+    pub account: AccountKey,
+    /// The file of the key that vehicles are shown.
+    pub door_key: PathBuf,
+    /// The file in which an operator's cold key certifies that.
+    pub door_certificate: PathBuf,
+    /// Its ports.
+    pub ports: UnitPorts,
 }
 
 /// The folder of one operator's unit.
@@ -112,6 +133,14 @@ pub fn make_domain(folder: &Path, domain: &Domain) -> Result<Made, DevelopmentEr
             write_unit(MadeUnit::in_folder(folder, number, *ports), keys, &genesis)
         })
         .collect::<Result<_, _>>()?;
+    let owners = keys.iter().cycle();
+    let followers = (1..)
+        .zip(domain.followers.iter().zip(owners))
+        .map(|(number, (ports, owner))| {
+            let folder = folder.join(format!("follower-{number}"));
+            write_follower(folder, *ports, &owner.cold, &genesis)
+        })
+        .collect::<Result<_, _>>()?;
     // Last, since whoever finds a genesis takes the rest to be there.
     let genesis_file = folder.join("genesis.toml");
     let text = format!("# {WARNING}\n{}", genesis.to_toml());
@@ -123,6 +152,7 @@ pub fn make_domain(folder: &Path, domain: &Domain) -> Result<Made, DevelopmentEr
         genesis,
         genesis_file,
         units,
+        followers,
     })
 }
 
@@ -208,18 +238,49 @@ fn write_unit(
     write_key(&unit.cold_key, &keys.cold, WARNING)?;
     write_key(&unit.vote_key, &keys.vote, WARNING)?;
     write_key(&unit.door_key, &keys.door, WARNING)?;
+    certify_door(&unit.door_certificate, &keys.cold, &keys.door, genesis)?;
+    Ok(unit)
+}
+
+fn write_follower(
+    folder: PathBuf,
+    ports: UnitPorts,
+    owner: &SigningKey,
+    genesis: &Genesis,
+) -> Result<MadeFollower, DevelopmentError> {
+    make_folder(&folder)?;
+    let (key, door) = (SigningKey::generate(), SigningKey::generate());
+    let made = MadeFollower {
+        key: folder.join("follower.key"),
+        account: AccountKey::from(key.verifying_key()),
+        door_key: folder.join("door.key"),
+        door_certificate: folder.join("door.certificate"),
+        folder,
+        ports,
+    };
+    write_key(&made.key, &key, WARNING)?;
+    write_key(&made.door_key, &door, WARNING)?;
+    certify_door(&made.door_certificate, owner, &door, genesis)?;
+    Ok(made)
+}
+
+/// Has an operator's cold key certify the key that a unit shows to vehicles.
+fn certify_door(
+    path: &Path,
+    cold: &SigningKey,
+    door: &SigningKey,
+    genesis: &Genesis,
+) -> Result<(), DevelopmentError> {
     let certificate = UnitCertificate::issue(
-        &keys.cold,
+        cold,
         &UnitOrder {
             chain: genesis.chain(),
-            key: keys.door.verifying_key(),
+            key: door.verifying_key(),
             valid_from: genesis.created.saturating_sub(CERTIFICATE_BEFORE),
             valid_until: genesis.created.saturating_add(CERTIFICATE_AFTER),
         },
     );
-    write_private(&unit.door_certificate, certificate.as_bytes())
-        .map_err(unusable(&unit.door_certificate))?;
-    Ok(unit)
+    write_private(path, certificate.as_bytes()).map_err(unusable(path))
 }
 
 fn make_folder(path: &Path) -> Result<(), DevelopmentError> {

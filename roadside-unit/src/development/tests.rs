@@ -40,9 +40,13 @@ fn doors_are_certified_by_their_operators() {
         .iter()
         .map(|operator| operator.cold_key.admit().unwrap())
         .collect();
-    for unit in &made.units {
-        let bytes = fs::read(&unit.door_certificate).unwrap();
-        let key = read_key(&unit.door_key).unwrap().verifying_key();
+    let units = made.units.iter();
+    let doors = units.map(|unit| (&unit.door_certificate, &unit.door_key));
+    let followers = made.followers.iter();
+    let doors = doors.chain(followers.map(|it| (&it.door_certificate, &it.door_key)));
+    for (certificate, key) in doors {
+        let bytes = fs::read(certificate).unwrap();
+        let key = read_key(key).unwrap().verifying_key();
         let certificate = UnitCertificate::from_bytes(&bytes).unwrap();
         let verified = certificate.verify(made.genesis.chain(), &operators, &key, now());
         assert!(verified.is_ok(), "{verified:?}");
@@ -93,6 +97,7 @@ fn domain(units: u16) -> Domain {
         shards: 2,
         spare_shards: 1,
         ports: ports_from(20_000, units).unwrap(),
+        followers: ports_from(30_000, 1).unwrap(),
         snapshot_interval: Domain::SNAPSHOT_INTERVAL,
         created: now(),
     }

@@ -22,7 +22,7 @@ use super::{
     server::SERVICES,
 };
 use crate::{
-    config::ProfileSet,
+    config::{Profile, ProfileSet},
     follow::{Followed, Pending},
 };
 
@@ -61,8 +61,8 @@ pub(crate) struct DeskParts {
     pub(crate) profile: ProfileSet,
     /// Whose unit it is.
     pub(crate) operator: String,
-    /// The operator's key for votes, which also signs notes.
-    pub(crate) vote_key: SigningKey,
+    /// The unit's key among units, which also signs notes.
+    pub(crate) key: SigningKey,
     /// Whose cosignatures are collected.
     pub(crate) witnesses: Vec<NoteKey>,
 }
@@ -77,11 +77,16 @@ impl Desk {
             ledger_metrics: parts.ledger_metrics,
             limits: parts.limits,
             clock: parts.clock,
-            notes: Notes::new(parts.vote_key, parts.witnesses),
+            notes: Notes::new(parts.key, parts.witnesses),
             draining: watch::Sender::new(false),
             profile: parts.profile,
             operator: parts.operator,
         }
+    }
+
+    /// Whether the unit votes for its operator.
+    pub(super) fn is_validator(&self) -> bool {
+        self.profile.has(Profile::Validator)
     }
 
     /// Where transactions are remembered until they are final.

@@ -15,7 +15,7 @@ use wayside::{
 ///
 /// They are kept in memory only: witnesses come again within seconds.
 pub(super) struct Notes {
-    vote_key: SigningKey,
+    unit_key: SigningKey,
     witnesses: Vec<NoteKey>,
     shards: Mutex<BTreeMap<ShardId, BTreeMap<u64, Collected>>>,
 }
@@ -29,9 +29,9 @@ struct Collected {
 }
 
 impl Notes {
-    pub(super) fn new(vote_key: SigningKey, witnesses: Vec<NoteKey>) -> Self {
+    pub(super) fn new(unit_key: SigningKey, witnesses: Vec<NoteKey>) -> Self {
         Self {
-            vote_key,
+            unit_key,
             witnesses,
             shards: Mutex::default(),
         }
@@ -48,9 +48,9 @@ impl Notes {
     /// Offers another one, with the unit's signature.
     pub(super) fn offer(&self, head: NoteHead, now: (Instant, Timestamp)) -> Option<Note> {
         let mut note = head.to_note().ok()?;
-        let public = self.vote_key.verifying_key();
+        let public = self.unit_key.verifying_key();
         let key = NoteKey::new(&head.origin(), NoteKeyKind::Text, public).ok()?;
-        note.sign(&self.vote_key, &key, now.1);
+        note.sign(&self.unit_key, &key, now.1);
         let mut shards = self.lock();
         let collected = keep(shards.entry(head.shard).or_default(), head, note, now.0);
         Some(collected.note.clone())

@@ -79,14 +79,15 @@ impl Shard {
 
     fn assemble(&self, parent: &Node, time: Timestamp, entries: Vec<CheckedEntry>) -> Arc<Node> {
         let time = time.max(parent.header.time);
+        let member = self.member.expect("only a member is asked to propose");
         let (block, executed) = match self.application {
             Application::Ledger => {
                 let (genesis, header) = (&self.genesis, &parent.header);
                 let context = BlockContext::after(genesis, header, &parent.state, time);
-                ledger::propose(&context, &parent.state, self.member, entries)
+                ledger::propose(&context, &parent.state, member, entries)
                     .expect("the next block after an executed one can be made")
             }
-            Application::Bare => bare::propose(parent, time, self.member, entries),
+            Application::Bare => bare::propose(parent, time, member, entries),
         };
         Arc::new(Node::new(OrderedBlock::new(block), executed))
     }

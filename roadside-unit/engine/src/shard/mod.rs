@@ -55,8 +55,8 @@ pub(crate) struct Shard {
     pub(crate) genesis: Arc<Genesis>,
     /// Which shard of it.
     pub(crate) id: ShardId,
-    /// This member's index in the committee.
-    pub(crate) member: u16,
+    /// This member's index in the committee; `None` for a follower.
+    pub(crate) member: Option<u16>,
     /// In which views this member votes.
     pub(crate) gate: Arc<VoteGate>,
     /// How many entries this member puts into a block.
@@ -124,7 +124,7 @@ impl Shard {
     pub(crate) fn new(
         genesis: Arc<Genesis>,
         id: ShardId,
-        member: u16,
+        member: Option<u16>,
         (application, mempool): (Application, MempoolConfig),
     ) -> (Arc<Self>, Queues) {
         let (outgoing, outgoing_end) = mpsc::channel(OUTGOING_MAX);
@@ -384,12 +384,30 @@ impl Shard {
         self.gate.admits(self.view() + 1)
     }
 
+    /// How many others have to be heard of before anything is concluded from what they say: for a
+    /// member, as many as make a quorum with it; for a follower one, since it may be served by one
+    /// alone.
+    pub(crate) fn company(&self) -> usize {
+        match self.member {
+            Some(_) => self.genesis.committee().quorum() - 1,
+            None => 1,
+        }
+    }
+
     /// Whether so many more blocks are final that this member has nothing to propose.
     pub(crate) fn is_behind(&self) -> bool {
         let committee = self.genesis.committee();
         let liars = committee.keys().len() - committee.quorum();
         let known = self.height_known.load(Ordering::Relaxed);
-        self.tip_node().header.height + LAG_MAX < known.max(self.peers.lock().height(liars))
+        let said = {
+            let peers = self.peers.lock();
+            let liars = match self.member {
+                Some(_) => liars,
+                None => liars.min(peers.heard().saturating_sub(1)),
+            };
+            peers.height(liars)
+        };
+        self.tip_node().header.height + LAG_MAX < known.max(said)
     }
 
     /// How the shard is doing.

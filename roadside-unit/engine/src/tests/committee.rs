@@ -22,7 +22,7 @@ use commonware_runtime::{
     Clock as _, Handle as Task, Quota, Spawner as _, Storage as _, Supervisor as _,
     deterministic::Context,
 };
-use commonware_utils::{NZUsize, probability};
+use commonware_utils::{NZUsize, ordered::Set, probability};
 use tokio::sync::{broadcast, mpsc};
 use wayside::{
     id::ShardId,
@@ -81,9 +81,25 @@ impl Committee {
         Self::of(context, genesis(operators), "").await
     }
 
+    /// A committee that also serves a follower, whose index comes after those of the members.
+    pub(super) async fn with_follower(context: Context, operators: u8) -> Self {
+        Self::serving(context, genesis(operators), "", 1).await
+    }
+
     /// A committee beside others, with a network and stores of its own.
     pub(super) async fn of(context: Context, genesis: Genesis, name: &'static str) -> Self {
+        Self::serving(context, genesis, name, 0).await
+    }
+
+    async fn serving(
+        context: Context,
+        genesis: Genesis,
+        name: &'static str,
+        followers: u8,
+    ) -> Self {
         let genesis = Arc::new(genesis);
+        let followers = (0..followers).map(|it| engine_key(FIRST_FOLLOWER + it).public_key());
+        let followers = Set::from_iter_dedup(followers);
         let config = simulated::Config {
             max_size: 8 << 20,
             max_peers_per_set: NZUsize!(16),
@@ -92,9 +108,8 @@ impl Committee {
         };
         let (network, oracle) = Network::new(context.child("network"), config);
         network.start();
-        oracle.manager().track(0, participants(&genesis));
         let committee = Self {
-            wires: Wires::new(participants(&genesis)),
+            wires: Wires::new(participants(&genesis), followers.clone()),
             context,
             genesis,
             oracle,
@@ -104,8 +119,11 @@ impl Committee {
             name,
             starts: 0,
         };
-        for from in committee.members() {
-            for to in committee.members() {
+        let peers = TrackedPeers::new(participants(&committee.genesis), followers);
+        let all = committee.members().end + peers.secondary.len();
+        committee.oracle.manager().track(0, peers);
+        for from in 0..all {
+            for to in 0..all {
                 committee.link(from, to, GOOD).await;
             }
         }
@@ -117,17 +135,22 @@ impl Committee {
         0..self.genesis.operators.len()
     }
 
-    /// A member's vote key.
+    /// A member's vote key, or a follower's key.
     pub(super) fn vote_key(&self, index: usize) -> PrivateKey {
-        let number = self.number(index);
-        PrivateKey::decode(Copying(key(number).to_seed().as_ref())).unwrap()
+        engine_key(self.number(index))
     }
 
     /// Starts a member, with what it stored when it ran before.
     pub(super) async fn start(&mut self, index: usize) {
-        let (channels, _) = self.split(index).await;
         let stores = self.stores(index);
-        let started = self.run(index, stores, channels);
+        let started = if self.members().contains(&index) {
+            let (channels, _) = self.split(index).await;
+            self.run(index, stores, channels)
+        } else {
+            // Nobody is wired between a follower and the others.
+            let channels = self.channels(index).await;
+            self.run(index, stores, channels)
+        };
         self.running.insert(index, started);
     }
 
@@ -151,13 +174,15 @@ impl Committee {
         S: commonware_p2p::Sender<PublicKey = PublicKey>,
     {
         let key = self.vote_key(index);
+        let member = self.members().contains(&index);
+        let member = member.then(|| u16::try_from(index).unwrap());
         let mut shards = Shards::new();
         let mut kept = Vec::new();
         for entry in &self.genesis.shards {
             let (shard, queues) = Shard::new(
                 Arc::clone(&self.genesis),
                 entry.id,
-                u16::try_from(index).unwrap(),
+                member,
                 (Application::Ledger, MempoolConfig::default()),
             );
             shards.insert(entry.id, Arc::clone(&shard));
@@ -402,11 +427,18 @@ impl Committee {
 
     /// The number of a member's vote key in [`key`].
     fn number(&self, index: usize) -> u8 {
+        if let Some(follower) = index.checked_sub(self.members().end) {
+            return FIRST_FOLLOWER + u8::try_from(follower).unwrap();
+        }
         let vote_key = self.genesis.committee().keys()[index];
         let numbers = 100..100 + u8::try_from(self.genesis.operators.len()).unwrap();
         let mut found = numbers.filter(|number| super::genesis::account(*number) == vote_key);
         found.next().unwrap()
     }
+}
+
+fn engine_key(number: u8) -> PrivateKey {
+    PrivateKey::decode(Copying(key(number).to_seed().as_ref())).unwrap()
 }
 
 /// Notes that a member has ended, however that came.
@@ -468,3 +500,6 @@ pub(super) const NONE: Link = Link {
     jitter: Duration::ZERO,
     success_rate: probability!(0.0),
 };
+
+/// The number of the first follower's key; above all members'.
+const FIRST_FOLLOWER: u8 = 200;

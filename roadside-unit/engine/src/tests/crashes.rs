@@ -168,7 +168,7 @@ fn state_is_made_again_from_a_snapshot_and_from_the_beginning() {
         let stores = Stores::new("m2-", SHARD);
         let genesis = Arc::clone(&committee.genesis);
         let with = (Application::Ledger, MempoolConfig::default());
-        let (shard, _) = Shard::new(genesis, SHARD, 2, with);
+        let (shard, _) = Shard::new(genesis, SHARD, Some(2), with);
         for from in [RebuildFrom::Snapshot, RebuildFrom::Genesis] {
             let rebuilt = rebuild(&committee.context, &stores, &shard, from)
                 .await

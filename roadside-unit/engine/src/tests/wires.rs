@@ -26,6 +26,7 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Wires {
     members: Set<PublicKey>,
+    followers: Set<PublicKey>,
     state: Arc<Mutex<State>>,
 }
 
@@ -51,9 +52,10 @@ pub(super) struct Recorded {
 
 impl Wires {
     /// Wires that pass everything on, between those who run once.
-    pub(super) fn new(members: Set<PublicKey>) -> Self {
+    pub(super) fn new(members: Set<PublicKey>, followers: Set<PublicKey>) -> Self {
         Self {
             members,
+            followers,
             state: Arc::default(),
         }
     }
@@ -117,6 +119,7 @@ impl Wires {
             Recipients::All => self
                 .members
                 .iter()
+                .chain(&self.followers)
                 .filter(|it| *it != me)
                 .cloned()
                 .collect(),

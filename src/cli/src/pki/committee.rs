@@ -8,7 +8,9 @@ use anyhow::Context as _;
 use clap::Args;
 use roadside_unit::{
     Role,
-    development::{Domain, Made, MadeUnit, UnitPorts, free_ports, make_domain, ports_from},
+    development::{
+        Domain, Made, MadeFollower, MadeUnit, UnitPorts, free_ports, make_domain, ports_from,
+    },
 };
 use wayside::{
     crypto::SigningKey,
@@ -30,6 +32,9 @@ pub(crate) struct Committee {
     /// given. Its promises need four.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16))]
     operators: Option<u16>,
+    /// How many roadside units more follow the ledger without a vote; the operators own them in turn.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "operators", value_parser = clap::value_parser!(u16).range(0..=16))]
+    followers: u16,
     /// How many shards the ledger has.
     #[arg(long, value_name = "N", default_value_t = 2, requires = "operators", value_parser = clap::value_parser!(u16).range(1..=64))]
     shards: u16,
@@ -51,6 +56,7 @@ impl Committee {
     pub(crate) fn new(operators: u16, shards: u16) -> Self {
         Self {
             operators: Some(operators).filter(|count| *count > 0),
+            followers: 0,
             shards,
             spare_shards: 0,
             snapshot_interval: Domain::SNAPSHOT_INTERVAL,
@@ -72,15 +78,18 @@ impl Committee {
         let Some(operators) = self.operators else {
             return Ok(None);
         };
-        let ports: Vec<UnitPorts> = match self.base_port {
-            Some(first) => ports_from(first, operators)?,
-            None => free_ports(operators)?,
+        let units = operators + self.followers;
+        let mut ports: Vec<UnitPorts> = match self.base_port {
+            Some(first) => ports_from(first, units)?,
+            None => free_ports(units)?,
         };
+        let followers = ports.split_off(usize::from(operators));
         let domain = Domain {
             name: "development".to_owned(),
             shards: self.shards,
             spare_shards: self.spare_shards,
             ports,
+            followers,
             snapshot_interval: self.snapshot_interval,
             created: start,
         };
@@ -88,9 +97,10 @@ impl Committee {
         for role in Role::ALL {
             authority.issue_client(&root.join("tls"), &role.to_string())?;
         }
-        for unit in &made.units {
-            authority.issue_server(&unit.folder, "unit")?;
-            let text = configuration(&made, unit, root)?;
+        let units = made.units.iter().map(Kept::validator);
+        for unit in units.chain(made.followers.iter().map(Kept::follower)) {
+            authority.issue_server(unit.folder, "unit")?;
+            let text = configuration(&made, &unit, root)?;
             fs::write(unit.folder.join("unit.toml"), text)
                 .with_context(|| format!("cannot write to {}", unit.folder.display()))?;
         }
@@ -114,10 +124,10 @@ pub(super) fn write_vehicle(made: &Made, folder: &Path, number: u16) -> anyhow::
         .context("a ledger has shards")?;
     let vin = format!("WVSDEV{:011}", u32::from(number) + 1);
     let secret = Secret::make(&folder.join("vehicle.toml"), *home, salt, vin)?;
-    let doors: Vec<String> = made
-        .units
-        .iter()
-        .map(|unit| format!("\"127.0.0.1:{}\"", unit.ports.door))
+    let units = made.units.iter().map(|unit| unit.ports);
+    let units = units.chain(made.followers.iter().map(|unit| unit.ports));
+    let doors: Vec<String> = units
+        .map(|ports| format!("\"127.0.0.1:{}\"", ports.door))
         .collect();
     let mut text = String::new();
     writeln!(text, "\n[ledger]")?;
@@ -134,24 +144,65 @@ pub(super) fn write_vehicle(made: &Made, folder: &Path, number: u16) -> anyhow::
     Ok(text)
 }
 
-/// The configuration of one operator's unit, which does everything that a unit can.
-fn configuration(made: &Made, unit: &MadeUnit, root: &Path) -> anyhow::Result<String> {
-    let folder = &unit.folder;
-    let file = |name: &str| quoted(&folder.join(name));
+/// What one unit's configuration is made from.
+struct Kept<'a> {
+    folder: &'a Path,
+    ports: UnitPorts,
+    profile: &'static str,
+    /// The name and the file of the key that names it.
+    key: (&'static str, &'a Path),
+    door_key: &'a Path,
+    door_certificate: &'a Path,
+}
+
+impl<'a> Kept<'a> {
+    /// An operator's unit, which does everything that a unit can.
+    fn validator(unit: &'a MadeUnit) -> Self {
+        Self {
+            folder: &unit.folder,
+            ports: unit.ports,
+            profile: "[\"relay\", \"validator\", \"archive\"]",
+            key: ("vote_key", &unit.vote_key),
+            door_key: &unit.door_key,
+            door_certificate: &unit.door_certificate,
+        }
+    }
+
+    /// A unit without a vote.
+    fn follower(unit: &'a MadeFollower) -> Self {
+        Self {
+            folder: &unit.folder,
+            ports: unit.ports,
+            profile: "[\"relay\"]",
+            key: ("follower_key", &unit.key),
+            door_key: &unit.door_key,
+            door_certificate: &unit.door_certificate,
+        }
+    }
+}
+
+fn configuration(made: &Made, unit: &Kept<'_>, root: &Path) -> anyhow::Result<String> {
+    let file = |name: &str| quoted(&unit.folder.join(name));
     let ports = unit.ports;
     let authority: PathBuf = root.join("tls/authority.pem");
     let mut text = format!("# {WARNING}\nversion = \"v1\"\n");
-    writeln!(text, "profile = [\"relay\", \"validator\", \"archive\"]")?;
+    writeln!(text, "profile = {}", unit.profile)?;
     writeln!(text, "\n[identity]")?;
     writeln!(text, "genesis = {}", quoted(&made.genesis_file))?;
-    writeln!(text, "vote_key = {}", quoted(&unit.vote_key))?;
-    writeln!(text, "\n[engine]")?;
-    writeln!(text, "listen = \"127.0.0.1:{}\"", ports.engine)?;
+    let (name, key) = unit.key;
+    writeln!(text, "{name} = {}", quoted(key))?;
+    if name == "vote_key" {
+        writeln!(text, "\n[engine]")?;
+        writeln!(text, "listen = \"127.0.0.1:{}\"", ports.engine)?;
+        let followers = made.followers.iter();
+        let followers: Vec<String> = followers.map(|it| format!("\"{}\"", it.account)).collect();
+        writeln!(text, "followers = [{}]", followers.join(", "))?;
+    }
     writeln!(text, "\n[storage]")?;
     writeln!(text, "folder = {}", file("data"))?;
     writeln!(text, "\n[door]")?;
-    writeln!(text, "key = {}", quoted(&unit.door_key))?;
-    writeln!(text, "certificate = {}", quoted(&unit.door_certificate))?;
+    writeln!(text, "key = {}", quoted(unit.door_key))?;
+    writeln!(text, "certificate = {}", quoted(unit.door_certificate))?;
     writeln!(text, "\n[door.server]")?;
     writeln!(text, "listen = \"127.0.0.1:{}\"", ports.door)?;
     writeln!(text, "\n[grpc]")?;

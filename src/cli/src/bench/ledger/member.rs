@@ -19,7 +19,9 @@ use wayside::{
         Entry, Key, MempoolConfig, Outcome, SignedTransaction, TransactionId, Value, VehicleStatus,
     },
 };
-use wayside_engine::{Application, Config, FinalizedBlock, Handle, SubmitError, Timing, start};
+use wayside_engine::{
+    Application, Config, FinalizedBlock, Handle, Seat, SubmitError, Timing, start,
+};
 
 use super::domain::{Domain, Plan, Vehicle};
 use crate::bench::{
@@ -122,7 +124,10 @@ impl Member {
         let (handle, _running) = start(Config {
             genesis: domain.genesis.clone(),
             shards: shards.clone(),
-            vote_key: Domain::vote_key(part.member),
+            seat: Seat::Member {
+                vote_key: Domain::vote_key(part.member),
+                followers: Vec::new(),
+            },
             storage: part.storage.clone(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             timing: Timing::default(),
