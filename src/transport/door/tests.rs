@@ -140,6 +140,18 @@ async fn an_answer_that_is_too_long_is_not_read() {
 }
 
 #[tokio::test]
+async fn where_a_short_answer_is_due_a_long_one_is_not_read() {
+    let unit = unit(server_config());
+    let client = connect(unit.address(), client_config()).await.unwrap();
+    for (len, is_read) in [(2_000, true), (2_001, false)] {
+        let answer = client
+            .call_within("Echo", Bytes::from(vec![0; len]), 2_000)
+            .await;
+        assert_eq!(answer.is_ok(), is_read, "{len} bytes");
+    }
+}
+
+#[tokio::test]
 async fn a_unit_that_does_not_answer_in_time_says_so() {
     let unit = unit(ServerConfig {
         answer_timeout: Duration::from_millis(50),

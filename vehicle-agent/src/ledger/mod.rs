@@ -11,6 +11,24 @@
 //!                   └─▶ Keeper ─────▶ witness ─▶ doors of several operators
 //! ```
 //!
+//! # What an evil unit can do
+//!
+//! It can keep a car waiting, and no more:
+//!
+//! | it | and the car |
+//! |---|---|
+//! | tells a false outcome, or proves another transaction, shard or ledger | refuses the proof; the record goes to the next unit |
+//! | refuses a record, with whatever reason, for ever | sends it again, to the next unit of the list; only a proof ends a record |
+//! | takes the later records and not the first, so that the ledger refuses the first | keeps the order, until units of two operators refused it many times, or one for hours |
+//! | says that it took a record, and never finalizes it | asks for the proof some times, and hands it in elsewhere |
+//! | leaves records out of a history, or ends it early | finds them missing by the head in the state; an older end says as of when it is |
+//! | shows a past that retired keys signed, or an old one | holds it against what other operators showed; refuses what is older than `age_max` |
+//! | does not answer, answers slowly or at length | bounds each answer in time and bytes, and each visit in time |
+//! | asks for a pause of hours | waits so long for this unit, not for the next |
+//! | shows an account as it was minutes ago | believes that only where its own state folder was lost |
+//!
+//! The last one can cost a record: it is signed with a nonce that was used, and waits for ever.
+//!
 //! The ledger has nothing to do with the road: it has its own key, its own connection from its own
 //! port, at times of its own (jittered), and always this machine's clock, also while a recorded drive
 //! is played.

@@ -5,9 +5,9 @@ use wayside::{
     id::ShardId,
     ledger::{
         Account, AccountKey, Block, Certificate, Committees, Entry, EntryProof, FinalizedHeader,
-        Genesis, GenesisContent, Header, Key, Limits, NonceWindow, Operator, Proof, Proposal, Role,
-        RoleGrant, Rule, ShardEntry, SignedTransaction, State, StateEntryProof, Transaction, Value,
-        Vote,
+        Genesis, GenesisContent, Header, Key, Limits, NonceWindow, Operator, Proof, ProofError,
+        Proposal, Role, RoleGrant, Rule, ShardEntry, SignedTransaction, State, StateEntryProof,
+        Transaction, TransactionError, Value, Vote,
     },
     time::Timestamp,
 };
@@ -59,6 +59,27 @@ fn a_proof_with_any_changed_byte_is_refused() {
         let refused = Proven::verify(changed, &committees, signed.id());
         assert!(refused.is_err(), "byte {at}");
     }
+}
+
+/// A quorum that votes in every shard could certify the vehicle's transaction in the wrong one.
+#[test]
+fn l2_a_proof_of_another_shard_is_refused_whoever_certified_it() {
+    let town = Town::new();
+    let committees = Committees::of(&town.genesis);
+    let (signed, proof) = town.prove_entry(0, 0);
+    let Ok(Proof::Entry(mut entry)) = Proof::from_bytes(&proof) else {
+        panic!("it is of an entry");
+    };
+    let mut header = entry.finalized.header.clone();
+    header.shard = ShardId(0);
+    entry.finalized = town.finalize(header);
+    let elsewhere = Proof::Entry(entry).to_bytes();
+    assert!(matches!(
+        Proven::verify(elsewhere, &committees, signed.id()),
+        Err(ProvenError::Proof(ProofError::Transaction(
+            TransactionError::ForeignShard(_)
+        )))
+    ));
 }
 
 #[test]
