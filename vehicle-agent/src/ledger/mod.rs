@@ -3,7 +3,8 @@
 //!
 //! Everything that is decided is decided elsewhere: what is sent and when by
 //! [`Outbox`](crate::outbox::Outbox), what is a trip by [`TripDetector`](crate::trip::TripDetector),
-//! which past is the ledger's by [`Keeper`](crate::checkpoint::Keeper), what is true by its proofs. Here are the tasks that run them, on disk and network.
+//! which past is the ledger's by [`Keeper`](crate::checkpoint::Keeper), what is true by its proofs.
+//! Here are the tasks that run them, on disk and network.
 //!
 //! ```text
 //! gRPC, trips ─▶ Records ─▶ Outbox ─▶ writer ─▶ journal
