@@ -98,7 +98,7 @@ pub use history::HistoryLog;
 pub use key::{AccountKey, ClaimId, PartTag, PolicyId, RecordCommitment, VinTag};
 pub use keys::KeyCache;
 pub use label::{Label, LabelError};
-pub use mempool::{Mempool, MempoolConfig, MempoolRefusal};
+pub use mempool::{Mempool, MempoolConfig, MempoolRefusal, Recent};
 pub use merkle::{List, Path, PathError, Peaks};
 pub use misconduct::{Misconduct, MisconductError, SignedVote, culprits};
 pub use note::{Note, NoteError, NoteHead, NoteKey, NoteKeyError, NoteKeyKind};

@@ -304,12 +304,14 @@ async fn take_in<E: Runtime>(runtime: E, shard: Arc<Shard>, mut batches: mpsc::R
         let task = runtime.child("check").shared(true);
         let checked = task.spawn(move |_| async move {
             for bytes in batch.transactions {
+                if batch.is_a_members {
+                    shard.hear(&bytes);
+                    continue;
+                }
                 let Ok(signed) = SignedTransaction::from_bytes(&bytes, length_max) else {
                     continue;
                 };
-                if batch.is_a_members {
-                    shard.hear(signed);
-                } else if let Err(refusal) = shard.submit(signed) {
+                if let Err(refusal) = shard.submit(signed) {
                     trace!(shard = %shard.id, %refusal, "a follower's transaction may not wait");
                 }
             }

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::{Mempool, MempoolConfig, MempoolRefusal};
+use super::{Mempool, MempoolConfig, MempoolRefusal, Recent};
 use crate::{
     id::ShardId,
     ledger::{
@@ -103,6 +103,22 @@ fn what_a_block_used_is_dropped_whoever_sent_the_copy() {
 }
 
 /// A pool, and what it takes to fill it.
+#[test]
+fn what_was_checked_lately_is_known_and_what_was_long_ago_is_forgotten() {
+    let pool = pool(100, 100);
+    let mut recent = Recent::new(4);
+    let all: Vec<_> = (0..7).map(|it| pool.transaction(1, it, None)).collect();
+    for (count, transaction) in (1..).zip(&all) {
+        recent.insert(transaction.clone());
+        recent.insert(transaction.clone());
+        assert_eq!(recent.get(&transaction.id()), Some(transaction));
+        assert!(recent.len() <= 4.min(count));
+    }
+    let known = |index: usize| recent.get(&all[index].id()).is_some();
+    assert!(known(4) && known(5) && known(6));
+    assert!(!known(0) && !known(1));
+}
+
 struct Filled {
     pool: Mempool,
     genesis: Genesis,

@@ -3,7 +3,7 @@ use std::{
     sync::Arc,
 };
 
-use wayside::ledger::{Entry, Executed, Header, Results, State, TransactionId};
+use wayside::ledger::{Executed, Header, Results, State, TransactionId};
 
 use crate::block::{OrderedBlock, Payload, payload};
 
@@ -30,18 +30,14 @@ pub(crate) struct Chain {
 }
 
 impl Node {
-    /// A block that was executed.
-    pub(crate) fn new(block: OrderedBlock, executed: Executed) -> Self {
-        let ids = block
-            .block()
-            .entries
-            .iter()
-            .filter_map(|entry| match entry {
-                Entry::Transaction(signed) => Some(signed.id()),
-                Entry::Delivery(_) => None,
-            });
+    /// A block that was executed, with the ids of its transactions.
+    pub(crate) fn new(
+        block: OrderedBlock,
+        executed: Executed,
+        ids: BTreeSet<TransactionId>,
+    ) -> Self {
         Self {
-            ids: ids.collect(),
+            ids,
             header: block.block().header.clone(),
             payload: block.payload(),
             state: executed.state,

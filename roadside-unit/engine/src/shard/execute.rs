@@ -1,11 +1,11 @@
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
 
 use wayside::{
     id::ShardId,
     ledger::{
         self, Block, BlockContext, BlockError, CheckedEntry, CheckedTransaction, Entry, Executed,
         Genesis, KeyCache, SignedTransaction, State, StateView as _, TransactionError,
-        verify_block,
+        TransactionId, verify_block,
     },
     time::Timestamp,
 };
@@ -28,7 +28,7 @@ pub(crate) fn genesis_node(genesis: &Genesis, shard: ShardId) -> Node {
         state,
         touched: Vec::new(),
     };
-    Node::new(OrderedBlock::new(block), executed)
+    Node::new(OrderedBlock::new(block), executed, BTreeSet::new())
 }
 
 impl Shard {
@@ -37,7 +37,9 @@ impl Shard {
         &self,
         signed: SignedTransaction,
     ) -> Result<CheckedTransaction, TransactionError> {
-        KEYS.with_borrow_mut(|keys| signed.check(&self.genesis, self.id, keys))
+        let checked = KEYS.with_borrow_mut(|keys| signed.check(&self.genesis, self.id, keys))?;
+        self.recent.lock().insert(checked.clone());
+        Ok(checked)
     }
 
     /// Executes a block on its parent, as anybody who votes for it or takes it for final must.
@@ -54,7 +56,7 @@ impl Shard {
             }
             Application::Bare => bare::execute(parent, checked.len()),
         };
-        Ok(Arc::new(Node::new(block, executed)))
+        Ok(Arc::new(Node::new(block, executed, ids(&checked))))
     }
 
     /// Makes the next block with at most so many entries, or `None` if it would hold nothing.
@@ -80,6 +82,7 @@ impl Shard {
     fn assemble(&self, parent: &Node, time: Timestamp, entries: Vec<CheckedEntry>) -> Arc<Node> {
         let time = time.max(parent.header.time);
         let member = self.member.expect("only a member is asked to propose");
+        let (count, mut ids) = (entries.len(), ids(&entries));
         let (block, executed) = match self.application {
             Application::Ledger => {
                 let (genesis, header) = (&self.genesis, &parent.header);
@@ -89,7 +92,12 @@ impl Shard {
             }
             Application::Bare => bare::propose(parent, time, member, entries),
         };
-        Arc::new(Node::new(OrderedBlock::new(block), executed))
+        if block.entries.len() < count {
+            // Some had no place.
+            let held = block.entries.iter().filter_map(transaction_id);
+            ids = held.collect();
+        }
+        Arc::new(Node::new(OrderedBlock::new(block), executed, ids))
     }
 
     /// What waits and is not in an ancestor that is not final yet: receipts first, since other
@@ -108,25 +116,42 @@ impl Shard {
             .collect()
     }
 
-    /// Checks a block's entries, but not again those that wait here and so were checked before.
+    /// Checks a block's entries, but not again those that were checked before.
     fn check_entries(&self, block: &Block) -> Result<Vec<CheckedEntry>, ledger::EntryError> {
-        let mut known = Vec::with_capacity(block.entries.len());
-        let mempool = self.mempool.lock();
-        for entry in &block.entries {
-            known.push(match entry {
-                Entry::Transaction(signed) => mempool.get(&signed.id()).cloned(),
-                Entry::Delivery(_) => None,
-            });
-        }
-        drop(mempool);
-        let check = |(entry, known): (&Entry, Option<CheckedTransaction>)| match known {
-            Some(known) => Ok(CheckedEntry::Transaction(known)),
-            None => KEYS.with_borrow_mut(|keys| {
+        let ids: Vec<_> = block.entries.iter().map(transaction_id).collect();
+        let known: Vec<_> = {
+            let (mempool, recent) = (self.mempool.lock(), self.recent.lock());
+            let known = |id| mempool.get(id).or_else(|| recent.get(id)).cloned();
+            ids.iter().map(|id| id.as_ref().and_then(known)).collect()
+        };
+        let check = |(entry, known): (&Entry, Option<CheckedTransaction>)| match (known, entry) {
+            (Some(known), _) => Ok(CheckedEntry::Transaction(known)),
+            (None, Entry::Transaction(signed)) => {
+                let checked = self.check_transaction(signed.clone())?;
+                Ok(CheckedEntry::Transaction(checked))
+            }
+            (None, Entry::Delivery(_)) => KEYS.with_borrow_mut(|keys| {
                 CheckedEntry::check(entry.clone(), &self.genesis, self.id, keys)
             }),
         };
         block.entries.iter().zip(known).map(check).collect()
     }
+}
+
+fn transaction_id(entry: &Entry) -> Option<TransactionId> {
+    match entry {
+        Entry::Transaction(signed) => Some(signed.id()),
+        Entry::Delivery(_) => None,
+    }
+}
+
+/// The ids of the transactions among these.
+fn ids(entries: &[CheckedEntry]) -> BTreeSet<TransactionId> {
+    let ids = entries.iter().filter_map(|entry| match entry {
+        CheckedEntry::Transaction(checked) => Some(checked.id()),
+        CheckedEntry::Delivery(_) => None,
+    });
+    ids.collect()
 }
 
 /// Why a block is not the next one after its parent.

@@ -28,8 +28,8 @@ use wayside::{
     id::ShardId,
     ledger::{
         CheckedDelivery, CheckedTransaction, Delivery, Entry, Genesis, Header, Mempool,
-        MempoolConfig, MempoolRefusal, Peaks, SignedTransaction, State, StateView as _,
-        TransactionId,
+        MempoolConfig, MempoolRefusal, Peaks, Recent, SignedTransaction, State, StateView as _,
+        TransactionId, admit,
     },
 };
 
@@ -67,6 +67,7 @@ pub(crate) struct Shard {
     genesis_payload: Payload,
     chain: Mutex<Chain>,
     mempool: Mutex<Mempool>,
+    recent: Mutex<Recent>,
     inbox: Mutex<Inbox>,
     work: Notify,
     view: AtomicU64,
@@ -137,6 +138,7 @@ impl Shard {
             genesis_payload: first.payload,
             chain: Mutex::new(Chain::new(Arc::new(first))),
             mempool: Mutex::new(Mempool::new(mempool)),
+            recent: Mutex::new(Recent::new(RECENT_MAX)),
             inbox: Mutex::default(),
             pace: Mutex::new(Pace::new(entries_max)),
             peers: Mutex::default(),
@@ -177,16 +179,38 @@ impl Shard {
     }
 
     /// Takes a transaction that another member told of, if it is news.
-    pub(crate) fn hear(&self, signed: SignedTransaction) {
-        if self.waits(&signed.id()) {
+    ///
+    /// Its signatures come last: mostly it is known, or a block that was faster has it already.
+    pub(crate) fn hear(&self, bytes: &[u8]) {
+        let id = TransactionId::of(bytes);
+        if self.waits(&id) {
             return;
         }
-        let Ok(checked) = self.check_transaction(signed) else {
-            return;
+        let known = self.recent.lock().get(&id).cloned();
+        let checked = match (known, self.application) {
+            (Some(known), Application::Ledger) => Some(known),
+            // Without a state, nothing else says that it was in a block.
+            (Some(_), Application::Bare) => None,
+            (None, _) => self.check_news(bytes),
         };
-        if let Err(refusal) = self.wait(checked) {
+        let refused = checked.and_then(|checked| self.wait(checked).err());
+        if let Some(refusal) = refused {
             trace!(shard = %self.id, %refusal, "another member's transaction may not wait");
         }
+    }
+
+    fn check_news(&self, bytes: &[u8]) -> Option<CheckedTransaction> {
+        let length_max = self.genesis.limits.transaction_length_max();
+        let signed = SignedTransaction::from_bytes(bytes, length_max).ok()?;
+        if self.application == Application::Ledger {
+            let tip = self.tip_node();
+            let (transaction, time) = (&signed.transaction, tip.header.time);
+            let admitted = admit(&self.genesis, &tip.state, transaction, time);
+            if admitted.is_err_and(|refusal| !refusal.is_for_now()) {
+                return None;
+            }
+        }
+        self.check_transaction(signed).ok()
     }
 
     fn wait(&self, transaction: CheckedTransaction) -> Result<(), MempoolRefusal> {
@@ -430,6 +454,9 @@ impl Shard {
 
 /// By its id, every shard that this process keeps.
 pub(crate) type Shards = BTreeMap<ShardId, Arc<Shard>>;
+
+/// Checked transactions that are remembered: some full blocks of them.
+const RECENT_MAX: usize = 32_768;
 
 /// Transactions from clients that wait to be told to other members.
 const OUTGOING_MAX: usize = 8_192;
