@@ -87,6 +87,10 @@ fn figures(tallies: &[Tally]) -> Vec<(&'static str, f64)> {
             over_members(&|it| it.blocks as f64 / it.elapsed_s),
         ),
         (
+            "views_per_block",
+            over_members(&|it| it.views as f64 / it.blocks.max(1) as f64),
+        ),
+        (
             "tx_per_block",
             over_members(&|it| transactions(it) / it.blocks.max(1) as f64),
         ),

@@ -80,6 +80,8 @@ pub(super) struct Tally {
     /// How many of those a rule refused.
     pub(super) refused: u64,
     pub(super) blocks: u64,
+    /// Of the consensus; more than blocks by those that were lost.
+    pub(super) views: u64,
     /// What the folder grew by.
     pub(super) storage_bytes: f64,
     /// Of the own transactions, from the submission until they were final.
@@ -335,7 +337,15 @@ impl Member {
             at: monotonic(),
             cpu: process_cpu(),
             storage_bytes: bytes_under(&self.storage),
+            views: self.views(),
         }
+    }
+
+    /// The newest views of all shards, together.
+    fn views(&self) -> u64 {
+        let shards = self.handle.shards().into_iter();
+        let statuses = shards.filter_map(|shard| self.handle.status(shard));
+        statuses.map(|status| status.view).sum()
     }
 
     fn end(mut self, begun: Option<Begun>) -> anyhow::Result<Tally> {
@@ -343,6 +353,7 @@ impl Member {
         self.tally.elapsed_s = monotonic().saturating_sub(begun.at).as_secs_f64();
         self.tally.cpu_us = micros(process_cpu().saturating_sub(begun.cpu));
         self.tally.rss_mib = rss_peak_mib();
+        self.tally.views = self.views().saturating_sub(begun.views);
         self.tally.storage_bytes = bytes_under(&self.storage) - begun.storage_bytes;
         Ok(self.tally)
     }
@@ -353,6 +364,7 @@ struct Begun {
     at: Duration,
     cpu: Duration,
     storage_bytes: f64,
+    views: u64,
 }
 
 async fn expect(orders: &mut mpsc::UnboundedReceiver<Order>, wanted: Order) -> anyhow::Result<()> {
