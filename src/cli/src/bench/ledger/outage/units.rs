@@ -67,10 +67,16 @@ impl Units {
         daemon.kill().await
     }
 
-    /// Removes all that a dead unit stored; its key and configuration stay.
+    /// Takes away all that a dead unit stored; its key and configuration stay.
+    ///
+    /// It is put aside until the end: to remove it would keep this machine's disk busy, which the
+    /// other units share only here.
     pub(super) fn wipe(&self, unit: usize) -> anyhow::Result<()> {
-        let data = unit_folder(&self.folder, unit).join("data");
-        fs::remove_dir_all(&data).with_context(|| format!("cannot remove {}", data.display()))
+        let folder = unit_folder(&self.folder, unit);
+        let aside = (0..).map(|number| folder.join(format!("data-{number}")));
+        let mut free = aside.filter(|path| !path.exists());
+        let aside = free.next().context("numbers do not end")?;
+        fs::rename(folder.join("data"), &aside).context("cannot take a unit's data away")
     }
 
     /// Starts a dead one again; returns once it serves.
