@@ -62,11 +62,16 @@ enum Told {
     Hello(Standing),
     /// Transactions, as bytes.
     Transactions(Vec<Vec<u8>>),
-    /// That it wants a part of the newest snapshot.
-    WantsPart(u32),
+    /// That it wants a part of a snapshot.
+    WantsPart {
+        /// The snapshot's height; 0 for the newest.
+        height: u64,
+        /// Which part.
+        index: u32,
+    },
     /// A part of a snapshot.
     Part {
-        /// The snapshot's height.
+        /// The snapshot's height; 0 for none, if it has not got what was asked for.
         height: u64,
         /// Which part.
         index: u32,
@@ -108,16 +113,16 @@ impl Gossip {
                     self.tell(&mut sender, signed);
                 },
                 ask = self.ends.asks.recv() => {
-                    let Some(Ask { peer, index }) = ask else { return };
-                    let bytes = Told::WantsPart(index).to_bytes();
+                    let Some(Ask { peer, height, index }) = ask else { return };
+                    let bytes = Told::WantsPart { height, index }.to_bytes();
                     let _ = sender.send(Recipients::One(peer), IoBuf::from(bytes), false);
                 },
                 message = receiver.recv() => {
                     let Ok((peer, bytes)) = message else { return };
                     match Told::from_bytes(bytes.as_ref()) {
                         None => debug!(?peer, "refused gossip"),
-                        Some(Told::WantsPart(index)) => {
-                            self.hand_out(&runtime, &sender, peer, index);
+                        Some(Told::WantsPart { height, index }) => {
+                            self.hand_out(&runtime, &sender, peer, (height, index));
                         }
                         Some(told) => self.hear(&runtime, peer, told, &heard),
                     }
@@ -205,7 +210,7 @@ impl Gossip {
         intake: &mpsc::Sender<Batch>,
     ) {
         match told {
-            Told::WantsPart(_) => {}
+            Told::WantsPart { .. } => {}
             Told::Part {
                 height,
                 index,
@@ -240,35 +245,34 @@ impl Gossip {
         }
     }
 
-    /// Hands a part of the newest snapshot to a member that wants it.
+    /// Hands a part of a snapshot to a member that wants it, or says that it is not here.
     fn hand_out<E: Runtime>(
         &self,
         runtime: &E,
         sender: &impl Sender<PublicKey = PublicKey>,
         peer: PublicKey,
-        part: u32,
+        (height, part): (u64, u32),
     ) {
         let Ok(index) = usize::try_from(part) else {
             return;
         };
         let (answer, answered) = oneshot::channel();
-        if self
-            .ends
-            .keeper
-            .try_send(Order::Part { index, answer })
-            .is_err()
-        {
+        let order = Order::Part {
+            height,
+            index,
+            answer,
+        };
+        if self.ends.keeper.try_send(order).is_err() {
             debug!(?peer, "has no time to hand out a snapshot");
             return;
         }
         let mut sender = sender.clone();
         runtime.child("hand_out").spawn(move |_| async move {
-            let Ok(Some((height, bytes))) = answered.await else {
+            let Ok(found) = answered.await else {
                 return;
             };
-            if bytes.len() > PART_LENGTH_MAX {
-                return;
-            }
+            let found = found.filter(|(_, bytes)| bytes.len() <= PART_LENGTH_MAX);
+            let (height, bytes) = found.unwrap_or_default();
             let told = Told::Part {
                 height,
                 index: part,
@@ -337,8 +341,9 @@ impl Told {
                     bytes.extend_from_slice(&number.to_le_bytes());
                 }
             }
-            Self::WantsPart(index) => {
+            Self::WantsPart { height, index } => {
                 bytes.push(WANTS_PART);
+                bytes.extend_from_slice(&height.to_le_bytes());
                 bytes.extend_from_slice(&index.to_le_bytes());
             }
             Self::Part {
@@ -376,7 +381,13 @@ impl Told {
                     oldest: u64::from_le_bytes(oldest.try_into().ok()?),
                 }))
             }
-            WANTS_PART => Some(Self::WantsPart(u32::from_le_bytes(rest.try_into().ok()?))),
+            WANTS_PART => {
+                let (height, index) = rest.split_first_chunk::<8>()?;
+                Some(Self::WantsPart {
+                    height: u64::from_le_bytes(*height),
+                    index: u32::from_le_bytes(index.try_into().ok()?),
+                })
+            }
             PART => {
                 let (height, after) = rest.split_first_chunk::<8>()?;
                 let (index, part) = after.split_first_chunk::<4>()?;
@@ -417,9 +428,9 @@ const PART: u8 = 3;
 /// Some hundred transactions in a message.
 const BATCH_LENGTH_MAX: usize = 128 * 1024;
 
-/// The most bytes of a part of a snapshot that is handed out. Its 256 entries are far smaller; a
-/// manifest reaches it at 8 million entries.
-const PART_LENGTH_MAX: usize = 1 << 20;
+/// The most bytes of a part of a snapshot that is handed out. A chunk's 256 entries are far smaller;
+/// a manifest reaches it at 33 million entries, which are a million vehicles with 30 parts each.
+const PART_LENGTH_MAX: usize = 4 << 20;
 
 /// Batches that wait to be checked; further ones are dropped, and told again later.
 const INTAKE_MAX: usize = 64;
@@ -446,7 +457,10 @@ mod tests {
                 oldest: 2,
             }),
             Told::Transactions(vec![vec![1, 2, 3], vec![], vec![4]]),
-            Told::WantsPart(4),
+            Told::WantsPart {
+                height: 16,
+                index: 4,
+            },
             Told::Part {
                 height: 16,
                 index: 4,

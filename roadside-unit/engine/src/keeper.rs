@@ -12,8 +12,10 @@ use crate::{runtime::Runtime, shard::Shard, snapshots::Snapshots};
 pub(crate) enum Order {
     /// To write a snapshot.
     Write(Box<Border>),
-    /// For a part of the newest snapshot, and its height.
+    /// For a part of a snapshot, and its height.
     Part {
+        /// The snapshot's height; 0 for the newest.
+        height: u64,
         /// Which: 0 is the manifest, then come the chunks.
         index: usize,
         /// Who waits.
@@ -59,10 +61,13 @@ pub(crate) async fn keep_snapshots<E: Runtime>(
                 shard.saw_snapshot(height);
                 info!(shard = %shard.id, height, "wrote a snapshot");
             }
-            Order::Part { index, answer } => {
-                let part = snapshots.part(index).await;
+            Order::Part {
+                height,
+                index,
+                answer,
+            } => {
                 // Whoever asked may have gone.
-                let _ = answer.send(snapshots.newest().zip(part));
+                let _ = answer.send(snapshots.part(height, index).await);
             }
         }
     }

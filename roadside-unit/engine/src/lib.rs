@@ -22,6 +22,7 @@ mod config;
 mod disk;
 mod evidence;
 mod fence;
+mod fetching;
 mod finalizer;
 mod gossip;
 mod handle;

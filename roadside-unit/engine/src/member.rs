@@ -58,6 +58,7 @@ use crate::{
     certificate::finalization,
     evidence::Evidence,
     fence::Fence,
+    fetching::ASKED_MAX,
     finalizer::{Finalizer, Finalizing, Reports},
     gossip::{Gossip, GossipEnds},
     keeper::keep_snapshots,
@@ -556,10 +557,10 @@ const SKIPS_MAX: NonZeroU64 = NZU64!(1 << 40);
 const FETCH_RETRY: Duration = Duration::from_millis(100);
 
 /// Snapshots to write and parts of them to hand out; what does not fit is asked for again.
-const ORDERS_MAX: usize = 8;
+const ORDERS_MAX: usize = 4 * ASKED_MAX;
 
-/// Parts of another member's snapshot that wait to be checked; one is asked for at a time.
-const PARTS_MAX: usize = 4;
+/// Parts of other members' snapshots that wait to be checked; what does not fit is asked for again.
+const PARTS_MAX: usize = 32;
 
 /// Contradictions that wait to become evidence.
 const CONFLICTS_MAX: usize = 64;

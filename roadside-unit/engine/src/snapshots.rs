@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use commonware_runtime::{Blob as _, ReadOptions, WriteOptions};
 use tracing::warn;
 use wayside::{
@@ -5,7 +7,7 @@ use wayside::{
     ledger::{Genesis, Header, Key, Snapshot, SnapshotManifest, State, Value},
 };
 
-use crate::runtime::Runtime;
+use crate::{runtime::Runtime, sync::NEWEST};
 
 /// The newest snapshots of a shard's state on disk, one file each, named by their heights.
 ///
@@ -16,12 +18,12 @@ use crate::runtime::Runtime;
 pub(crate) struct Snapshots<E: Runtime> {
     runtime: E,
     partition: String,
-    newest: Option<Stored<E::Blob>>,
+    /// Those that can be handed out, by their heights.
+    stored: BTreeMap<u64, Stored<E::Blob>>,
 }
 
 /// A snapshot that is on disk.
 struct Stored<B> {
-    height: u64,
     blob: B,
     /// Where the manifest and the chunks begin, and how long they are.
     parts: Vec<(u64, usize)>,
@@ -43,14 +45,14 @@ impl<E: Runtime> Snapshots<E> {
         Self {
             runtime,
             partition,
-            newest: None,
+            stored: BTreeMap::new(),
         }
     }
 
     /// The newest one that holds, if there is one.
     pub(crate) async fn restore(&mut self, genesis: &Genesis, shard: ShardId) -> Option<Restored> {
         // A file is open once.
-        self.newest = None;
+        self.stored.clear();
         for height in self.heights().await.into_iter().rev() {
             let Some((blob, bytes)) = self.read(height).await else {
                 continue;
@@ -63,11 +65,7 @@ impl<E: Runtime> Snapshots<E> {
                 warn!(%shard, height, "passed over a broken snapshot");
                 continue;
             };
-            self.newest = Some(Stored {
-                height,
-                blob,
-                parts,
-            });
+            self.stored.insert(height, Stored { blob, parts });
             return Some(restored);
         }
         None
@@ -75,8 +73,9 @@ impl<E: Runtime> Snapshots<E> {
 
     /// Writes a snapshot to disk and forgets all but the last few.
     pub(crate) async fn write(&mut self, manifest: &SnapshotManifest, chunks: Vec<Vec<u8>>) {
-        self.newest = None;
         let height = manifest.finalized.header.height;
+        // A file is open once.
+        self.stored.remove(&height);
         let name = height.to_be_bytes();
         let mut bytes = Vec::new();
         for part in [manifest.to_bytes()].iter().chain(&chunks) {
@@ -92,30 +91,25 @@ impl<E: Runtime> Snapshots<E> {
         let written = blob.write_at(0, bytes, WriteOptions::default()).await;
         written.expect("a snapshot can be written");
         blob.sync().await.expect("a snapshot can be written");
-        self.newest = Some(Stored {
-            height,
-            blob,
-            parts,
-        });
+        self.stored.insert(height, Stored { blob, parts });
         let heights = self.heights().await;
         for height in heights.iter().rev().skip(KEPT) {
+            self.stored.remove(height);
             let name = height.to_be_bytes();
             let removed = self.runtime.remove(&self.partition, Some(&name)).await;
             removed.expect("a snapshot can be removed");
         }
     }
 
-    /// The height of the newest one.
-    pub(crate) fn newest(&self) -> Option<u64> {
-        self.newest.as_ref().map(|it| it.height)
-    }
-
-    /// A part of the newest one: 0 is its manifest, then come its chunks.
-    pub(crate) async fn part(&self, index: usize) -> Option<Vec<u8>> {
-        let Stored { blob, parts, .. } = self.newest.as_ref()?;
+    /// A part of the one at a height, with that height: 0 is its manifest, then come its chunks.
+    pub(crate) async fn part(&self, height: u64, index: usize) -> Option<(u64, Vec<u8>)> {
+        let (height, Stored { blob, parts }) = match height {
+            NEWEST => self.stored.last_key_value(),
+            height => self.stored.get_key_value(&height),
+        }?;
         let (offset, length) = *parts.get(index)?;
         let read = blob.read_at(offset, length, ReadOptions::DONT_CACHE).await;
-        Some(read.ok()?.coalesce().as_ref().to_vec())
+        Some((*height, read.ok()?.coalesce().as_ref().to_vec()))
     }
 
     async fn heights(&self) -> Vec<u64> {
@@ -180,5 +174,5 @@ fn parts(bytes: &[u8]) -> Option<Vec<(u64, usize)>> {
     Some(parts)
 }
 
-/// The newest, and one in case that is broken.
+/// The newest, and one in case that is broken, or is just being handed out.
 const KEPT: usize = 2;

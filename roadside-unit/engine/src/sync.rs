@@ -1,11 +1,11 @@
 //! How a member that has nothing begins: with a state that others hand it.
 //!
-//! Executing all blocks since the beginning would take as long as it took to make them. Instead the
-//! newest snapshot of another member is fetched, chunk by chunk, each held against what the
-//! committee made final, and blocks are taken from there. Whoever hands out the chunks can only be
-//! slow.
+//! Executing all blocks since the beginning would take as long as it took to make them. Instead a
+//! snapshot is fetched, a few chunks at once from each of the members that have it, each chunk held
+//! against what the committee made final before it is kept, and blocks are taken from there. Whoever
+//! hands out chunks can only be slow; one that hands out others is asked no more.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_macros::select;
@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use wayside::ledger::{Key, Snapshot, SnapshotManifest, Value};
 
 use crate::{
+    fetching::Fetching,
     runtime::Runtime,
     shard::{Ask, Part, Shard},
     snapshots::{Restored, Snapshots},
@@ -49,35 +50,24 @@ impl<'a, E: Runtime> StateSync<'a, E> {
     pub(crate) async fn run(mut self, snapshots: &mut Snapshots<E>) -> Option<Restored> {
         self.await_peers().await;
         let genesis = Arc::clone(&self.shard.genesis);
-        let mut round = 0;
-        loop {
+        for _ in 0..ROUNDS_MAX {
             let peers = self.shard.peers.lock().above(2 * genesis.snapshot_interval);
-            if round >= ROUNDS_MAX * peers.len() {
-                // Nobody is that far, or whoever says so has nothing to show for it.
-                return None;
-            }
-            let peer = peers.into_iter().map(|(peer, _)| peer).cycle().nth(round)?;
-            round += 1;
-            let Some(manifest) = self.fetch_manifest(&peer).await else {
-                continue;
-            };
-            let (committee, chain) = (genesis.committee(), genesis.chain());
-            let incoming = Incoming::new(manifest.clone(), committee, chain, self.shard.id);
-            let incoming = match incoming {
-                Ok(incoming) if manifest.finalized.link.is_empty() => incoming,
-                Ok(_) => continue,
-                Err(error) => {
-                    warn!(shard = %self.shard.id, ?peer, %error, "refused a snapshot");
+            let peers: Vec<_> = peers.into_iter().map(|(peer, _)| peer).collect();
+            for peer in &peers {
+                let Some(incoming) = self.fetch_manifest(peer).await else {
                     continue;
+                };
+                let manifest = incoming.manifest().clone();
+                if let Some(chunks) = self.fetch_chunks(&peers, incoming).await {
+                    snapshots.write(&manifest, chunks).await;
+                    let height = manifest.finalized.header.height;
+                    info!(shard = %self.shard.id, height, "begins with another member's snapshot");
+                    return snapshots.restore(&genesis, self.shard.id).await;
                 }
-            };
-            if let Some(chunks) = self.fetch_chunks(&peer, incoming).await {
-                snapshots.write(&manifest, chunks).await;
-                let height = manifest.finalized.header.height;
-                info!(shard = %self.shard.id, height, "begins with another member's snapshot");
-                return snapshots.restore(&genesis, self.shard.id).await;
             }
         }
+        // Nobody is that far, or whoever says so has nothing to show for it.
+        None
     }
 
     /// Waits until enough others are there.
@@ -87,55 +77,93 @@ impl<'a, E: Runtime> StateSync<'a, E> {
         }
     }
 
-    async fn fetch_manifest(&mut self, peer: &PublicKey) -> Option<SnapshotManifest> {
-        let part = self.fetch(peer, 0).await?;
-        SnapshotManifest::from_bytes(&part.bytes).ok()
-    }
-
-    /// Fetches all chunks of a snapshot from one member; `None` if it does not go on handing them
-    /// out.
-    async fn fetch_chunks(
-        &mut self,
-        peer: &PublicKey,
-        mut incoming: Incoming,
-    ) -> Option<Vec<Vec<u8>>> {
-        let height = incoming.manifest().finalized.header.height;
-        let mut chunks = Vec::new();
-        while let Some(index) = incoming.missing() {
-            let part = self.fetch(peer, index + 1).await?;
-            if part.height != height {
-                return None;
-            }
-            if let Err(error) = incoming.add(index, &part.bytes) {
-                warn!(shard = %self.shard.id, ?peer, %error, "refused a part of a snapshot");
-                return None;
-            }
-            chunks.push(part.bytes);
-        }
-        Some(chunks)
-    }
-
-    async fn fetch(&mut self, peer: &PublicKey, index: usize) -> Option<Part> {
-        let index = u32::try_from(index).ok()?;
-        let ask = Ask {
+    /// Asks a member what its newest snapshot consists of; `None` if it does not say, or nothing
+    /// that the committee made final.
+    async fn fetch_manifest(&mut self, peer: &PublicKey) -> Option<Incoming> {
+        self.shard.ask(Ask {
             peer: peer.clone(),
-            index,
-        };
-        self.shard.ask(ask);
+            height: NEWEST,
+            index: 0,
+        });
         let deadline = self.runtime.current() + self.timeout;
-        loop {
+        let part = loop {
             select! {
                 part = self.parts.recv() => {
                     let part = part?;
-                    if part.peer == *peer && part.index == index {
-                        return Some(part);
+                    if part.peer == *peer && part.index == 0 {
+                        break part;
                     }
                 },
                 _ = self.runtime.sleep_until(deadline) => return None,
             }
+        };
+        let manifest = SnapshotManifest::from_bytes(&part.bytes).ok()?;
+        let genesis = &self.shard.genesis;
+        let (committee, chain) = (genesis.committee(), genesis.chain());
+        match Incoming::new(manifest, committee, chain, self.shard.id) {
+            Ok(incoming) if incoming.manifest().finalized.link.is_empty() => Some(incoming),
+            Ok(_) => None,
+            Err(error) => {
+                warn!(shard = %self.shard.id, ?peer, %error, "refused a snapshot");
+                None
+            }
         }
     }
+
+    /// Fetches all chunks of a snapshot from members that have it; `None` if none of them goes on
+    /// handing them out.
+    async fn fetch_chunks(
+        &mut self,
+        peers: &[PublicKey],
+        mut incoming: Incoming,
+    ) -> Option<Vec<Vec<u8>>> {
+        let height = incoming.manifest().finalized.header.height;
+        let count = incoming.manifest().chunks.len();
+        let mut fetching = Fetching::new(peers, count, self.timeout);
+        let mut chunks = BTreeMap::new();
+        while chunks.len() < count {
+            let now = self.runtime.current();
+            fetching.expire(now);
+            while let Some((peer, index)) = fetching.next(now) {
+                let index = u32::try_from(index + 1).ok()?;
+                self.shard.ask(Ask {
+                    peer,
+                    height,
+                    index,
+                });
+            }
+            let deadline = fetching.deadline()?;
+            let part = select! {
+                part = self.parts.recv() => part?,
+                _ = self.runtime.sleep_until(deadline) => continue,
+            };
+            let index = usize::try_from(part.index).ok()?.checked_sub(1);
+            let Some(index) = index.filter(|index| fetching.is_asked(*index, &part.peer)) else {
+                continue;
+            };
+            if part.height != height {
+                // It has not got this snapshot, or not any more.
+                fetching.give_up(&part.peer);
+                continue;
+            }
+            match incoming.add(index, &part.bytes) {
+                Ok(()) => {
+                    fetching.done(index);
+                    chunks.insert(index, part.bytes);
+                }
+                Err(error) => {
+                    let peer = &part.peer;
+                    warn!(shard = %self.shard.id, ?peer, %error, "refused a part of a snapshot");
+                    fetching.give_up(peer);
+                }
+            }
+        }
+        Some(chunks.into_values().collect())
+    }
 }
+
+/// Asks for the newest snapshot, whatever its height is.
+pub(crate) const NEWEST: u64 = 0;
 
 /// How often each member is asked before this one begins with the genesis.
 const ROUNDS_MAX: usize = 3;

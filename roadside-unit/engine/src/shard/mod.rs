@@ -82,10 +82,12 @@ pub(crate) struct Shard {
     queries: mpsc::UnboundedSender<Query>,
 }
 
-/// A question for a part of another member's newest snapshot.
+/// A question for a part of another member's snapshot.
 pub(crate) struct Ask {
     /// Whom to ask.
     pub(crate) peer: PublicKey,
+    /// Of the snapshot at which height; 0 for the newest.
+    pub(crate) height: u64,
     /// For which part: 0 is the manifest, then come the chunks.
     pub(crate) index: u32,
 }
@@ -94,7 +96,7 @@ pub(crate) struct Ask {
 pub(crate) struct Part {
     /// Whose.
     pub(crate) peer: PublicKey,
-    /// The snapshot's height.
+    /// The snapshot's height; another one than was asked for, if it has not got that.
     pub(crate) height: u64,
     /// Which part.
     pub(crate) index: u32,
@@ -340,7 +342,7 @@ impl Shard {
         places.collect()
     }
 
-    /// Asks another member for a part of its newest snapshot.
+    /// Asks another member for a part of a snapshot.
     pub(crate) fn ask(&self, ask: Ask) {
         // If there is no room, the answer does not come and somebody else is asked.
         let _ = self.asks.try_send(ask);
@@ -461,8 +463,8 @@ const RECENT_MAX: usize = 32_768;
 /// Transactions from clients that wait to be told to other members.
 const OUTGOING_MAX: usize = 8_192;
 
-/// Questions for parts of snapshots; one is asked at a time.
-const ASKS_MAX: usize = 4;
+/// Questions for parts of snapshots that wait to be sent.
+const ASKS_MAX: usize = 256;
 
 /// A member this many blocks behind is not just about to execute them.
 const LAG_MAX: u64 = 16;
