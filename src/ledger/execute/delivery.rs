@@ -13,11 +13,18 @@ use crate::{
     },
 };
 
+/// A part arrives that is still here.
+///
+/// The other shard's block is final, so the part has left this shard in a final block; but that is
+/// not among the ancestors of the block being executed, which therefore never becomes final.
+pub(super) struct Premature;
+
 impl Step<'_, '_> {
     /// Takes the next receipt of a source: whatever it says happens, or an answer says why not.
     ///
-    /// Returns the vehicles in whose history that belongs.
-    pub(super) fn take(&mut self, receipt: &Receipt) -> BTreeSet<VehicleId> {
+    /// Returns the vehicles in whose history that belongs. Fails if a part arrives that is still
+    /// here; something may have changed then.
+    pub(super) fn take(&mut self, receipt: &Receipt) -> Result<BTreeSet<VehicleId>, Premature> {
         let source = receipt.source;
         assert_eq!(
             receipt.sequence,
@@ -32,12 +39,12 @@ impl Step<'_, '_> {
             ReceiptBody::RegisterTag { subject, claim } => {
                 self.answer_claim(source, *subject, claim);
             }
-            ReceiptBody::TagRegistered { subject } => return self.win_tag(*subject),
+            ReceiptBody::TagRegistered { subject } => return Ok(self.win_tag(*subject)),
             ReceiptBody::TagRefused {
                 subject,
                 first,
                 refused,
-            } => return self.lose_tag(*subject, first, refused),
+            } => return Ok(self.lose_tag(*subject, first, refused)),
             ReceiptBody::PartMoved {
                 tag,
                 part,
@@ -55,7 +62,7 @@ impl Step<'_, '_> {
                 return self.answer_part(source, &arrival);
             }
             ReceiptBody::PartArrived { tag } => self.remove(Key::Transit(*tag)),
-            ReceiptBody::PartReturned { tag, .. } => return self.put_back(*tag),
+            ReceiptBody::PartReturned { tag, .. } => return Ok(self.put_back(*tag)),
             ReceiptBody::RoleGranted { key, role, name } => self.add_role(*key, *role, name),
             ReceiptBody::RoleRevoked { key, role } => self.drop_role(*key, *role),
             ReceiptBody::OperatorFact { operator, state } => {
@@ -76,7 +83,7 @@ impl Step<'_, '_> {
                 self.put(key, Value::Recall(recall.clone()));
             }
         }
-        BTreeSet::new()
+        Ok(BTreeSet::new())
     }
 
     fn answer_claim(&mut self, source: ShardId, subject: TagSubject, claim: &TagClaim) {
@@ -143,9 +150,16 @@ impl Step<'_, '_> {
         BTreeSet::from([id])
     }
 
-    fn answer_part(&mut self, source: ShardId, arrival: &Arrival<'_>) -> BTreeSet<VehicleId> {
+    fn answer_part(
+        &mut self,
+        source: ShardId,
+        arrival: &Arrival<'_>,
+    ) -> Result<BTreeSet<VehicleId>, Premature> {
         let tag = arrival.tag;
-        match self.arrive(arrival) {
+        if self.overlay.part(tag).is_some() {
+            return Err(Premature);
+        }
+        Ok(match self.arrive(arrival) {
             Ok(()) => {
                 self.send(source, ReceiptBody::PartArrived { tag });
                 BTreeSet::from([arrival.vehicle])
@@ -154,7 +168,7 @@ impl Step<'_, '_> {
                 self.send(source, ReceiptBody::PartReturned { tag, rule });
                 BTreeSet::new()
             }
-        }
+        })
     }
 
     /// Makes a part what it was before it left.

@@ -68,6 +68,9 @@ pub enum ExecuteError {
     /// A delivery leaves receipts out, or has none that are new.
     #[error("entry {0}: the next receipt of shard {1} is {2}")]
     OutOfOrder(usize, ShardId, u64),
+    /// A delivery has a part arrive that has not left in this history: it belongs on another branch.
+    #[error("entry {0}: a part comes from shard {1} that is still here")]
+    Premature(usize, ShardId),
 }
 
 /// Executes a block's entries on the state after the block before.
@@ -233,6 +236,7 @@ impl<'a> Executor<'a> {
             let index = self.outcomes.len();
             return Err(ExecuteError::OutOfOrder(index, source, next));
         }
+        let sent = self.receipts.len();
         let mut step = Step {
             context: self.context,
             overlay: &mut self.overlay,
@@ -240,7 +244,15 @@ impl<'a> Executor<'a> {
             entry: checked.digest(),
             signers: &[],
         };
-        let touched = receipts.flat_map(|receipt| step.take(receipt)).collect();
+        let mut touched = BTreeSet::new();
+        for receipt in receipts {
+            let Ok(vehicles) = step.take(receipt) else {
+                step.overlay.forget();
+                step.receipts.truncate(sent);
+                return Err(ExecuteError::Premature(self.outcomes.len(), source));
+            };
+            touched.extend(vehicles);
+        }
         Ok((Outcome::Applied, touched))
     }
 

@@ -140,7 +140,7 @@ impl Step<'_, '_> {
     pub(super) fn arrive(&mut self, arrival: &Arrival<'_>) -> Result<(), Rule> {
         assert!(
             self.overlay.part(arrival.tag).is_none(),
-            "a part that arrives is in no other shard"
+            "a part arrives where it is not yet"
         );
         let vehicle = self.vehicle(arrival.vehicle)?;
         if !consents(arrival.signers, &vehicle, self.time()) {

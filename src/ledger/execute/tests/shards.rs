@@ -155,6 +155,31 @@ fn l3_a_receipt_counts_at_its_destination_only() {
 }
 
 #[test]
+fn l4_a_part_does_not_come_back_on_a_branch_that_it_never_left() {
+    let mut world = World::new();
+    let (part, from, to) = on_its_way(&mut world);
+    world.settle();
+    let next = world.state(1).received(ShardId(0));
+    let branch = &world.shards[&ShardId(1)];
+    let (header, state) = (branch.header.clone(), branch.state.clone());
+    let there = moved(&world, part, to, from);
+    world.apply(1, &[WORKSHOP, OWNER], there);
+    world.settle();
+    let back = moved(&world, part, from, to);
+    world.apply(0, &[WORKSHOP, OWNER], back);
+    let arrived = world.delivery_from(0, 1, next).unwrap();
+    let comes_back = world.delivery_from(0, 1, next + 1).unwrap();
+
+    // Somebody builds on the block before the one in which the part left.
+    let branch = world.shards.get_mut(&ShardId(1)).unwrap();
+    (branch.header, branch.state) = (header, state);
+    let root = world.state(1).root();
+    let refused = world.block(1, vec![arrived, comes_back]).unwrap_err();
+    assert_eq!(refused, ExecuteError::Premature(1, ShardId(0)));
+    assert_eq!(world.state(1).root(), root);
+}
+
+#[test]
 fn l4_a_part_waits_while_its_destination_is_down_and_arrives_once() {
     let mut world = World::new();
     let (part, from, _) = on_its_way(&mut world);
