@@ -10,7 +10,7 @@ use wayside::{
     },
 };
 
-use crate::{certificate::finalized_header, shard::Shards};
+use crate::{certificate::finalized_header, shard::Shards, start::EngineFailed};
 
 /// A running member of the committee, to talk to.
 ///
@@ -100,14 +100,19 @@ impl Handle {
         }
     }
 
-    /// Waits until all shards have executed the blocks that were stored before this process began,
-    /// or the engine has stopped.
-    pub async fn ready(&self) {
+    /// Waits until all shards have executed the blocks that were stored before this process began.
+    /// Fails if the engine ends before that.
+    pub async fn ready(&self) -> Result<(), EngineFailed> {
         for shard in self.shards.values() {
             let mut recovered = shard.recovered().subscribe();
-            // The sender lives as long as the shard.
-            let _ = recovered.wait_for(|it| *it).await;
+            tokio::select! {
+                biased;
+                // The sender lives as long as the shard.
+                _ = recovered.wait_for(|it| *it) => {}
+                () = self.commands.closed() => return Err(EngineFailed),
+            }
         }
+        Ok(())
     }
 
     /// The shards that this process keeps, in order.

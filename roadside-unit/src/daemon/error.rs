@@ -51,6 +51,9 @@ pub enum StartError {
     /// The engine does not start.
     #[error(transparent)]
     Engine(#[from] wayside_engine::StartError),
+    /// The engine ended before it had executed what it had stored.
+    #[error(transparent)]
+    EngineFailed(#[from] wayside_engine::EngineFailed),
     /// The index cannot be used.
     #[error(transparent)]
     Index(#[from] IndexError),

@@ -71,7 +71,7 @@ impl Daemon {
         let socket = socket_path(config.grpc.socket.as_ref(), SOCKET)?;
         let (listener, doors) = Listener::open(&config.grpc, socket).await?;
         let (engine, running) = start_engine(&config, &opened)?;
-        engine.ready().await;
+        engine.ready().await?;
 
         let counts = Counts {
             grpc: Arc::new(Metrics::without_station(env!("CARGO_PKG_VERSION"))),

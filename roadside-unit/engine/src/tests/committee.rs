@@ -190,7 +190,7 @@ impl Committee {
         }
         let shards = Arc::new(shards);
         let (published, _) = broadcast::channel(Handle::SUBSCRIPTION_LAG_MAX);
-        let (commands, _) = mpsc::unbounded_channel();
+        let (commands, commands_end) = mpsc::unbounded_channel();
         let network = Simulated {
             peers: self.oracle.manager(),
             control: self.oracle.control(key.public_key()),
@@ -211,7 +211,7 @@ impl Committee {
         let end = End(Arc::clone(&ended));
         let task = child.spawn(move |runtime| async move {
             keep(runtime, member, kept, channels, network).await;
-            drop(end);
+            drop((end, commands_end));
         });
         Running {
             handle: Handle::new(shards, published, commands),

@@ -64,6 +64,17 @@ fn idle_member_catches_up_before_the_next_block() {
 }
 
 #[test]
+fn whoever_waits_for_a_member_is_told_that_it_has_ended() {
+    run(|context| async move {
+        let mut committee = Committee::new(context, 4).await;
+        committee.start(0).await;
+        let handle = committee.handle(0).clone();
+        committee.kill(0).await;
+        assert!(handle.ready().await.is_err());
+    });
+}
+
+#[test]
 fn committee_begins_although_all_members_crashed_before_they_voted() {
     run(|context| async move {
         let mut committee = Committee::new(context, 4).await;
@@ -88,7 +99,7 @@ fn l7_member_without_its_journal_stays_silent_until_its_votes_are_past() {
         committee.kill(3).await;
         committee.wipe(3, &["votes"]).await;
         committee.start(3).await;
-        committee.handle(3).ready().await;
+        committee.handle(3).ready().await.unwrap();
         committee.pass(Duration::from_secs(2)).await;
 
         let before = committee.handle(3).status(SHARD).unwrap();
@@ -147,7 +158,7 @@ fn member_begins_with_its_own_snapshot() {
         );
         committee.kill(1).await;
         committee.start(1).await;
-        committee.handle(1).ready().await;
+        committee.handle(1).ready().await.unwrap();
         assert_eq!(committee.height(1, SHARD), height);
         assert_eq!(committee.handle(1).tip(SHARD).unwrap().state.root(), state);
         // Blocks from before the snapshot are still answered.
@@ -198,7 +209,7 @@ fn broken_snapshot_is_passed_over() {
         blob.sync().await.unwrap();
         drop(blob);
         committee.start(1).await;
-        committee.handle(1).ready().await;
+        committee.handle(1).ready().await.unwrap();
         assert_eq!(committee.handle(1).tip(SHARD).unwrap().state.root(), state);
     });
 }

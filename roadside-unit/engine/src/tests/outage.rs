@@ -93,7 +93,7 @@ fn l4_a_part_waits_while_its_destination_is_down_and_arrives_once() {
                 let index = second / 15;
                 committee.kill(index).await;
                 committee.start(index).await;
-                committee.handle(index).ready().await;
+                committee.handle(index).ready().await.unwrap();
             }
             committee.pass(Duration::from_secs(1)).await;
             for index in committee.members() {

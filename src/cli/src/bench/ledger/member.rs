@@ -93,7 +93,7 @@ pub(super) async fn run(part: Part) -> anyhow::Result<()> {
     let domain = Domain::new(&part.plan)?;
     let mut orders = listen();
     let mut member = Member::start(&part, domain)?;
-    member.handle.ready().await;
+    member.handle.ready().await?;
     if !part.bare {
         member.enrol(part.member).await?;
     }
