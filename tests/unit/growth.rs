@@ -20,7 +20,7 @@ use super::{
     committee::Committee,
     process::{Enrolled, ask_to_enrol, enrol, outcome, reading, run, submit, wait_until},
 };
-use crate::agent::process::{Agent, PATIENCE, wayside};
+use crate::agent::process::{PATIENCE, wayside};
 
 const VIN: &str = "WVSTEST0000000001";
 
@@ -29,16 +29,18 @@ async fn shards_open_under_load_and_what_was_proven_before_stays_proven() {
     let arguments = ["--shards", "2", "--spare-shards", "2"];
     let committee = Committee::start_as(4, &arguments).await;
     let (folder, genesis) = (committee.folder(), committee.genesis());
-    let unit = committee.unit(0).address("grpc");
-    let first = Arc::new(enrol(folder, unit).await);
+    // Each shard by way of a unit of its own, since another one may be a block behind.
+    let [of_first, of_second, of_third] =
+        [3, 1, 2].map(|index| committee.unit(index).address("grpc"));
+    let first = Arc::new(enrol(folder, of_first).await);
     let before = folder.join("before");
-    history(unit, &first, &before).await;
-    let (closed, _) = ask_to_enrol(folder, unit, "WVSTEST0000000002", 2).await;
+    history(of_first, &first, &before).await;
+    let (closed, _) = ask_to_enrol(folder, of_second, "WVSTEST0000000002", 2).await;
     assert!(said(&closed).contains("shard_closed"), "{closed:?}");
 
     let is_over = Arc::new(AtomicBool::new(false));
     let load = tokio::spawn(drive(
-        committee.unit(3).address("grpc").to_owned(),
+        of_first.to_owned(),
         genesis.clone(),
         Arc::clone(&first),
         Arc::clone(&is_over),
@@ -46,28 +48,27 @@ async fn shards_open_under_load_and_what_was_proven_before_stays_proven() {
     for shard in ["2", "3"] {
         open(&committee, shard).await;
     }
-    let second = born(folder, committee.unit(1), 2).await;
-    let third = born(folder, committee.unit(2), 3).await;
+    let second = born(folder, of_second, 2).await;
+    let third = born(folder, of_third, 3).await;
     for vehicle in [&second, &third] {
-        let unit = committee.unit(2).address("grpc");
-        timeout(PATIENCE, wait_until(unit, vehicle.id, "active"))
+        timeout(PATIENCE, wait_until(of_third, vehicle.id, "active"))
             .await
             .unwrap();
     }
     // A number that was born before is taken in new shards, too.
-    let (again, twin) = ask_to_enrol(folder, unit, VIN, 3).await;
+    let (again, twin) = ask_to_enrol(folder, of_third, VIN, 3).await;
     assert!(
         said(&again).contains("another vehicle has its"),
         "{again:?}"
     );
-    timeout(PATIENCE, wait_until(unit, twin.id, "refused"))
+    timeout(PATIENCE, wait_until(of_third, twin.id, "refused"))
         .await
         .unwrap();
     is_over.store(true, Ordering::Relaxed);
     let readings = load.await.unwrap();
 
     let after = folder.join("after");
-    history(unit, &first, &after).await;
+    history(of_first, &first, &after).await;
     let [before, after] = [before, after].map(|path| {
         let bundle = Bundle::from_bytes(&fs::read(path).unwrap()).unwrap();
         bundle.verify(&genesis, None).unwrap().records
@@ -109,11 +110,11 @@ async fn open(committee: &Committee, shard: &str) {
 }
 
 /// A vehicle that is born in a shard as soon as that has heard that it is open.
-async fn born(folder: &Path, unit: &Agent, home: u16) -> Enrolled {
+async fn born(folder: &Path, unit: &str, home: u16) -> Enrolled {
     let asked = async {
         for number in 0.. {
             let vin = format!("WVSTEST{home}{number:09}");
-            let (output, vehicle) = ask_to_enrol(folder, unit.address("grpc"), &vin, home).await;
+            let (output, vehicle) = ask_to_enrol(folder, unit, &vin, home).await;
             if output.status.success() {
                 return vehicle;
             }
