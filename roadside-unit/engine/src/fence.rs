@@ -26,7 +26,6 @@ pub(crate) struct Fence<E: Runtime> {
     runtime: E,
     shard: Arc<Shard>,
     note: Metadata<E, U64, u64>,
-    journal: String,
     has_journal: bool,
 }
 
@@ -47,12 +46,12 @@ impl<E: Runtime> Fence<E> {
             // Consensus is about to begin a new journal, which must not pass for the old one.
             let written = note.put_sync(SILENT, UNDECIDED).await;
             note = written.expect("the note of votes can be written");
+            begin_journal(&runtime, &stores.journal()).await;
         }
         Self {
             runtime,
             shard,
             note,
-            journal: stores.journal(),
             has_journal,
         }
     }
@@ -62,7 +61,6 @@ impl<E: Runtime> Fence<E> {
     pub(crate) async fn run(mut self) {
         let silent_through = self.decide().await;
         self = self.write(SILENT, silent_through).await;
-        self.begin_journal().await;
         self.shard.gate.silence_through(silent_through);
         if silent_through > 0 {
             info!(shard = %self.shard.id, silent_through, "does not vote for a while");
@@ -76,17 +74,6 @@ impl<E: Runtime> Fence<E> {
             } else {
                 self.runtime.sleep(CHECK_INTERVAL).await;
             }
-        }
-    }
-
-    /// Makes sure that there is a journal before anything is noted as voted for. Consensus begins
-    /// one with its first vote only; a unit that ended before would pass for one that lost its
-    /// journal, and with too many of these a committee could never begin.
-    async fn begin_journal(&self) {
-        if !self.has_journal {
-            let before_all_views = 0_u64.to_be_bytes();
-            let begun = self.runtime.open(&self.journal, &before_all_views).await;
-            begun.expect("the journal of votes can be written");
         }
     }
 
@@ -125,6 +112,17 @@ impl<E: Runtime> Fence<E> {
             self.runtime.sleep(CHECK_INTERVAL).await;
         }
     }
+}
+
+/// Makes sure that there is a journal before anything is noted as voted for. Consensus begins one with
+/// its first vote only; a unit that ended before would pass for one that lost its journal, and with too
+/// many of these a committee could never begin.
+///
+/// Consensus must not have begun: nobody can open what somebody else has open.
+async fn begin_journal<E: Runtime>(runtime: &E, journal: &str) {
+    let before_all_views = 0_u64.to_be_bytes();
+    let begun = runtime.open(journal, &before_all_views).await;
+    begun.expect("the journal of votes can be written");
 }
 
 /// The last view in which the unit may have voted.

@@ -18,7 +18,10 @@ use wayside_engine::SubmitError;
 
 use super::{
     desk::Desk,
-    refusal::{index_failed, not_a_transaction, not_taken, transaction_unknown},
+    refusal::{
+        catching_up, index_failed, not_a_transaction, not_taken, shard_not_held,
+        transaction_unknown,
+    },
 };
 use crate::index::Place;
 
@@ -65,7 +68,7 @@ impl Desk {
             return Ok((id, shard, true));
         }
         let sender = signed.transaction.sender;
-        self.wait_for_account(shard, sender, deadline).await;
+        self.wait_for_account(shard, sender, deadline).await?;
         // Noted first, so that whoever asks for it meanwhile is not told that it is unknown.
         self.pending().note(id, &signed, self.clock.now().instant);
         let Err(refused) = self.engine.submit(shard, signed).await else {
@@ -85,21 +88,39 @@ impl Desk {
         Err(not_taken(&refused))
     }
 
-    /// Waits a moment for an account that this unit does not know yet: another unit, which is some
-    /// blocks ahead, may have told its owner that it is there.
-    async fn wait_for_account(&self, shard: ShardId, sender: AccountKey, deadline: Instant) {
-        let end = deadline.min(Instant::now() + LAG_MAX);
+    /// Waits for an account that this unit does not know yet: another unit, which is some blocks ahead,
+    /// may have told its owner that it is there. Refuses only what more blocks may change.
+    async fn wait_for_account(
+        &self,
+        shard: ShardId,
+        sender: AccountKey,
+        deadline: Instant,
+    ) -> Result<(), Status> {
+        let patience = deadline.min(Instant::now() + LAG_MAX);
         let account = Key::Account(sender);
         let mut turns = self.followed.turns();
         loop {
             turns.mark_unchanged();
-            let tip = self.engine.tip(shard);
-            // Without it, the engine says what is wrong.
-            if tip.is_none_or(|tip| tip.state.get(&account).is_some())
-                || !matches!(timeout_at(end, turns.changed()).await, Ok(Ok(())))
-            {
-                return;
+            let held = self.engine.tip(shard).zip(self.engine.status(shard));
+            let Some((tip, status)) = held else {
+                return Err(shard_not_held(shard));
+            };
+            if tip.state.get(&account).is_some() {
+                return Ok(());
             }
+            let end = if status.catching_up {
+                deadline
+            } else {
+                patience
+            };
+            if matches!(timeout_at(end, turns.changed()).await, Ok(Ok(()))) {
+                continue;
+            }
+            if status.catching_up {
+                return Err(catching_up(shard));
+            }
+            // The engine says what is wrong.
+            return Ok(());
         }
     }
 
