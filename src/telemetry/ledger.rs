@@ -24,6 +24,9 @@ pub struct LedgerMetrics {
     members: Family<ShardLabel, Gauge>,
     voting: Family<ShardLabel, Gauge>,
     behind: Family<ShardLabel, Gauge>,
+    rules: Family<RulesLabels, Gauge>,
+    archives: Family<ShardLabel, Gauge>,
+    oldest: Family<ShardLabel, Gauge>,
     audits: Family<AuditLabel, Counter>,
     violations: Counter,
 }
@@ -39,6 +42,17 @@ pub struct ShardStanding {
     pub is_voting: bool,
     /// Blocks that others have and this unit has not executed.
     pub behind: u64,
+}
+
+/// Versions of a shard's rules.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct RulesKnown {
+    /// The one that the next block follows.
+    pub followed: u16,
+    /// The newest that this unit's software knows.
+    pub supported: u16,
+    /// The newest that is followed or scheduled; above `supported`, the unit has to be upgraded.
+    pub needed: u16,
 }
 
 /// What came of holding the shards' states against each other.
@@ -68,10 +82,14 @@ impl LedgerMetrics {
             members: Family::default(),
             voting: Family::default(),
             behind: Family::default(),
+            rules: Family::default(),
+            archives: Family::default(),
+            oldest: Family::default(),
             audits: Family::default(),
             violations: Counter::default(),
         };
         metrics.register();
+        metrics.register_upkeep();
         metrics
     }
 
@@ -134,6 +152,27 @@ impl LedgerMetrics {
         self.behind
             .get_or_create(&label)
             .set(number(standing.behind));
+    }
+
+    /// Which rules a shard follows, and this unit knows.
+    pub fn set_rules(&self, shard: u16, rules: &RulesKnown) {
+        let versions = [
+            ("followed", rules.followed),
+            ("supported", rules.supported),
+            ("needed", rules.needed),
+        ];
+        for (version, number) in versions {
+            self.rules
+                .get_or_create(&RulesLabels { shard, version })
+                .set(number.into());
+        }
+    }
+
+    /// How many operators keep every block of a shard, and the lowest height that this unit keeps.
+    pub fn set_archives(&self, shard: u16, archives: usize, oldest: u64) {
+        let label = ShardLabel { shard };
+        self.archives.get_or_create(&label).set(length(archives));
+        self.oldest.get_or_create(&label).set(number(oldest));
     }
 
     /// The shards' states were held against each other, and contradicted each other so many times.
@@ -224,6 +263,26 @@ impl LedgerMetrics {
             self.violations.clone(),
         );
     }
+
+    /// What an operator has to see to now and then.
+    fn register_upkeep(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "rules_version",
+            "Versions of the rules that are followed, supported here, and needed",
+            self.rules.clone(),
+        );
+        registry.register(
+            "archives",
+            "Operators that keep every block for ever and have them all",
+            self.archives.clone(),
+        );
+        registry.register(
+            "oldest_block_height",
+            "Lowest height whose block this unit keeps",
+            self.oldest.clone(),
+        );
+    }
 }
 
 impl Default for LedgerMetrics {
@@ -243,6 +302,12 @@ fn number(number: u64) -> i64 {
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ShardLabel {
     shard: u16,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct RulesLabels {
+    shard: u16,
+    version: &'static str,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]

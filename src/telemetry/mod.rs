@@ -12,7 +12,7 @@ mod logs;
 mod metrics;
 mod server;
 
-pub use ledger::{AuditResult, LedgerMetrics, ShardStanding};
+pub use ledger::{AuditResult, LedgerMetrics, RulesKnown, ShardStanding};
 pub use logs::{LogConfig, LogError, LogFormat, LogHandle, init_logs};
 pub use metrics::{DropReason, GrpcMethod, Metrics, OutboxFill};
 pub use server::{MetricsError, MetricsServer};

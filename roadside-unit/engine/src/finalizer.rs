@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeMap, VecDeque},
+    future::pending,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -10,10 +11,12 @@ use commonware_cryptography::{Digested, Digestible as _};
 use commonware_macros::select;
 use commonware_utils::{Acknowledgement as _, acknowledgement::Exact};
 use tokio::sync::{broadcast, mpsc};
-use tracing::{debug, info};
+use tracing::{debug, error, info, warn};
 use wayside::{
     id::ShardId,
-    ledger::{Delivery, FinalizedHeader, List, Outcome, Receipt, Results, StateView as _},
+    ledger::{
+        Delivery, FinalizedHeader, List, NextRules, Outcome, Receipt, Results, StateView as _,
+    },
 };
 
 use crate::{
@@ -22,7 +25,7 @@ use crate::{
     certificate::finalized_header,
     keeper::{Border, Order},
     runtime::Runtime,
-    shard::{Marshal, Node, Query, Shard, Shards, genesis_node},
+    shard::{Marshal, Node, Query, Shard, Shards, archives_required, genesis_node},
     storage,
 };
 
@@ -54,6 +57,13 @@ pub(crate) struct Finalizer<E: Runtime> {
     /// The block before one with the snapshot's root of its state.
     border: Option<Arc<Node>>,
     refilled: SystemTime,
+    /// The first block whose rules this program does not know. It is never acknowledged, so that a
+    /// newer program finds it where this one stopped.
+    held: Option<Final>,
+    /// The scheduled rules that were warned of.
+    warned: Option<NextRules>,
+    /// Whether it was warned that blocks are kept for want of archives.
+    lacks_archives: bool,
 }
 
 /// What a finalizer works with.
@@ -104,6 +114,7 @@ impl<E: Runtime> Finalizer<E> {
         shards: Arc<Shards>,
         with: Finalizing<E>,
     ) -> Self {
+        shard.set_archive(with.retention.is_none());
         Self {
             runtime,
             shard,
@@ -118,6 +129,9 @@ impl<E: Runtime> Finalizer<E> {
             view: with.view,
             border: None,
             refilled: SystemTime::UNIX_EPOCH,
+            held: None,
+            warned: None,
+            lacks_archives: false,
         }
     }
 
@@ -133,6 +147,9 @@ impl<E: Runtime> Finalizer<E> {
         let mut node = self.shard.tip_node();
         let begin = node.header.height;
         for height in begin + 1..=processed {
+            if self.shard.rules_missing(&node).is_some() {
+                break;
+            }
             let block = self.marshal.get_block(Height::new(height)).await;
             let Some(block) = block else {
                 panic!(
@@ -149,6 +166,7 @@ impl<E: Runtime> Finalizer<E> {
         }
         self.shard.recover(node);
         self.shard.recovered().send_replace(true);
+        self.warn_of_rules();
     }
 
     /// Executes blocks and answers questions until the runtime stops.
@@ -159,10 +177,9 @@ impl<E: Runtime> Finalizer<E> {
     ) {
         loop {
             select! {
-                block = blocks.recv() => {
-                    let Some((block, done)) = block else { return };
-                    self.finalized(block.inner().clone()).await;
-                    done.acknowledge();
+                block = next(&mut blocks, self.held.is_some()) => {
+                    let Some(block) = block else { return };
+                    self.take(block).await;
                 },
                 query = queries.recv() => {
                     let Some(Query { height, answer }) = query else { return };
@@ -178,6 +195,40 @@ impl<E: Runtime> Finalizer<E> {
                 self.refill().await;
             }
         }
+    }
+
+    async fn take(&mut self, (block, done): Final) {
+        let tip = self.shard.tip_node();
+        let is_news = block.inner().block().header.height > tip.header.height;
+        if is_news && self.shard.rules_missing(&tip).is_some() {
+            self.held = Some((block, done));
+            return;
+        }
+        self.finalized(block.inner().clone()).await;
+        done.acknowledge();
+        self.warn_of_rules();
+    }
+
+    /// Says in good time that this program will be too old, and when it is.
+    fn warn_of_rules(&mut self) {
+        let (shard, tip) = (self.shard.id, self.shard.tip_node());
+        let (height, known) = (tip.header.height, self.shard.rules);
+        if let Some(needed) = self.shard.rules_missing(&tip) {
+            error!(
+                %shard, height, needed, known,
+                "stopped: the next block follows newer rules than this program knows; upgrade it"
+            );
+            return;
+        }
+        let scheduled = tip.state.chain().and_then(|chain| chain.next_rules);
+        let scheduled = scheduled.filter(|next| next.rules > known);
+        if let Some(next) = scheduled.filter(|next| self.warned != Some(*next)) {
+            warn!(
+                %shard, needed = next.rules, known, stops_before = next.height,
+                "newer rules are scheduled than this program knows; upgrade it"
+            );
+        }
+        self.warned = scheduled;
     }
 
     async fn finalized(&mut self, block: OrderedBlock) {
@@ -231,7 +282,8 @@ impl<E: Runtime> Finalizer<E> {
         self.prune().await;
     }
 
-    /// Forgets blocks that nothing is made from any more, unless this member is an archive.
+    /// Forgets blocks that nothing is made from any more, unless this member is an archive, or the
+    /// committee has too few of them: then it would be lost what was once agreed on.
     async fn prune(&mut self) {
         let Some(retention) = self.retention else {
             return;
@@ -239,11 +291,25 @@ impl<E: Runtime> Finalizer<E> {
         // The snapshot before the newest must be good for something too.
         let kept = retention.max(2 * self.shard.genesis.snapshot_interval);
         let height = self.shard.snapshot().saturating_sub(kept);
-        if height > self.shard.oldest() {
+        if height > self.shard.oldest() && self.may_forget() {
             self.marshal.prune(Height::new(height));
             self.results.prune(height).await;
             self.shard.pruned_below(height);
         }
+    }
+
+    fn may_forget(&mut self) -> bool {
+        let (archives, operators) = (self.shard.archives(), self.shard.genesis.operators.len());
+        let required = archives_required(operators);
+        let lacks_archives = archives < required;
+        if lacks_archives && !self.lacks_archives {
+            warn!(
+                shard = %self.shard.id, archives, required,
+                "keeps all blocks although it need not: the committee has too few archives"
+            );
+        }
+        self.lacks_archives = lacks_archives;
+        !lacks_archives
     }
 
     /// Finds receipts again that other shards of this process have not got, because this process
@@ -348,6 +414,14 @@ impl<E: Runtime> Finalizer<E> {
             self.undelivered.remove(&height);
         }
     }
+}
+
+/// The next final block; none ever comes once one had to be held.
+async fn next(blocks: &mut mpsc::UnboundedReceiver<Final>, is_held: bool) -> Option<Final> {
+    if is_held {
+        return pending().await;
+    }
+    blocks.recv().await
 }
 
 /// The receipts of a block that are for one shard, with their proofs.

@@ -180,6 +180,7 @@ impl Gossip {
             view: self.shard.view(),
             height: self.shard.tip_node().header.height,
             oldest: self.shard.oldest(),
+            is_archive: self.shard.is_archive(),
         };
         send(sender, &Told::Hello(standing));
         self.shard
@@ -340,6 +341,7 @@ impl Told {
                 for number in [standing.view, standing.height, standing.oldest] {
                     bytes.extend_from_slice(&number.to_le_bytes());
                 }
+                bytes.push(standing.is_archive.into());
             }
             Self::WantsPart { height, index } => {
                 bytes.push(WANTS_PART);
@@ -374,11 +376,17 @@ impl Told {
         match *kind {
             HELLO => {
                 let (view, after) = rest.split_first_chunk::<8>()?;
-                let (height, oldest) = after.split_first_chunk::<8>()?;
+                let (height, after) = after.split_first_chunk::<8>()?;
+                let (oldest, after) = after.split_first_chunk::<8>()?;
                 Some(Self::Hello(Standing {
                     view: u64::from_le_bytes(*view),
                     height: u64::from_le_bytes(*height),
-                    oldest: u64::from_le_bytes(oldest.try_into().ok()?),
+                    oldest: u64::from_le_bytes(*oldest),
+                    is_archive: match after {
+                        [0] => false,
+                        [1] => true,
+                        _ => return None,
+                    },
                 }))
             }
             WANTS_PART => {
@@ -455,6 +463,7 @@ mod tests {
                 view: 7,
                 height: 3,
                 oldest: 2,
+                is_archive: true,
             }),
             Told::Transactions(vec![vec![1, 2, 3], vec![], vec![4]]),
             Told::WantsPart {

@@ -5,12 +5,16 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use wayside::{
     id::{ShardId, VehicleId},
     ledger::{
-        Block, FinalizedHeader, Header, MempoolRefusal, Outcome, Peaks, Receipt, SignedTransaction,
-        State, TransactionError, TransactionId,
+        Block, FinalizedHeader, Header, MempoolRefusal, NextRules, Outcome, Peaks, Receipt,
+        SignedTransaction, State, TransactionError, TransactionId,
     },
 };
 
-use crate::{certificate::finalized_header, shard::Shards, start::EngineFailed};
+use crate::{
+    certificate::finalized_header,
+    shard::{Shards, archives_required},
+    start::EngineFailed,
+};
 
 /// A running member of the committee, to talk to.
 ///
@@ -71,6 +75,39 @@ pub struct ShardStatus {
     pub voting: bool,
     /// Whether stored or missed blocks are still being executed.
     pub catching_up: bool,
+    /// Which rules it follows.
+    pub rules: RulesStanding,
+    /// How many members of the committee keep all blocks for ever and have them all, as far as this
+    /// one knows; below [`Handle::archives_required`], nobody forgets a block.
+    pub archives: usize,
+}
+
+/// Which rules a shard follows, and this process knows.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct RulesStanding {
+    /// The version that the next block follows.
+    pub followed: u16,
+    /// The newest version that this process knows.
+    pub supported: u16,
+    /// The version that is scheduled after that, and the first height that follows it.
+    pub next: Option<NextRules>,
+}
+
+impl RulesStanding {
+    /// The version for which this process has to be upgraded, and the height before which it stops
+    /// otherwise; `None` for the height if it has stopped already.
+    pub fn needed(&self) -> Option<(u16, Option<u64>)> {
+        if self.followed > self.supported {
+            return Some((self.followed, None));
+        }
+        let next = self.next.filter(|next| next.rules > self.supported)?;
+        Some((next.rules, Some(next.height)))
+    }
+
+    /// Whether this process has stopped, because the next block follows rules that it does not know.
+    pub fn has_stopped(&self) -> bool {
+        self.followed > self.supported
+    }
 }
 
 /// Why a transaction was not taken.
@@ -169,6 +206,12 @@ impl Handle {
     /// The lowest height whose block is stored; `None` if the shard is not kept here.
     pub fn oldest(&self, shard: ShardId) -> Option<u64> {
         self.shards.get(&shard).map(|it| it.oldest())
+    }
+
+    /// How many archives the committee must have before any member forgets a block.
+    pub fn archives_required(&self) -> usize {
+        let operators = self.shards.values().map(|it| it.genesis.operators.len());
+        archives_required(operators.max().unwrap_or(0))
     }
 
     /// Whether a transaction waits to be put into a block.

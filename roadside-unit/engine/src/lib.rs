@@ -45,6 +45,6 @@ mod tests;
 
 pub use config::{Application, Config, FOLLOWERS_MAX, Seat, StartError, Timing};
 pub use disk::stored_bytes;
-pub use handle::{FinalizedBlock, Handle, ShardStatus, SubmitError, Tip};
+pub use handle::{FinalizedBlock, Handle, RulesStanding, ShardStatus, SubmitError, Tip};
 pub use rebuild::{RebuildError, RebuildFrom, Rebuilt, rebuild_state};
 pub use start::{EngineFailed, Running, start};

@@ -151,6 +151,9 @@ impl<E: Runtime> Application<E> for Proposer {
             return None;
         }
         let parent = self.executed(&runtime, ancestry).await?;
+        if self.shard.rules_missing(&parent).is_some() {
+            return None;
+        }
         let node = self.build(&runtime, parent).await?;
         let (block, payload) = (node.block.clone()?, node.payload);
         self.shard.keep(node);
@@ -180,6 +183,10 @@ impl<E: Runtime> Application<E> for Proposer {
         let Some(parent) = self.executed(&runtime, ancestry).await else {
             return pending().await;
         };
+        if self.shard.rules_missing(&parent).is_some() {
+            // It may well hold, but that is not for this program to say.
+            return pending().await;
+        }
         self.execute(&runtime, parent, block.inner().clone())
             .await
             .is_some()

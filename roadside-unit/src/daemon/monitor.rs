@@ -5,7 +5,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 use wayside::{
-    telemetry::{LedgerMetrics, Metrics, ShardStanding},
+    telemetry::{LedgerMetrics, Metrics, RulesKnown, ShardStanding},
     time::Timestamp,
     transport::Clock,
 };
@@ -59,6 +59,17 @@ impl Monitor {
                 behind: status.peer_height.saturating_sub(status.height),
             };
             self.ledger.set_consensus(shard.0, &standing);
+            let needed = status.rules.needed();
+            self.ledger.set_rules(
+                shard.0,
+                &RulesKnown {
+                    followed: status.rules.followed,
+                    supported: status.rules.supported,
+                    needed: needed.map_or(status.rules.followed, |(rules, _)| rules),
+                },
+            );
+            let oldest = self.engine.oldest(shard).unwrap_or_default();
+            self.ledger.set_archives(shard.0, status.archives, oldest);
         }
     }
 

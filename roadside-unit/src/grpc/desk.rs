@@ -227,6 +227,13 @@ impl Desk {
             waiting_transactions: number(status.mempool_len),
             voting: status.voting,
             catching_up: status.catching_up,
+            rules: status.rules.followed.into(),
+            rules_supported: status.rules.supported.into(),
+            rules_next: status.rules.next.map_or(0, |next| next.rules.into()),
+            rules_next_height: status.rules.next.map_or(0, |next| next.height),
+            upgrade_needed: status.rules.has_stopped(),
+            archives: u32::try_from(status.archives).unwrap_or(u32::MAX),
+            archives_required: u32::try_from(self.engine.archives_required()).unwrap_or(u32::MAX),
         })
     }
 

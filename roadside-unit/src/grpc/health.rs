@@ -12,7 +12,8 @@ use super::{
 /// Keeps what the health service tells up to date, until the unit stops.
 ///
 /// The name of a shard is `wayside.ledger.v1.LedgerService/shard-0`. A shard serves while this unit
-/// votes in it, if it has a vote, and is not far behind; the services do while every shard does.
+/// votes in it, if it has a vote, is not far behind, and its software knows the rules that the shard
+/// follows; the services do while every shard does.
 pub(super) async fn keep_up(desk: Arc<Desk>, health: HealthReporter) {
     let mut draining = desk.draining.subscribe();
     let mut ticks = interval(LOOK_INTERVAL);
@@ -41,7 +42,11 @@ pub(super) async fn keep_up(desk: Arc<Desk>, health: HealthReporter) {
 
 fn serves(desk: &Desk, shard: ShardId) -> bool {
     let status = desk.engine.status(shard);
-    status.is_some_and(|status| (status.voting || !desk.is_validator()) && !is_far_behind(&status))
+    status.is_some_and(|status| {
+        (status.voting || !desk.is_validator())
+            && !is_far_behind(&status)
+            && !status.rules.has_stopped()
+    })
 }
 
 fn status(serves: bool) -> ServingStatus {

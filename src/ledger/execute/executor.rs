@@ -272,5 +272,8 @@ impl<'a> Executor<'a> {
     }
 }
 
-/// The newest version of the rules that this program knows.
-pub const RULES: u16 = 1;
+/// The newest version of the rules that this program knows; it follows every one up to this, each at
+/// the heights that governance gave it.
+///
+/// Version 1 is the one of every genesis. Version 2 lets a scheduled version be taken back.
+pub const RULES: u16 = 2;

@@ -30,15 +30,26 @@ impl Step<'_, '_> {
     }
 
     /// Follows another version of the rules from a height on, the next one at the earliest.
+    ///
+    /// Since version 2, whoever finds a scheduled version wanting can take it back: by scheduling the
+    /// one that is followed.
     pub(super) fn take_rules(&mut self, next: NextRules) -> Result<(), Rule> {
         let chain = self.overlay.chain();
         let mut chain = *chain.expect("every shard knows itself");
-        if next.rules <= chain.rules {
+        let takes_back = self.context.rules >= WITHDRAWAL && next.rules == chain.rules;
+        if takes_back {
+            let scheduled = chain.next_rules.take();
+            scheduled.ok_or(Rule::NothingChanges)?;
+        } else if next.rules <= chain.rules {
             return Err(Rule::RulesBackward);
+        } else {
+            let height = next.height.max(self.context.height + 1);
+            chain.next_rules = Some(NextRules { height, ..next });
         }
-        let height = next.height.max(self.context.height + 1);
-        chain.next_rules = Some(NextRules { height, ..next });
         self.put(Key::Chain, Value::Chain(chain));
         Ok(())
     }
 }
+
+/// The version of the rules since which a scheduled one can be taken back.
+const WITHDRAWAL: u16 = 2;

@@ -48,6 +48,9 @@ impl Shard {
         parent: &Node,
         block: OrderedBlock,
     ) -> Result<Arc<Node>, ExecuteError> {
+        if let Some(rules) = self.rules_missing(parent) {
+            return Err(ExecuteError::Rules(rules));
+        }
         let checked = self.check_entries(block.block())?;
         let executed = match self.application {
             Application::Ledger => {
@@ -157,6 +160,9 @@ fn ids(entries: &[CheckedEntry]) -> BTreeSet<TransactionId> {
 /// Why a block is not the next one after its parent.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExecuteError {
+    /// It follows rules that this program does not know.
+    #[error("version {0} of the rules is newer than this program")]
+    Rules(u16),
     /// One of its entries has no place in any block.
     #[error(transparent)]
     Entry(#[from] ledger::EntryError),

@@ -10,12 +10,13 @@ mod execute;
 mod inbox;
 mod pace;
 mod peers;
+mod upkeep;
 
 use std::{
     collections::BTreeMap,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -28,8 +29,8 @@ use wayside::{
     id::ShardId,
     ledger::{
         CheckedDelivery, CheckedTransaction, Delivery, Entry, Genesis, Header, Mempool,
-        MempoolConfig, MempoolRefusal, Peaks, Recent, SignedTransaction, State, StateView as _,
-        TransactionId, admit,
+        MempoolConfig, MempoolRefusal, Peaks, RULES, Recent, SignedTransaction, State,
+        StateView as _, TransactionId, admit,
     },
 };
 
@@ -38,6 +39,7 @@ pub(crate) use execute::genesis_node;
 pub(crate) use inbox::Inbox;
 pub(crate) use pace::Pace;
 pub(crate) use peers::{Peers, Standing};
+pub(crate) use upkeep::archives_required;
 
 use crate::{
     Application, FinalizedBlock, ShardStatus, SubmitError, Tip,
@@ -63,6 +65,9 @@ pub(crate) struct Shard {
     pub(crate) pace: Mutex<Pace>,
     /// What other members say of themselves.
     pub(crate) peers: Mutex<Peers>,
+    /// The newest version of the rules that this process follows: [`RULES`], but for tests of what
+    /// happens to a program that is older than the ledger.
+    pub(crate) rules: u16,
     application: Application,
     genesis_payload: Payload,
     chain: Mutex<Chain>,
@@ -73,6 +78,7 @@ pub(crate) struct Shard {
     view: AtomicU64,
     height_known: AtomicU64,
     oldest: AtomicU64,
+    is_archive: AtomicBool,
     past: OnceLock<Peaks>,
     recovered: watch::Sender<bool>,
     marshal: OnceLock<Marshal>,
@@ -149,6 +155,8 @@ impl Shard {
             view: AtomicU64::new(0),
             height_known: AtomicU64::new(0),
             oldest: AtomicU64::new(0),
+            is_archive: AtomicBool::new(false),
+            rules: RULES,
             past: OnceLock::new(),
             recovered: watch::Sender::new(false),
             marshal: OnceLock::new(),
@@ -442,14 +450,17 @@ impl Shard {
             let peers = self.peers.lock();
             (peers.heard(), peers.height(0))
         };
+        let tip = self.tip_node();
         ShardStatus {
-            height: self.tip_node().header.height,
+            height: tip.header.height,
             view: self.view(),
             peers,
             peer_height,
             mempool_len: self.mempool.lock().len(),
-            voting: self.is_voting(),
+            voting: self.is_voting() && self.rules_missing(&tip).is_none(),
             catching_up: !*self.recovered.borrow() || self.is_behind(),
+            rules: self.rules_standing(&tip),
+            archives: self.archives(),
         }
     }
 }

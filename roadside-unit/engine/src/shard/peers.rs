@@ -25,6 +25,8 @@ pub(crate) struct Standing {
     pub(crate) height: u64,
     /// The lowest height whose block it keeps.
     pub(crate) oldest: u64,
+    /// Whether it keeps all blocks for ever.
+    pub(crate) is_archive: bool,
 }
 
 impl Peers {
@@ -68,6 +70,14 @@ impl Peers {
         let heard = self.heard.iter();
         let holders = heard.filter(|(_, it)| (it.says.oldest..=it.says.height).contains(&height));
         holders.map(|(peer, _)| peer.clone()).collect()
+    }
+
+    /// How many say that they keep all blocks for ever, and have them all.
+    pub(crate) fn archives(&self) -> usize {
+        let archives = self
+            .standings()
+            .filter(|it| it.is_archive && it.oldest <= 1);
+        archives.count()
     }
 
     fn standings(&self) -> impl Iterator<Item = &Standing> {

@@ -50,6 +50,10 @@ pub(super) struct Committee {
     twins: BTreeMap<usize, [Running; 2]>,
     /// What a member's messages can be sent with beside the member.
     senders: BTreeMap<usize, Vec<Sender>>,
+    /// The newest version of the rules that members know whose program is not the newest.
+    pub(super) rules: BTreeMap<usize, u16>,
+    /// How many heights' blocks members keep that are no archives.
+    pub(super) retention: BTreeMap<usize, u64>,
     /// Begins the names of all stores.
     name: &'static str,
     starts: u64,
@@ -116,6 +120,8 @@ impl Committee {
             running: BTreeMap::new(),
             twins: BTreeMap::new(),
             senders: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            retention: BTreeMap::new(),
             name,
             starts: 0,
         };
@@ -179,12 +185,15 @@ impl Committee {
         let mut shards = Shards::new();
         let mut kept = Vec::new();
         for entry in &self.genesis.shards {
-            let (shard, queues) = Shard::new(
+            let (mut shard, queues) = Shard::new(
                 Arc::clone(&self.genesis),
                 entry.id,
                 member,
                 (Application::Ledger, MempoolConfig::default()),
             );
+            if let Some(rules) = self.rules.get(&index) {
+                Arc::get_mut(&mut shard).unwrap().rules = *rules;
+            }
             shards.insert(entry.id, Arc::clone(&shard));
             kept.push((shard, queues));
         }
@@ -199,7 +208,7 @@ impl Committee {
             key,
             signer: Arc::new(super::genesis::key(self.number(index))),
             timing: Timing::default(),
-            retention: None,
+            retention: self.retention.get(&index).copied(),
             published: published.clone(),
             shards: Arc::clone(&shards),
             stores,

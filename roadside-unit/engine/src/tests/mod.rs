@@ -14,6 +14,7 @@ mod outage;
 mod parts;
 mod seeds;
 mod simulation;
+mod upgrade;
 mod wires;
 
 use committee::Committee;

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use wayside::{
     id::ShardId,
-    ledger::{AccountKey, Action, GrantRole, Label, RevokeRole, Role, SetShard},
+    ledger::{AccountKey, Action, GrantRole, Label, RevokeRole, Role, ScheduleRules, SetShard},
     rpc::ledger::v1::{ListRolesRequest, ListShardsRequest, Shard},
 };
 
@@ -58,6 +58,23 @@ pub(super) struct Weight {
     signing: Signing,
 }
 
+/// Has a shard follow another version of the rules from a height on, once a quorum of operators has
+/// signed, as with `grant`. Units whose software does not know it stop before that height; `status`
+/// says which versions a unit knows. Where version 2 is followed already, naming the version that is
+/// followed takes back one that is scheduled.
+#[derive(Args, Debug)]
+pub(super) struct Rules {
+    /// The shard.
+    id: u16,
+    /// The version.
+    version: u16,
+    /// The first height that follows it; the next one, if that is past.
+    #[arg(long)]
+    height: u64,
+    #[command(flatten)]
+    signing: Signing,
+}
+
 /// Prints one line of JSON for each shard.
 #[derive(Args, Debug)]
 pub(super) struct Shards {}
@@ -92,6 +109,19 @@ impl Weight {
         let action = Action::SetShard(SetShard {
             shard: ShardId(self.id),
             weight: self.weight,
+        });
+        self.signing
+            .perform(unit, |_| Ok((action, Vec::new())))
+            .await
+    }
+}
+
+impl Rules {
+    pub(super) async fn run(self, unit: &UnitArguments) -> anyhow::Result<ExitCode> {
+        let action = Action::ScheduleRules(ScheduleRules {
+            shard: ShardId(self.id),
+            rules: self.version,
+            height: self.height,
         });
         self.signing
             .perform(unit, |_| Ok((action, Vec::new())))

@@ -75,6 +75,9 @@ enum Command {
     Revoke(govern::Revoke),
     /// Lists who has which role.
     Roles(govern::Roles),
+    /// Has a shard follow another version of the rules from a height on; needs a quorum of operators'
+    /// cold keys.
+    Rules(govern::Rules),
     /// Lists the shards, and what share of new vehicles each takes.
     Shards(govern::Shards),
     /// Says where a unit and its shards stand.
@@ -114,6 +117,7 @@ impl Arguments {
             Command::Prove(it) => it.run(unit.connect().await?).await?,
             Command::Revoke(it) => return it.run(&unit).await,
             Command::Roles(it) => it.run(unit.connect().await?).await?,
+            Command::Rules(it) => return it.run(&unit).await,
             Command::Shards(it) => it.run(unit.connect().await?).await?,
             Command::Status(it) => it.run(unit.connect().await?).await?,
             Command::Submit(it) => return it.run(&unit).await,

@@ -50,6 +50,9 @@ impl Status {
         )?;
         for shard in &info.shards {
             writeln!(out, "{}", shard_line(shard))?;
+            for warning in warnings(shard) {
+                writeln!(out, "  {warning}")?;
+            }
         }
         Ok(())
     }
@@ -57,7 +60,9 @@ impl Status {
 
 fn shard_line(shard: &ShardInfo) -> String {
     let tip = shard.tip.as_ref();
-    let state = if shard.catching_up {
+    let state = if shard.upgrade_needed {
+        "stopped"
+    } else if shard.catching_up {
         "catching up"
     } else if shard.voting {
         "voting"
@@ -76,6 +81,37 @@ fn shard_line(shard: &ShardInfo) -> String {
     )
 }
 
+/// What an operator has to see to.
+fn warnings(shard: &ShardInfo) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let known = shard.rules_supported;
+    if shard.upgrade_needed {
+        warnings.push(format!(
+            "it follows version {} of the rules, of which this unit's software knows {known}: \
+             upgrade it, and it goes on",
+            shard.rules,
+        ));
+    } else if shard.rules_next > known {
+        warnings.push(format!(
+            "version {} of the rules begins at height {}, of which this unit's software knows \
+             {known}: upgrade it before",
+            shard.rules_next, shard.rules_next_height,
+        ));
+    } else if shard.rules_next > 0 {
+        warnings.push(format!(
+            "version {} of the rules begins at height {}",
+            shard.rules_next, shard.rules_next_height,
+        ));
+    }
+    if shard.archives < shard.archives_required {
+        warnings.push(format!(
+            "{} of at least {} operators keep every block: until more do, none is forgotten",
+            shard.archives, shard.archives_required,
+        ));
+    }
+    warnings
+}
+
 fn json_of(info: &GetInfoResponse) -> Value {
     let shards = info.shards.iter().map(|shard| {
         let tip = shard.tip.as_ref();
@@ -91,6 +127,13 @@ fn json_of(info: &GetInfoResponse) -> Value {
             "waiting_transactions": shard.waiting_transactions,
             "voting": shard.voting,
             "catching_up": shard.catching_up,
+            "rules": shard.rules,
+            "rules_supported": shard.rules_supported,
+            "rules_next": (shard.rules_next > 0).then_some(shard.rules_next),
+            "rules_next_height": (shard.rules_next > 0).then_some(shard.rules_next_height),
+            "upgrade_needed": shard.upgrade_needed,
+            "archives": shard.archives,
+            "archives_required": shard.archives_required,
         })
     });
     json!({

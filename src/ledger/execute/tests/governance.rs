@@ -127,6 +127,29 @@ fn another_version_of_the_rules_begins_at_its_height() {
     assert_eq!((chain.rules_at(19), chain.rules_at(20)), (1, 2));
 }
 
+#[test]
+fn scheduled_version_is_taken_back_since_version_two() {
+    let mut world = World::new();
+    let at = |rules, height| ScheduleRules {
+        height,
+        ..schedule(0, rules)
+    };
+    world.apply(0, QUORUM, at(2, 3));
+    // Version 1 is followed still.
+    let refused = world.send(0, QUORUM, at(1, 3));
+    assert_eq!(refused, Outcome::Refused(Rule::RulesBackward));
+    let refused = world.send(0, QUORUM, at(2, 3));
+    assert_eq!(refused, Outcome::Refused(Rule::NothingChanges));
+
+    world.apply(0, QUORUM, at(3, 90));
+    assert_eq!(world.state(0).chain().unwrap().rules_at(90), 3);
+    world.apply(0, QUORUM, at(2, 0));
+    let chain = world.state(0).chain().unwrap();
+    assert_eq!((chain.rules, chain.next_rules), (2, None));
+    let refused = world.send(0, QUORUM, at(1, 0));
+    assert_eq!(refused, Outcome::Refused(Rule::RulesBackward));
+}
+
 fn grant(key: u8, role: Role) -> GrantRole {
     GrantRole {
         key: who(key),
