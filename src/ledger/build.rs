@@ -83,10 +83,12 @@ pub fn verify_block(
     if count != checked.len() {
         return Err(BlockError::OtherEntry(count.min(checked.len())));
     }
-    if genesis.committee().key(header.proposer).is_none() {
+    let context = BlockContext::after(genesis, parent, state, header.time);
+    let epoch = state.epoch_state(genesis);
+    let (_, committee) = epoch.at(context.height);
+    if committee.key(header.proposer).is_none() {
         return Err(BlockError::Header("proposer"));
     }
-    let context = BlockContext::after(genesis, parent, state, header.time);
     let executed = execute(&context, state, checked)?;
     let expected = header_of(&context, state, header.proposer, checked, &executed);
     compare(header, &expected)?;
@@ -113,13 +115,15 @@ fn header_of(
         .past()
         .expect("every block adds a header to the past");
     let count = u32::try_from(entries.len()).expect("a block has few entries");
+    let epochs = state.epoch_state(genesis);
+    let (epoch, _) = epochs.at(context.height);
     let is_border = context.height.is_multiple_of(genesis.snapshot_interval);
     Header {
         version: Header::VERSION,
         rules: context.rules,
         chain: genesis.chain(),
         shard: context.shard,
-        epoch: genesis.committee().epoch(),
+        epoch,
         height: context.height,
         proposer,
         parent: context.parent,

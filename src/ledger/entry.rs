@@ -3,12 +3,12 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::{
-    CheckedTransaction, Committees, Delivery, DeliveryError, Entry, Genesis, KeyCache,
+    CheckedTransaction, Committee, Delivery, DeliveryError, Entry, Genesis, KeyCache, StateView,
     TransactionError, encoding::encode, merkle::widen,
 };
 use crate::{crypto::Digest, id::ShardId};
 
-/// An entry of a block of one shard, with everything checked that does not depend on state.
+/// An entry of a block of one shard, with all its signatures checked.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum CheckedEntry {
     /// A transaction whose signatures hold.
@@ -25,6 +25,7 @@ pub struct CheckedDelivery {
     delivery: Arc<Delivery>,
     digest: Digest,
     length: usize,
+    committee: Committee,
 }
 
 /// Why an entry has no place in any block of a shard.
@@ -38,18 +39,27 @@ pub enum EntryError {
     Delivery(#[from] DeliveryError),
 }
 
+impl EntryError {
+    /// Whether the entry may have a place later, once the shard has heard of another committee.
+    pub fn is_for_now(&self) -> bool {
+        matches!(self, Self::Delivery(DeliveryError::Early(_)))
+    }
+}
+
 impl CheckedEntry {
-    /// Checks one entry; costs a signature check for each signature in it.
+    /// Checks one entry of a block that comes after `state`; costs a signature check for each
+    /// signature in it.
     pub fn check(
         entry: Entry,
         genesis: &Genesis,
+        state: &impl StateView,
         shard: ShardId,
         keys: &mut KeyCache,
     ) -> Result<Self, EntryError> {
         Ok(match entry {
             Entry::Transaction(signed) => Self::Transaction(signed.check(genesis, shard, keys)?),
             Entry::Delivery(delivery) => {
-                Self::Delivery(CheckedDelivery::check(delivery, genesis, shard)?)
+                Self::Delivery(CheckedDelivery::check(delivery, genesis, state, shard)?)
             }
         })
     }
@@ -99,32 +109,40 @@ impl CheckedEntry {
     }
 }
 
-/// Checks all entries of a block.
+/// Checks all entries of a block that comes after `state`.
 ///
 /// The dear part of holding a block against the rules; parts of it may be done side by side.
 pub fn check_entries(
     entries: Vec<Entry>,
     genesis: &Genesis,
+    state: &impl StateView,
     shard: ShardId,
     keys: &mut KeyCache,
 ) -> Result<Vec<CheckedEntry>, EntryError> {
-    let check = |entry| CheckedEntry::check(entry, genesis, shard, keys);
+    let check = |entry| CheckedEntry::check(entry, genesis, state, shard, keys);
     entries.into_iter().map(check).collect()
 }
 
 impl CheckedDelivery {
-    /// Checks everything about receipts that does not depend on the state of their destination.
+    /// Checks everything about receipts but whether they come next.
     ///
-    /// Costs a signature check for each vote of the source's certificate.
+    /// Of their destination's `state` it depends on one thing only: which committee votes in the
+    /// source's epoch. Once a final state knows that, it is settled for ever. Costs a signature check
+    /// for each vote of the source's certificate.
     pub fn check(
         delivery: Delivery,
         genesis: &Genesis,
+        state: &impl StateView,
         shard: ShardId,
     ) -> Result<Self, DeliveryError> {
-        delivery.verify(&Committees::of(genesis), shard)?;
+        let epoch = delivery.finalized.header.epoch;
+        let committee = state.committee(genesis, epoch);
+        let committee = committee.ok_or(DeliveryError::Early(epoch))?;
+        delivery.verify_by(committee, genesis.chain(), shard)?;
         Ok(Self {
             digest: delivery.digest(),
             length: encode(&delivery).len(),
+            committee: committee.clone(),
             delivery: Arc::new(delivery),
         })
     }
@@ -137,6 +155,16 @@ impl CheckedDelivery {
     /// Names it.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// The epoch in which the source sent them.
+    pub fn epoch(&self) -> u64 {
+        self.committee.epoch()
+    }
+
+    /// Whose votes made them final.
+    pub(super) fn committee(&self) -> &Committee {
+        &self.committee
     }
 
     /// Where the receipts come from.

@@ -372,8 +372,9 @@ fn check_name(name: &str) -> Result<(), GenesisError> {
 }
 
 /// The fewest of whom one may fail.
-const OPERATORS_MIN: usize = 4;
-const OPERATORS_MAX: usize = 64;
+pub(super) const OPERATORS_MIN: usize = 4;
+/// All of a committee vote for every block.
+pub(super) const OPERATORS_MAX: usize = 64;
 const SHARDS_MAX: usize = 1_024;
 const ROLES_MAX: usize = 65_536;
 const NAME_BYTES_MAX: usize = 256;

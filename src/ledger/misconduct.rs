@@ -95,8 +95,23 @@ impl Misconduct {
         }
     }
 
+    /// The epoch of the first vote.
+    pub fn epoch(&self) -> u64 {
+        let (epoch, _) = self.first.vote.round();
+        epoch
+    }
+
     /// The index of the member that contradicted itself, once both votes are seen to be its own.
     pub fn verify(&self, committee: &Committee, chain: ChainId) -> Result<u16, MisconductError> {
+        self.check_votes()?;
+        for vote in [&self.first, &self.second] {
+            vote.verify(committee, chain, self.shard)?;
+        }
+        Ok(self.first.signer)
+    }
+
+    /// Whether no honest member gives both votes, whoever gave them.
+    pub(super) fn check_votes(&self) -> Result<(), MisconductError> {
         let (first, second) = (&self.first, &self.second);
         if first.signer != second.signer {
             return Err(MisconductError::TwoSigners);
@@ -110,10 +125,7 @@ impl Misconduct {
         if !contradict(&first.vote, &second.vote) {
             return Err(MisconductError::NoContradiction);
         }
-        for vote in [first, second] {
-            vote.verify(committee, chain, self.shard)?;
-        }
-        Ok(first.signer)
+        Ok(())
     }
 }
 

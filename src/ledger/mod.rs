@@ -72,15 +72,16 @@ mod view;
 mod vote;
 
 pub use action::{
-    Action, ActionError, AttachRecord, BatteryFigures, BatteryStatus, BeginCustody, Birth,
-    COVERED_MAX, ConfirmErasure, Correct, Correction, CustodyPurpose, DecideClaim, EndCustody,
-    EraseRecord, GrantAccess, GrantRole, InstallPart, IssuePolicy, IssueRecall, LiftBlock,
-    MakePart, Method, MovePart, OdometerSource, OpenClaim, OperatorStatus, PlaceBlock, ReadReceipt,
-    RecallCriteria, RecordBattery, RecordClass, RecordOdometer, RecordService, RecordTrip,
-    RecordWear, RemedyRecall, RemovePart, RepairBattery, ReplaceWearPart, ReportMisconduct,
-    RetireVehicle, RevokeAccess, RevokeRole, RotateKey, STOPS_MAX, SaleBlock, ScheduleRules,
-    ScrapPart, SetOperator, SetShard, SettleClaim, ShipPart, Stop, TagCertificate, TagKind,
-    Transfer, WHEELS_MAX, WearKind, WearSlot, WithdrawClaim,
+    Action, ActionError, AddOperator, AttachRecord, BatteryFigures, BatteryStatus, BeginCustody,
+    Birth, COVERED_MAX, ChangeCommittee, ConfirmErasure, Correct, Correction, CustodyPurpose,
+    DecideClaim, EndCustody, EraseRecord, GrantAccess, GrantRole, InstallPart, IssuePolicy,
+    IssueRecall, LiftBlock, MakePart, Method, MovePart, OdometerSource, OpenClaim, OperatorStatus,
+    PlaceBlock, ReadReceipt, RecallCriteria, RecordBattery, RecordClass, RecordOdometer,
+    RecordService, RecordTrip, RecordWear, RemedyRecall, RemoveOperator, RemovePart, RepairBattery,
+    ReplaceSeat, ReplaceWearPart, ReportMisconduct, RetireVehicle, RevokeAccess, RevokeRole,
+    RotateKey, SEATS_MAX, STOPS_MAX, SaleBlock, ScheduleRules, ScrapPart, SeatChange, SetOperator,
+    SetShard, SettleClaim, ShipPart, Stop, TagCertificate, TagKind, Transfer, WHEELS_MAX, WearKind,
+    WearSlot, WithdrawClaim,
 };
 pub use auditor::{Audit, Auditor, Violation};
 pub use block::{Block, BlockBytesError, Delivery, Entry, delivery_leaf, transaction_leaf};
@@ -92,6 +93,7 @@ pub use entry::{CheckedDelivery, CheckedEntry, EntryError, check_entries};
 pub use execute::{BlockContext, ExecuteError, Executed, Inadmissible, RULES, admit, execute};
 pub use finalized::{FinalityError, FinalizedHeader};
 pub use genesis::{Genesis, GenesisContent, GenesisError, Limits, Operator, RoleGrant, ShardEntry};
+use genesis::{OPERATORS_MAX, OPERATORS_MIN};
 pub use genesis_text::GenesisTextError;
 pub use header::Header;
 pub use history::HistoryLog;
@@ -114,9 +116,10 @@ pub use quota::Quotas;
 pub use receipt::{Receipt, ReceiptBody, TagSubject};
 pub use record::{
     Account, Alarm, Battery, Blocks, ChainState, ChannelIn, ChannelOut, Claim, ClaimState, Custody,
-    Grant, HistoryHead, Key, NextRules, NonceWindow, Odometer, OperatorState, Part, PartState,
-    Policy, Recall, Remedy, RoleHolder, SERVICES_MAX, Service, Services, ShardState, TRIPS_MAX,
-    Tag, TagClaim, Tombstone, Transit, TripSpan, Trips, Value, Vehicle, VehicleStatus, Wear,
+    EPOCH_LAG, EpochState, Grant, HistoryHead, Key, NextEpoch, NextRules, NonceWindow, Odometer,
+    OperatorState, Part, PartState, Policy, Recall, Remedy, RoleHolder, SERVICES_MAX, Seat,
+    SeatFact, Service, Services, ShardState, TRIPS_MAX, Tag, TagClaim, Tombstone, Transit,
+    TripSpan, Trips, Value, Vehicle, VehicleStatus, Wear,
 };
 pub use results::Results;
 pub use role::{Role, UnknownRole};

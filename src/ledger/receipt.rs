@@ -2,8 +2,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 
 use super::{
-    AccountKey, Label, NextRules, OperatorState, Part, PartTag, Recall, Role, Rule, TagClaim,
-    TagKind, VinTag, encoding::encode,
+    AccountKey, Committee, Label, NextRules, OperatorState, Part, PartTag, Recall, Role, Rule,
+    SeatFact, TagClaim, TagKind, VinTag, encoding::encode,
 };
 use crate::{
     crypto::{Digest, Purpose},
@@ -111,7 +111,7 @@ pub enum ReceiptBody {
     },
     /// How an operator stands.
     OperatorFact {
-        /// Its index in the genesis.
+        /// Its index.
         operator: u16,
         /// How it stands.
         state: OperatorState,
@@ -136,6 +136,18 @@ pub enum ReceiptBody {
         name: Label,
         /// The recall.
         recall: Recall,
+    },
+    /// Other votes will count.
+    CommitteeChanged {
+        /// Whose, from the destination's next epoch on.
+        committee: Committee,
+        /// What is new about its keys.
+        seats: Vec<SeatFact>,
+    },
+    /// The source has begun an epoch.
+    EpochBegun {
+        /// Which one.
+        epoch: u64,
     },
 }
 

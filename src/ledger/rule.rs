@@ -104,6 +104,8 @@ rules! {
         "the policy or claim is for another vehicle"
     25 VehicleExists "vehicle_exists"
         "the vehicle's name is taken"
+    26 ColdKeySignatureMissing "cold_key_signature_missing"
+        "an operator that gets a seat or changes its own did not sign with its cold key"
     101 VinTagTaken "vin_tag_taken"
         "another vehicle has the tag of this identification number"
     102 ShardClosed "shard_closed"
@@ -282,6 +284,18 @@ rules! {
         "some shard must take new vehicles"
     348 TooFewOperators "too_few_operators"
         "some operator must remain"
+    349 CommitteeChanging "committee_changing"
+        "the committee of an earlier change is not at work in every shard yet"
+    350 OperatorKeyUsed "operator_key_used"
+        "the key is or was an operator's"
+    351 OperatorWithoutSeat "operator_without_seat"
+        "the operator has no seat in the committee"
+    352 CommitteeTooSmall "committee_too_small"
+        "a committee has four members or more, and one or more in a ledger for development"
+    353 CommitteeTooLarge "committee_too_large"
+        "a committee has at most 64 members"
+    354 MisconductUnproven "misconduct_unproven"
+        "the votes are not those of a member of that epoch's committee"
 }
 
 impl Rule {

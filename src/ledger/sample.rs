@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AccountKey, Block, Certificate, Genesis, GenesisContent, Header, Limits, Operator, Proposal,
-    Role, RoleGrant, ShardEntry, Vote,
+    AccountKey, Block, Certificate, Committee, Genesis, GenesisContent, Header, Limits, Operator,
+    Proposal, Role, RoleGrant, ShardEntry, Vote,
 };
 use crate::{
     crypto::{Digest, SigningKey},
@@ -65,14 +65,18 @@ pub(crate) fn genesis(operators: u8) -> Genesis {
 
 /// A quorum's votes for a header, by the operators with the lowest indices.
 pub(crate) fn certify(genesis: &Genesis, header: &Header) -> Certificate {
-    let committee = genesis.committee();
+    certify_by(genesis.committee(), header)
+}
+
+/// The same by another committee, whose members have keys of [`key`] too.
+pub(crate) fn certify_by(committee: &Committee, header: &Header) -> Certificate {
     let proposal = Proposal {
-        epoch: header.epoch,
+        epoch: committee.epoch(),
         view: header.height + 300,
         parent_view: header.height + 299,
         payload: header.digest(),
     };
-    let bytes = Vote::Finalize(proposal).to_signed_bytes(genesis.chain(), header.shard);
+    let bytes = Vote::Finalize(proposal).to_signed_bytes(header.chain, header.shard);
     let voters = (0..).take(committee.quorum());
     Certificate {
         epoch: proposal.epoch,
@@ -81,14 +85,18 @@ pub(crate) fn certify(genesis: &Genesis, header: &Header) -> Certificate {
         payload: proposal.payload,
         signers: (0..).take(committee.quorum()).collect(),
         signatures: voters
-            .map(|voter| vote_key(genesis, voter).sign_raw(&bytes))
+            .map(|voter| member_key(committee, voter).sign_raw(&bytes))
             .collect(),
     }
 }
 
 /// The vote key of the operator with an index.
 pub(crate) fn vote_key(genesis: &Genesis, index: u16) -> SigningKey {
-    let wanted = genesis.committee().key(index).unwrap();
+    member_key(genesis.committee(), index)
+}
+
+fn member_key(committee: &Committee, index: u16) -> SigningKey {
+    let wanted = committee.key(index).unwrap();
     let number = (100..200).find(|number| account(*number) == wanted);
     key(number.unwrap())
 }

@@ -1,8 +1,10 @@
+use std::collections::BTreeSet;
+
 use super::{
-    Account, AccountKey, Alarm, Battery, ChainState, Claim, ClaimId, Grant, Key, Label,
-    OperatorState, Part, PartTag, Peaks, Policy, PolicyId, Recall, RecordClass, RecordCommitment,
-    Remedy, Role, RoleHolder, Services, ShardState, State, Tag, TagKind, Tombstone, Transit, Trips,
-    Value, Vehicle, Wear, WearSlot,
+    Account, AccountKey, Alarm, Battery, ChainState, Claim, ClaimId, Committee, EpochState,
+    Genesis, Grant, Key, Label, OperatorState, Part, PartTag, Peaks, Policy, PolicyId, Recall,
+    RecordClass, RecordCommitment, Remedy, Role, RoleHolder, Seat, Services, ShardState, State,
+    Tag, TagKind, Tombstone, Transit, Trips, Value, Vehicle, Wear, WearSlot,
 };
 use crate::id::{ShardId, VehicleId};
 
@@ -41,7 +43,7 @@ pub trait StateView {
         past() -> Peaks = History;
         /// What an account may do.
         role_holder(key: AccountKey) -> RoleHolder = Role;
-        /// How an operator stands, by its index in the genesis.
+        /// How an operator stands, by its index.
         operator(index: u16) -> OperatorState = Operator;
         /// A shard's share of new vehicles.
         shard(shard: ShardId) -> ShardState = Shard;
@@ -92,6 +94,83 @@ pub trait StateView {
             panic!("a value of another kind stands under its key");
         };
         Some(vehicle)
+    }
+
+    /// The operators, by their indices: those of the genesis first, then whoever joined.
+    fn operators(&self) -> impl Iterator<Item = (u16, &OperatorState)> {
+        (0..).map_while(|index| Some((index, self.operator(index)?)))
+    }
+
+    /// Whose votes count in this shard, now and soon.
+    ///
+    /// # Panics
+    ///
+    /// If a value of another kind stands there, which execution never writes.
+    fn epoch_state(&self, genesis: &Genesis) -> EpochState {
+        match self.value(&Key::Epoch) {
+            None => EpochState::genesis(genesis),
+            Some(Value::Epoch(state)) => state.clone(),
+            Some(_) => panic!("a value of another kind stands under its key"),
+        }
+    }
+
+    /// Whose votes count in an epoch, if this shard has heard of it.
+    ///
+    /// # Panics
+    ///
+    /// If a value of another kind stands there, which execution never writes.
+    fn committee<'a>(&'a self, genesis: &'a Genesis, epoch: u64) -> Option<&'a Committee> {
+        if epoch == genesis.committee().epoch() {
+            return Some(genesis.committee());
+        }
+        match self.value(&Key::Committee(epoch)) {
+            None => None,
+            Some(Value::Committee(committee)) => Some(committee),
+            Some(_) => panic!("a value of another kind stands under its key"),
+        }
+    }
+
+    /// Whose a vote key is or was, and where its units are reached.
+    ///
+    /// # Panics
+    ///
+    /// If a value of another kind stands there, which execution never writes.
+    fn seat(&self, genesis: &Genesis, vote_key: AccountKey) -> Option<Seat> {
+        match self.value(&Key::Seat(vote_key)) {
+            None => {
+                let mut operators = (0..).zip(&genesis.operators);
+                let (operator, first) = operators.find(|(_, it)| it.vote_key == vote_key)?;
+                let address = first.addresses.get(&ShardId::GOVERNANCE)?;
+                Some(Seat {
+                    operator,
+                    address: address.clone(),
+                })
+            }
+            Some(Value::Seat(seat)) => Some(seat.clone()),
+            Some(_) => panic!("a value of another kind stands under its key"),
+        }
+    }
+
+    /// All keys of the current and the next committee, with where their units are reached.
+    fn seats(&self, genesis: &Genesis) -> Vec<(AccountKey, String)> {
+        let epoch = self.epoch_state(genesis);
+        let next = epoch.next.iter().flat_map(|next| next.committee.keys());
+        let keys: BTreeSet<_> = epoch.committee.keys().iter().chain(next).collect();
+        let seat = |key: &AccountKey| Some((*key, self.seat(genesis, *key)?.address));
+        keys.into_iter().filter_map(seat).collect()
+    }
+
+    /// The newest epoch that another shard is known to have begun.
+    ///
+    /// # Panics
+    ///
+    /// If a value of another kind stands there, which execution never writes.
+    fn shard_epoch(&self, shard: ShardId) -> u64 {
+        match self.value(&Key::ShardEpoch(shard)) {
+            None => 0,
+            Some(Value::ShardEpoch(epoch)) => *epoch,
+            Some(_) => panic!("a value of another kind stands under its key"),
+        }
     }
 
     /// Whether an account holds a role.

@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-use super::{Action, TagCertificate};
+use super::{Action, ChangeCommittee, SEATS_MAX, SeatChange, TagCertificate};
 use crate::{
     crypto::{Context, KeyError},
     id::ChainId,
@@ -19,6 +19,9 @@ pub enum ActionError {
     /// The tag issuer's signature does not fit its certificate, or is for another ledger.
     #[error("the tag's certificate was not signed by its issuer for this ledger")]
     BadTagSignature,
+    /// No unit can be reached there.
+    #[error("{0:?} is not an address of the form host:port")]
+    Address(String),
     /// The votes prove nothing.
     #[error(transparent)]
     Misconduct(#[from] MisconductError),
@@ -38,10 +41,13 @@ impl Action {
             Self::IssuePolicy(it) => check_length(it.covered.len(), COVERED_MAX),
             Self::RecordTrip(it) => check_length(it.stops.len(), STOPS_MAX),
             Self::GrantRole(it) => check_key(it.key, keys),
-            Self::ReportMisconduct(it) => {
+            // Who was in a later committee is in the state.
+            Self::ReportMisconduct(it) if it.misconduct.epoch() == genesis.committee().epoch() => {
                 it.misconduct.verify(genesis.committee(), genesis.chain())?;
                 Ok(())
             }
+            Self::ReportMisconduct(it) => Ok(it.misconduct.check_votes()?),
+            Self::ChangeCommittee(it) => check_seats(it, keys),
             Self::GrantAccess(it) => check_key(it.reader, keys),
             Self::RotateKey(_)
             | Self::RetireVehicle(_)
@@ -81,6 +87,38 @@ impl Action {
     }
 }
 
+fn check_seats(change: &ChangeCommittee, keys: &mut KeyCache) -> Result<(), ActionError> {
+    check_length(change.seats.len(), SEATS_MAX)?;
+    for seat in &change.seats {
+        match seat {
+            SeatChange::Add(it) => {
+                check_key(it.cold_key, keys)?;
+                check_key(it.vote_key, keys)?;
+                check_address(&it.address)?;
+            }
+            SeatChange::Replace(it) => {
+                it.vote_key.map_or(Ok(()), |key| check_key(key, keys))?;
+                it.address.as_deref().map_or(Ok(()), check_address)?;
+            }
+            SeatChange::Remove(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_address(address: &str) -> Result<(), ActionError> {
+    let is_host = |host: &str| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+        !host.is_empty() && host.bytes().all(is_allowed)
+    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port != 0);
+    let parts = address.rsplit_once(':');
+    let is_address = address.len() <= ADDRESS_BYTES_MAX
+        && parts.is_some_and(|(host, port)| is_host(host) && is_port(port));
+    let wrong = || ActionError::Address(address.to_owned());
+    is_address.then_some(()).ok_or_else(wrong)
+}
+
 fn check_certificate(
     certificate: &TagCertificate,
     chain: ChainId,
@@ -108,3 +146,6 @@ fn check_length(length: usize, max: usize) -> Result<(), ActionError> {
     let fits = length <= max;
     fits.then_some(()).ok_or(ActionError::ListTooLong(length))
 }
+
+/// A host name has at most 253 characters.
+const ADDRESS_BYTES_MAX: usize = 260;

@@ -2,10 +2,10 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttachRecord, BeginCustody, Birth, ConfirmErasure, Correct, DecideClaim, EndCustody,
-    EraseRecord, GrantAccess, GrantRole, InstallPart, IssuePolicy, IssueRecall, LiftBlock,
-    MakePart, MovePart, OpenClaim, PlaceBlock, ReadReceipt, RecordBattery, RecordOdometer,
-    RecordService, RecordTrip, RecordWear, RemedyRecall, RemovePart, RepairBattery,
+    AttachRecord, BeginCustody, Birth, ChangeCommittee, ConfirmErasure, Correct, DecideClaim,
+    EndCustody, EraseRecord, GrantAccess, GrantRole, InstallPart, IssuePolicy, IssueRecall,
+    LiftBlock, MakePart, MovePart, OpenClaim, PlaceBlock, ReadReceipt, RecordBattery,
+    RecordOdometer, RecordService, RecordTrip, RecordWear, RemedyRecall, RemovePart, RepairBattery,
     ReplaceWearPart, ReportMisconduct, RetireVehicle, RevokeAccess, RevokeRole, RotateKey,
     ScheduleRules, ScrapPart, SetOperator, SetShard, SettleClaim, ShipPart, Transfer,
     WithdrawClaim,
@@ -100,6 +100,8 @@ pub enum Action {
     ScheduleRules(ScheduleRules),
     /// An operator voted for two things at once.
     ReportMisconduct(ReportMisconduct),
+    /// Changes whose votes count.
+    ChangeCommittee(ChangeCommittee),
 }
 
 impl Action {
@@ -147,6 +149,7 @@ impl Action {
             Self::SetShard(_) => "set_shard",
             Self::ScheduleRules(_) => "schedule_rules",
             Self::ReportMisconduct(_) => "report_misconduct",
+            Self::ChangeCommittee(_) => "change_committee",
         }
     }
 
@@ -168,7 +171,8 @@ impl Action {
             | Self::SetOperator(_)
             | Self::SetShard(_)
             | Self::ScheduleRules(_)
-            | Self::ReportMisconduct(_) => Some(ShardId::GOVERNANCE),
+            | Self::ReportMisconduct(_)
+            | Self::ChangeCommittee(_) => Some(ShardId::GOVERNANCE),
             Self::Birth(_)
             | Self::RotateKey(_)
             | Self::RetireVehicle(_)
@@ -244,7 +248,8 @@ impl Action {
             | Self::SetOperator(_)
             | Self::SetShard(_)
             | Self::ScheduleRules(_)
-            | Self::ReportMisconduct(_) => return (None, None),
+            | Self::ReportMisconduct(_)
+            | Self::ChangeCommittee(_) => return (None, None),
         };
         (Some(one), None)
     }
@@ -264,5 +269,5 @@ macro_rules! into_action {
 }
 
 into_action! {
-    Birth RotateKey RetireVehicle Transfer PlaceBlock LiftBlock BeginCustody EndCustody RecordOdometer Correct RecordWear ReplaceWearPart RecordBattery RepairBattery MakePart ShipPart InstallPart RemovePart MovePart ScrapPart RecordService IssuePolicy OpenClaim WithdrawClaim DecideClaim SettleClaim IssueRecall RemedyRecall RecordTrip AttachRecord GrantAccess RevokeAccess ReadReceipt EraseRecord ConfirmErasure GrantRole RevokeRole SetOperator SetShard ScheduleRules ReportMisconduct
+    Birth RotateKey RetireVehicle Transfer PlaceBlock LiftBlock BeginCustody EndCustody RecordOdometer Correct RecordWear ReplaceWearPart RecordBattery RepairBattery MakePart ShipPart InstallPart RemovePart MovePart ScrapPart RecordService IssuePolicy OpenClaim WithdrawClaim DecideClaim SettleClaim IssueRecall RemedyRecall RecordTrip AttachRecord GrantAccess RevokeAccess ReadReceipt EraseRecord ConfirmErasure GrantRole RevokeRole SetOperator SetShard ScheduleRules ReportMisconduct ChangeCommittee
 }

@@ -8,6 +8,7 @@ mod access;
 mod battery;
 mod canonical_text;
 mod check;
+mod committee;
 mod governance;
 mod kinds;
 mod odometer;
@@ -25,6 +26,9 @@ pub use access::{
 };
 pub use battery::{BatteryFigures, BatteryStatus, RecordBattery, RepairBattery};
 pub use check::ActionError;
+pub use committee::{
+    AddOperator, ChangeCommittee, RemoveOperator, ReplaceSeat, SEATS_MAX, SeatChange,
+};
 pub use governance::{
     GrantRole, OperatorStatus, ReportMisconduct, RevokeRole, ScheduleRules, SetOperator, SetShard,
 };

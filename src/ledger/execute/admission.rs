@@ -1,7 +1,7 @@
 use thiserror::Error;
 
 use crate::{
-    ledger::{Account, Genesis, StateView, Transaction},
+    ledger::{Account, AccountKey, Genesis, Key, StateView, Transaction},
     time::Timestamp,
 };
 
@@ -87,7 +87,8 @@ fn quota(
     let holder = state.role_holder(sender).into_iter();
     let roles = holder.flat_map(|holder| &holder.roles);
     let mut operators = genesis.operators.iter();
-    let is_operator = operators.any(|it| it.cold_key == sender || it.vote_key == sender);
+    let is_operator = operators.any(|it| it.cold_key == sender || it.vote_key == sender)
+        || is_later_operator(genesis, state, sender);
     let others = [
         is_operator.then_some(quotas.operator_max),
         account.vehicle.map(|_| quotas.vehicle_max),
@@ -95,4 +96,12 @@ fn quota(
     ];
     let all = roles.map(|role| quotas.of(*role));
     all.chain(others.into_iter().flatten()).max().unwrap_or(0)
+}
+
+/// Whether a key belongs to an operator that joined later, or is a later vote key of one.
+fn is_later_operator(genesis: &Genesis, state: &impl StateView, key: AccountKey) -> bool {
+    let joined = (0..).skip(genesis.operators.len());
+    let joined = joined.map_while(|index| state.operator(index));
+    let mut cold_keys = joined.map(|operator| operator.cold_key);
+    cold_keys.any(|it| it == key) || state.value(&Key::Seat(key)).is_some()
 }

@@ -13,9 +13,10 @@ use crate::{
     },
 };
 
-/// A part arrives that is still here.
+/// Something arrives for which this shard is not ready: a part that is still here, or the committee
+/// after one that it still waits for.
 ///
-/// The other shard's block is final, so the part has left this shard in a final block; but that is
+/// The other shard's block is final, so this shard has got ready in a final block; but that is
 /// not among the ancestors of the block being executed, which therefore never becomes final.
 pub(super) struct Premature;
 
@@ -23,7 +24,7 @@ impl Step<'_, '_> {
     /// Takes the next receipt of a source: whatever it says happens, or an answer says why not.
     ///
     /// Returns the vehicles in whose history that belongs. Fails if a part arrives that is still
-    /// here; something may have changed then.
+    /// here, or a committee too early; something may have changed then.
     pub(super) fn take(&mut self, receipt: &Receipt) -> Result<BTreeSet<VehicleId>, Premature> {
         let source = receipt.source;
         assert_eq!(
@@ -81,6 +82,12 @@ impl Step<'_, '_> {
             } => {
                 let key = Key::Recall(*maker, name.clone());
                 self.put(key, Value::Recall(recall.clone()));
+            }
+            ReceiptBody::CommitteeChanged { committee, seats } => {
+                self.take_committee(committee, seats)?;
+            }
+            ReceiptBody::EpochBegun { epoch } => {
+                self.put(Key::ShardEpoch(source), Value::ShardEpoch(*epoch));
             }
         }
         Ok(BTreeSet::new())

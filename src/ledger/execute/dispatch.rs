@@ -49,6 +49,7 @@ impl Step<'_, '_> {
             Action::SetShard(it) => self.set_shard(it),
             Action::ScheduleRules(it) => self.schedule_rules(it),
             Action::ReportMisconduct(it) => self.report_misconduct(it),
+            Action::ChangeCommittee(it) => self.change_committee(it),
         }
     }
 

@@ -68,9 +68,16 @@ pub enum ExecuteError {
     /// A delivery leaves receipts out, or has none that are new.
     #[error("entry {0}: the next receipt of shard {1} is {2}")]
     OutOfOrder(usize, ShardId, u64),
-    /// A delivery has a part arrive that has not left in this history: it belongs on another branch.
-    #[error("entry {0}: a part comes from shard {1} that is still here")]
+    /// A delivery has something arrive for which this history is not ready: it belongs on another
+    /// branch, or later.
+    #[error("entry {0}: shard {1} tells of something for which it is too early here")]
     Premature(usize, ShardId),
+    /// A delivery was not checked by the committee that this history knows for its epoch.
+    #[error("entry {0}: the committee of epoch {1} is another one, or not known yet")]
+    OtherCommittee(usize, u64),
+    /// A delivery by a committee that its source had retired before.
+    #[error("entry {0}: shard {1} was past epoch {2} already")]
+    RetiredCommittee(usize, ShardId, u64),
 }
 
 /// Executes a block's entries on the state after the block before.
@@ -146,13 +153,23 @@ impl<'a> Executor<'a> {
         overlay.put(Key::Chain, Value::Chain(chain));
         overlay.put(Key::History, Value::History(past));
         overlay.keep();
-        Ok(Self {
+        let mut executor = Self {
             context,
             overlay,
             outcomes: Vec::new(),
             receipts: Vec::new(),
             touched: Vec::new(),
-        })
+        };
+        let mut step = Step {
+            context,
+            overlay: &mut executor.overlay,
+            receipts: &mut executor.receipts,
+            entry: context.parent,
+            signers: &[],
+        };
+        step.begin_epoch();
+        executor.overlay.keep();
+        Ok(executor)
     }
 
     /// Executes the next entry, or says why it has no place in the block; nothing has changed then.
@@ -225,6 +242,7 @@ impl<'a> Executor<'a> {
         checked: &CheckedDelivery,
     ) -> Result<(Outcome, BTreeSet<VehicleId>), ExecuteError> {
         let source = checked.source();
+        self.require_committee(checked)?;
         let next = self.overlay.received(source);
         let receipts = checked
             .delivery()
@@ -254,6 +272,22 @@ impl<'a> Executor<'a> {
             touched.extend(vehicles);
         }
         Ok((Outcome::Applied, touched))
+    }
+
+    /// Holds that whoever made a delivery's header final could do so, as this history knows it.
+    ///
+    /// A source tells of its next epoch in order with everything else, so a committee that has
+    /// retired there cannot add anything here.
+    fn require_committee(&self, checked: &CheckedDelivery) -> Result<(), ExecuteError> {
+        let (index, source, epoch) = (self.outcomes.len(), checked.source(), checked.epoch());
+        let known = self.overlay.committee(self.context.genesis, epoch);
+        if known != Some(checked.committee()) {
+            return Err(ExecuteError::OtherCommittee(index, epoch));
+        }
+        if epoch < self.overlay.shard_epoch(source) {
+            return Err(ExecuteError::RetiredCommittee(index, source, epoch));
+        }
+        Ok(())
     }
 
     /// Links an entry into the history of a vehicle that is at home here.

@@ -3,9 +3,9 @@ use crate::{
     crypto::{Digest, Purpose},
     id::ShardId,
     ledger::{
-        GrantRole, Key, NextRules, OperatorState, OperatorStatus, ReceiptBody, ReportMisconduct,
-        RevokeRole, Rule, ScheduleRules, SetOperator, SetShard, ShardState, StateView, Value,
-        encoding::encode,
+        GrantRole, Key, Misconduct, NextRules, OperatorState, OperatorStatus, ReceiptBody,
+        ReportMisconduct, RevokeRole, Rule, ScheduleRules, SetOperator, SetShard, ShardState,
+        StateView, Value, encoding::encode,
     },
 };
 
@@ -92,12 +92,12 @@ impl Step<'_, '_> {
         self.take_rules(next)
     }
 
-    /// Writes down who contradicted itself; that it did was seen before the transaction came here.
+    /// Writes down who contradicted itself.
     pub(super) fn report_misconduct(&mut self, report: &ReportMisconduct) -> Result<(), Rule> {
         if self.shard() != ShardId::GOVERNANCE {
             return Err(Rule::NotGovernanceShard);
         }
-        let index = report.misconduct.first.signer;
+        let index = self.culprit(&report.misconduct)?;
         let operator = self.overlay.operator(index);
         let mut operator = operator.ok_or(Rule::OperatorUnknown)?.clone();
         let evidence = Digest::of(Purpose::LedgerMisconduct, &[&encode(&report.misconduct)]);
@@ -112,7 +112,24 @@ impl Step<'_, '_> {
         Ok(())
     }
 
-    fn spread_operator(&mut self, index: u16, state: OperatorState) {
+    /// The operator that gave both votes, as a member of the committee of their epoch.
+    fn culprit(&self, misconduct: &Misconduct) -> Result<u16, Rule> {
+        let genesis = self.context.genesis;
+        let committee = self.overlay.committee(genesis, misconduct.epoch());
+        let committee = committee.ok_or(Rule::MisconductUnproven)?;
+        // Against the first committee, that was seen before the transaction came here.
+        let signer = if committee.epoch() == genesis.committee().epoch() {
+            misconduct.first.signer
+        } else {
+            let proven = misconduct.verify(committee, genesis.chain());
+            proven.map_err(|_| Rule::MisconductUnproven)?
+        };
+        let key = committee.key(signer).ok_or(Rule::MisconductUnproven)?;
+        let seat = self.overlay.seat(genesis, key);
+        Ok(seat.ok_or(Rule::OperatorUnknown)?.operator)
+    }
+
+    pub(super) fn spread_operator(&mut self, index: u16, state: OperatorState) {
         self.send_to_all(&ReceiptBody::OperatorFact {
             operator: index,
             state: state.clone(),
@@ -122,7 +139,7 @@ impl Step<'_, '_> {
 
     /// Holds that this is shard 0, and that all but fewer than a third of the active operators
     /// signed with their cold keys.
-    fn require_quorum(&self) -> Result<(), Rule> {
+    pub(super) fn require_quorum(&self) -> Result<(), Rule> {
         if self.shard() != ShardId::GOVERNANCE {
             return Err(Rule::NotGovernanceShard);
         }
@@ -135,9 +152,8 @@ impl Step<'_, '_> {
         (signed >= quorum).then_some(()).ok_or(Rule::QuorumMissing)
     }
 
-    fn active(&self) -> impl Iterator<Item = &OperatorState> {
-        let operators = (0..).take(self.context.genesis.operators.len());
-        let operators = operators.filter_map(|index| self.overlay.operator(index));
+    pub(super) fn active(&self) -> impl Iterator<Item = &OperatorState> {
+        let operators = self.overlay.operators().map(|(_, operator)| operator);
         operators.filter(|operator| operator.status == OperatorStatus::Active)
     }
 }

@@ -22,6 +22,7 @@ mod access;
 mod admission;
 mod battery;
 mod claim;
+mod committee;
 mod correct;
 mod custody;
 mod delivery;

@@ -4,7 +4,7 @@ use thiserror::Error;
 use crate::{
     id::{ChainId, ShardId},
     ledger::{
-        Committee, FinalityError, FinalizedHeader, Genesis, Header, Key, StateProof,
+        Committee, FinalityError, FinalizedHeader, Genesis, Header, Key, State, StateProof,
         StateProofError, Value,
     },
 };
@@ -46,6 +46,26 @@ pub enum HandoverError {
     /// The header's state does not name the committee.
     #[error("{0}: the committee is not in the state")]
     State(#[from] StateProofError),
+}
+
+impl Handover {
+    /// How the committee that made a header of shard 0 final hands over, once that header's state
+    /// names the next one; `state` is the one after the header's block.
+    ///
+    /// Any header of the last epoch that names it will do, and all of them show the same committee.
+    pub fn of(finalized: FinalizedHeader, state: &State) -> Option<Self> {
+        let header = &finalized.header;
+        let key = Key::Committee(header.epoch.checked_add(1)?);
+        let Some(Value::Committee(committee)) = state.get(&key) else {
+            return None;
+        };
+        let is_its_own = header.shard == ShardId::GOVERNANCE && header.state_root == state.root();
+        is_its_own.then(|| Self {
+            committee: committee.clone(),
+            proof: state.prove(&key),
+            finalized,
+        })
+    }
 }
 
 impl Committees {

@@ -2,8 +2,8 @@ use thiserror::Error;
 
 use super::Committees;
 use crate::{
-    id::ShardId,
-    ledger::{Delivery, FinalityError, Header, List, Path, PathError, Receipt},
+    id::{ChainId, ShardId},
+    ledger::{Committee, Delivery, FinalityError, Header, List, Path, PathError, Receipt},
 };
 
 /// Why receipts were not shown to come from another shard.
@@ -15,6 +15,9 @@ pub enum DeliveryError {
     /// Nothing is delivered.
     #[error("a delivery without receipts")]
     Empty,
+    /// The destination has not heard yet who votes in the source's epoch; it will.
+    #[error("the committee of epoch {0} is not known yet")]
+    Early(u64),
     /// A receipt for another shard, or by another than the header's, or from another of its blocks.
     #[error("receipt {0} is not from the header's block to this shard")]
     Misdirected(u64),
@@ -34,7 +37,20 @@ impl Delivery {
         committees: &Committees,
         destination: ShardId,
     ) -> Result<&Header, DeliveryError> {
-        let header = committees.verify(&self.finalized)?;
+        let epoch = self.finalized.header.epoch;
+        let committee = committees.committee(epoch);
+        let committee = committee.ok_or(FinalityError::Epoch(epoch))?;
+        self.verify_by(committee, committees.chain(), destination)
+    }
+
+    /// The same by the committee of the source's epoch.
+    pub(in crate::ledger) fn verify_by(
+        &self,
+        committee: &Committee,
+        chain: ChainId,
+        destination: ShardId,
+    ) -> Result<&Header, DeliveryError> {
+        let header = self.finalized.verify(committee, chain)?;
         let (first, _) = self.receipts.first().ok_or(DeliveryError::Empty)?;
         for (offset, (receipt, path)) in (0..).zip(&self.receipts) {
             if first.sequence.checked_add(offset) != Some(receipt.sequence) {

@@ -24,7 +24,7 @@ pub enum Key {
     History,
     /// What an account may do.
     Role(AccountKey),
-    /// An operator, by its index in the genesis.
+    /// An operator, by its index: those of the genesis first, then whoever joined.
     Operator(u16),
     /// A shard's share of new vehicles.
     Shard(ShardId),
@@ -68,10 +68,16 @@ pub enum Key {
     Grant(VehicleId, AccountKey, RecordClass),
     /// That a vehicle's record was erased.
     Tombstone(VehicleId, RecordCommitment),
-    /// Whose votes count in an epoch, in the shard that governs.
+    /// Whose votes count in an epoch; that of the first one is in the shard that governs alone.
     Committee(u64),
     /// A proof of misconduct, by its digest.
     Misconduct(Digest),
+    /// Whose votes count in this shard, now and soon; that of the genesis if there is none.
+    Epoch,
+    /// A key that votes or voted, but for those of the genesis that never changed.
+    Seat(AccountKey),
+    /// The newest epoch that another shard is known to have begun.
+    ShardEpoch(ShardId),
 }
 
 impl Key {

@@ -6,6 +6,7 @@
 mod account;
 mod chain;
 mod claim;
+mod epoch;
 mod key;
 mod part;
 mod tag;
@@ -16,6 +17,7 @@ mod wear;
 pub use account::{Account, NonceWindow, RoleHolder};
 pub use chain::{ChainState, ChannelIn, ChannelOut, NextRules, OperatorState, ShardState};
 pub use claim::{Claim, ClaimState, Policy, Recall, Remedy, SERVICES_MAX, Service, Services};
+pub use epoch::{EPOCH_LAG, EpochState, NextEpoch, Seat, SeatFact};
 pub use key::Key;
 pub use part::{Part, PartState, Transit};
 pub use tag::{Alarm, Tag, TagClaim};

@@ -2,9 +2,9 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 
 use super::{
-    Account, Alarm, Battery, ChainState, ChannelIn, ChannelOut, Claim, Grant, OperatorState, Part,
-    Policy, Recall, Remedy, RoleHolder, Services, ShardState, Tag, Tombstone, Transit, Trips,
-    Vehicle, Wear,
+    Account, Alarm, Battery, ChainState, ChannelIn, ChannelOut, Claim, EpochState, Grant,
+    OperatorState, Part, Policy, Recall, Remedy, RoleHolder, Seat, Services, ShardState, Tag,
+    Tombstone, Transit, Trips, Vehicle, Wear,
 };
 use crate::ledger::{ClaimId, Committee, Peaks, encoding::encode};
 
@@ -66,8 +66,14 @@ pub enum Value {
     Tombstone(Tombstone),
     /// Whose votes count.
     Committee(Committee),
-    /// The operator whose misconduct was proven, by its index in the genesis.
+    /// The operator whose misconduct was proven, by its index.
     Misconduct(u16),
+    /// Whose votes count in this shard.
+    Epoch(EpochState),
+    /// Whose key it is.
+    Seat(Seat),
+    /// The epoch of another shard.
+    ShardEpoch(u64),
 }
 
 impl Value {

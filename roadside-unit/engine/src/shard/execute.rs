@@ -51,7 +51,7 @@ impl Shard {
         if let Some(rules) = self.rules_missing(parent) {
             return Err(ExecuteError::Rules(rules));
         }
-        let checked = self.check_entries(block.block())?;
+        let checked = self.check_entries(block.block(), &parent.state)?;
         let executed = match self.application {
             Application::Ledger => {
                 let (genesis, header) = (&self.genesis, &parent.header);
@@ -120,7 +120,11 @@ impl Shard {
     }
 
     /// Checks a block's entries, but not again those that were checked before.
-    fn check_entries(&self, block: &Block) -> Result<Vec<CheckedEntry>, ledger::EntryError> {
+    fn check_entries(
+        &self,
+        block: &Block,
+        state: &State,
+    ) -> Result<Vec<CheckedEntry>, ledger::EntryError> {
         let ids: Vec<_> = block.entries.iter().map(transaction_id).collect();
         let known: Vec<_> = {
             let (mempool, recent) = (self.mempool.lock(), self.recent.lock());
@@ -134,7 +138,7 @@ impl Shard {
                 Ok(CheckedEntry::Transaction(checked))
             }
             (None, Entry::Delivery(_)) => KEYS.with_borrow_mut(|keys| {
-                CheckedEntry::check(entry.clone(), &self.genesis, self.id, keys)
+                CheckedEntry::check(entry.clone(), &self.genesis, state, self.id, keys)
             }),
         };
         block.entries.iter().zip(known).map(check).collect()

@@ -244,14 +244,15 @@ impl Shard {
 
     /// Takes receipts of another shard to deliver them.
     pub(crate) fn deliver(&self, delivery: Delivery) {
-        let checked = match CheckedDelivery::check(delivery, &self.genesis, self.id) {
+        let tip = self.tip_node();
+        let checked = match CheckedDelivery::check(delivery, &self.genesis, &tip.state, self.id) {
             Ok(checked) => checked,
             Err(error) => {
                 warn!(shard = %self.id, %error, "dropped receipts");
                 return;
             }
         };
-        let expected = self.tip_node().state.received(checked.source());
+        let expected = tip.state.received(checked.source());
         if self.inbox.lock().insert(checked, expected) {
             self.work.notify_waiters();
         }

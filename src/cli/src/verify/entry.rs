@@ -103,6 +103,8 @@ fn said(body: &ReceiptBody) -> &'static str {
         ReceiptBody::ShardFact { .. } => "a shard's share",
         ReceiptBody::RulesScheduled { .. } => "new rules",
         ReceiptBody::RecallIssued { .. } => "a recall",
+        ReceiptBody::CommitteeChanged { .. } => "another committee",
+        ReceiptBody::EpochBegun { .. } => "an epoch has begun",
     }
 }
 

@@ -12,8 +12,8 @@ use crate::{
     crypto::{Digest, DigestBuilder, Purpose},
     id::{ShardId, VehicleId},
     ledger::{
-        Audit, Auditor, CheckedDelivery, CheckedEntry, CheckedTransaction, Genesis, Key, Outcome,
-        Part, PartState, Quotas, Rule, State, StateView, Vehicle,
+        Audit, Auditor, CheckedEntry, CheckedTransaction, Genesis, Key, Outcome, Part, PartState,
+        Quotas, Rule, State, StateView, Vehicle,
     },
 };
 
@@ -167,7 +167,7 @@ impl History {
         }
         let count = delivery.receipts.len();
         let shard = ShardId(destination);
-        let checked = CheckedDelivery::check(delivery, &self.world.genesis, shard).unwrap();
+        let checked = self.world.check_delivery(delivery, destination).unwrap();
         let digest = checked.digest();
         let time = self.world.time;
         let entries = vec![CheckedEntry::Delivery(checked)];

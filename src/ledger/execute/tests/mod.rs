@@ -1,6 +1,7 @@
 mod access;
 mod battery;
 mod bundle;
+mod committee;
 mod custody;
 mod governance;
 mod history;
@@ -29,6 +30,7 @@ type Case = (Rule, fn(&mut World) -> Outcome);
 const ALL: &[&[Case]] = &[
     access::CASES,
     battery::CASES,
+    committee::CASES,
     custody::CASES,
     governance::CASES,
     odometer::CASES,

@@ -7,8 +7,8 @@ use super::{
 use crate::{
     id::ShardId,
     ledger::{
-        CheckedDelivery, CheckedEntry, DeliveryError, Entry, ExecuteError, Inadmissible, Outcome,
-        PartTag, Rule, StateView, TagKind, Transaction, TransactionError, VehicleStatus,
+        CheckedEntry, DeliveryError, Entry, ExecuteError, Inadmissible, Outcome, PartTag, Rule,
+        StateView, TagKind, Transaction, TransactionError, VehicleStatus,
         sample::{account, key},
     },
 };
@@ -144,14 +144,14 @@ fn l3_a_receipt_counts_at_its_destination_only() {
         unreachable!("a part is on its way");
     };
     let delivery = checked.delivery().clone();
-    let elsewhere = CheckedDelivery::check(delivery.clone(), &world.genesis, ShardId(2));
+    let elsewhere = world.check_delivery(delivery.clone(), 2);
     assert_eq!(elsewhere.unwrap_err(), DeliveryError::Misdirected(0));
     let mut forged = delivery;
     forged.receipts[0].0.sequence += 1;
     let Entry::Delivery(forged) = Entry::Delivery(forged) else {
         unreachable!("it was just made");
     };
-    assert!(CheckedDelivery::check(forged, &world.genesis, ShardId(1)).is_err());
+    assert!(world.check_delivery(forged, 1).is_err());
 }
 
 #[test]

@@ -6,10 +6,10 @@ use crate::{
     crypto::Digest,
     id::{ShardId, VehicleId},
     ledger::{
-        AccountKey, Action, Birth, Block, BlockContext, CheckedDelivery, CheckedEntry,
-        CheckedTransaction, Delivery, Entry, ExecuteError, FinalizedHeader, Genesis, Header,
-        KeyCache, Label, List, Outcome, PartTag, Receipt, Role, RoleGrant, ShardEntry, State,
-        StateView, TagCertificate, TagKind, Transaction, Vehicle, execute, propose,
+        AccountKey, Action, Birth, Block, BlockContext, Certificate, CheckedDelivery, CheckedEntry,
+        CheckedTransaction, Delivery, DeliveryError, Entry, ExecuteError, FinalizedHeader, Genesis,
+        Header, KeyCache, Label, List, Outcome, PartTag, Receipt, Role, RoleGrant, ShardEntry,
+        State, StateView, TagCertificate, TagKind, Transaction, Vehicle, execute, propose,
         sample::{self, account, key},
         verify_block,
     },
@@ -52,6 +52,8 @@ pub(super) struct Chain {
     pub(super) state: State,
     /// What each block told other shards.
     pub(super) sent: Vec<(Header, Vec<Receipt>)>,
+    /// The state after each block.
+    pub(super) states: Vec<State>,
     /// All blocks, with the vehicles whose history each entry is part of.
     pub(super) blocks: Vec<(Block, Touched)>,
 }
@@ -97,6 +99,7 @@ impl World {
             let block = Block::genesis(&genesis, entry.id, state.root());
             let chain = Chain {
                 header: block.header.clone(),
+                states: vec![state.clone()],
                 state,
                 sent: Vec::new(),
                 blocks: vec![(block, Vec::new())],
@@ -118,6 +121,12 @@ impl World {
 
     pub(super) fn state(&self, shard: u16) -> &State {
         &self.shards[&ShardId(shard)].state
+    }
+
+    /// The state of a shard after the block at a height.
+    pub(super) fn state_at(&self, shard: u16, height: u64) -> State {
+        let states = &self.shards[&ShardId(shard)].states;
+        states[usize::try_from(height).unwrap()].clone()
     }
 
     pub(super) fn vehicle(&self, id: VehicleId) -> &Vehicle {
@@ -188,6 +197,7 @@ impl World {
         let verified = verify_block(&self.genesis, &chain.header, &chain.state, &block, &entries);
         assert_eq!(verified.unwrap().state.root(), executed.state.root());
         chain.header = block.header.clone();
+        chain.states.push(executed.state.clone());
         chain.state = executed.state;
         chain.sent.push((block.header.clone(), executed.receipts));
         chain.blocks.push((block, executed.touched));
@@ -224,6 +234,18 @@ impl World {
         destination: u16,
         next: u64,
     ) -> Option<CheckedEntry> {
+        let delivery = self.unchecked_delivery(source, destination, next)?;
+        let checked = self.check_delivery(delivery, destination).unwrap();
+        Some(CheckedEntry::Delivery(checked))
+    }
+
+    /// The same, before the destination has looked at it.
+    pub(super) fn unchecked_delivery(
+        &self,
+        source: u16,
+        destination: u16,
+        next: u64,
+    ) -> Option<Delivery> {
         let is_wanted = |receipt: &Receipt| {
             receipt.destination == ShardId(destination) && receipt.sequence >= next
         };
@@ -235,17 +257,59 @@ impl World {
             let path = List::Receipts.path(&leaves, index).unwrap();
             (receipt.clone(), path)
         });
-        let delivery = Delivery {
+        Some(Delivery {
             finalized: FinalizedHeader {
                 header: header.clone(),
                 link: Vec::new(),
-                certificate: sample::certify(&self.genesis, header),
+                certificate: self.certify(header),
             },
             receipts: proven.collect(),
-        };
-        let checked =
-            CheckedDelivery::check(delivery, &self.genesis, ShardId(destination)).unwrap();
-        Some(CheckedEntry::Delivery(checked))
+        })
+    }
+
+    /// Checks receipts for a shard as its next block would.
+    pub(super) fn check_delivery(
+        &self,
+        delivery: Delivery,
+        destination: u16,
+    ) -> Result<CheckedDelivery, DeliveryError> {
+        let state = self.state(destination);
+        CheckedDelivery::check(delivery, &self.genesis, state, ShardId(destination))
+    }
+
+    /// The votes of its epoch's committee for a header.
+    pub(super) fn certify(&self, header: &Header) -> Certificate {
+        let committee = self.state(0).committee(&self.genesis, header.epoch);
+        sample::certify_by(committee.unwrap(), header)
+    }
+
+    /// A header of a shard, with the votes for it.
+    pub(super) fn finalized(&self, shard: u16, height: u64) -> FinalizedHeader {
+        let blocks = &self.shards[&ShardId(shard)].blocks;
+        let mut headers = blocks.iter().map(|(block, _)| &block.header);
+        let header = headers.find(|header| header.height == height).unwrap();
+        FinalizedHeader {
+            header: header.clone(),
+            link: Vec::new(),
+            certificate: self.certify(header),
+        }
+    }
+
+    /// Makes empty blocks until a shard has begun the epoch that it awaits, if it awaits any.
+    pub(super) fn cross(&mut self, shard: u16) {
+        while self.state(shard).epoch_state(&self.genesis).next.is_some() {
+            self.block(shard, Vec::new()).unwrap();
+        }
+    }
+
+    /// Brings every shard into the newest epoch, and lets shard 0 hear of it.
+    pub(super) fn cross_all(&mut self) {
+        self.cross(0);
+        self.settle();
+        for shard in 1..3 {
+            self.cross(shard);
+        }
+        self.settle();
     }
 
     /// Delivers whatever waits from a source to a destination; returns whether there was any.
@@ -374,7 +438,15 @@ pub(super) fn entry(transaction: CheckedTransaction) -> CheckedEntry {
 pub(super) fn entry_again(world: &mut World, shard: u16, entry: &CheckedEntry) -> CheckedEntry {
     let bytes = entry.to_entry().to_bytes();
     let entry: Entry = borsh::from_slice(&bytes).unwrap();
-    CheckedEntry::check(entry, &world.genesis, ShardId(shard), &mut world.keys).unwrap()
+    let state = world.shards[&ShardId(shard)].state.clone();
+    CheckedEntry::check(
+        entry,
+        &world.genesis,
+        &state,
+        ShardId(shard),
+        &mut world.keys,
+    )
+    .unwrap()
 }
 
 pub(super) const DAY: Duration = Duration::from_secs(86_400);

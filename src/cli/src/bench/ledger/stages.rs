@@ -195,7 +195,8 @@ impl Lab {
 
     fn check(&mut self, signed: SignedTransaction) -> anyhow::Result<CheckedEntry> {
         let entry = Entry::Transaction(signed);
-        let checked = CheckedEntry::check(entry, &self.domain.genesis, SHARD, &mut self.keys);
+        let (genesis, state) = (&self.domain.genesis, &self.state);
+        let checked = CheckedEntry::check(entry, genesis, state, SHARD, &mut self.keys);
         Ok(checked?)
     }
 

@@ -282,7 +282,10 @@ impl Shard {
             Action::GrantRole(it) => self.grant_role(asked, it),
             Action::RevokeRole(it) => self.revoke_role(asked, it),
             Action::SetShard(it) => self.set_shard(asked, it),
-            Action::SetOperator(_) | Action::ScheduleRules(_) | Action::ReportMisconduct(_) => {
+            Action::SetOperator(_)
+            | Action::ScheduleRules(_)
+            | Action::ReportMisconduct(_)
+            | Action::ChangeCommittee(_) => {
                 panic!("the random histories leave operators and versions alone")
             }
         }
