@@ -5,7 +5,7 @@ use crate::{
     id::{ChainId, ShardId},
     ledger::{
         Committee, FinalityError, FinalizedHeader, Genesis, Header, Key, State, StateProof,
-        StateProofError, Value,
+        StateProofError, Value, encoding::encode,
     },
 };
 
@@ -49,6 +49,16 @@ pub enum HandoverError {
 }
 
 impl Handover {
+    /// Its canonical bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads what [`Self::to_bytes`] writes; `None` for anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        borsh::from_slice(bytes).ok()
+    }
+
     /// How the committee that made a header of shard 0 final hands over, once that header's state
     /// names the next one; `state` is the one after the header's block.
     ///
