@@ -21,7 +21,7 @@ use crate::{
     keeper::Order,
     member::participants,
     runtime::Runtime,
-    shard::{Ask, Part, Shard, Standing},
+    shard::{Ask, Part, Shard, Standing, VotesOfMine, VotesSeen},
 };
 
 /// Tells the other members of one shard.
@@ -58,8 +58,8 @@ struct Batch {
 /// What one member tells another.
 #[derive(Debug, Eq, PartialEq)]
 enum Told {
-    /// Where it is.
-    Hello(Standing),
+    /// Where it is, and which votes it saw.
+    Hello(Standing, VotesSeen),
     /// Transactions, as bytes.
     Transactions(Vec<Vec<u8>>),
     /// That it wants a part of a snapshot.
@@ -182,7 +182,8 @@ impl Gossip {
             oldest: self.shard.oldest(),
             is_archive: self.shard.is_archive(),
         };
-        send(sender, &Told::Hello(standing));
+        let votes = self.shard.votes.lock().clone();
+        send(sender, &Told::Hello(standing, votes));
         self.shard
             .peers
             .lock()
@@ -236,10 +237,15 @@ impl Gossip {
                 }
             }
             // Where a follower is, concerns nobody.
-            Told::Hello(_) if self.members.position(&peer).is_none() => {}
-            Told::Hello(standing) => {
+            Told::Hello(..) if self.members.position(&peer).is_none() => {}
+            Told::Hello(standing, votes) => {
+                let me = self.shard.member.map(usize::from);
+                let votes = VotesOfMine {
+                    newest: me.map_or(0, |me| votes.of(me)),
+                    since: votes.since,
+                };
                 let mut peers = self.shard.peers.lock();
-                peers.hear(peer.clone(), runtime.current(), standing);
+                peers.hear(peer.clone(), runtime.current(), standing, votes);
                 drop(peers);
                 self.catch_up(peer, standing.height);
             }
@@ -336,12 +342,13 @@ impl Told {
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         match self {
-            Self::Hello(standing) => {
+            Self::Hello(standing, votes) => {
                 bytes.push(HELLO);
-                for number in [standing.view, standing.height, standing.oldest] {
+                bytes.push(standing.is_archive.into());
+                let standing = [standing.view, standing.height, standing.oldest, votes.since];
+                for number in standing.iter().chain(&votes.newest) {
                     bytes.extend_from_slice(&number.to_le_bytes());
                 }
-                bytes.push(standing.is_archive.into());
             }
             Self::WantsPart { height, index } => {
                 bytes.push(WANTS_PART);
@@ -375,19 +382,26 @@ impl Told {
         let (kind, mut rest) = bytes.split_first()?;
         match *kind {
             HELLO => {
-                let (view, after) = rest.split_first_chunk::<8>()?;
-                let (height, after) = after.split_first_chunk::<8>()?;
-                let (oldest, after) = after.split_first_chunk::<8>()?;
-                Some(Self::Hello(Standing {
-                    view: u64::from_le_bytes(*view),
-                    height: u64::from_le_bytes(*height),
-                    oldest: u64::from_le_bytes(*oldest),
-                    is_archive: match after {
-                        [0] => false,
-                        [1] => true,
+                let (is_archive, numbers) = rest.split_first()?;
+                let (numbers, []) = numbers.as_chunks::<8>() else {
+                    return None;
+                };
+                let mut numbers = numbers.iter().map(|it| u64::from_le_bytes(*it));
+                let standing = Standing {
+                    view: numbers.next()?,
+                    height: numbers.next()?,
+                    oldest: numbers.next()?,
+                    is_archive: match is_archive {
+                        0 => false,
+                        1 => true,
                         _ => return None,
                     },
-                }))
+                };
+                let votes = VotesSeen {
+                    since: numbers.next()?,
+                    newest: numbers.collect(),
+                };
+                Some(Self::Hello(standing, votes))
             }
             WANTS_PART => {
                 let (height, index) = rest.split_first_chunk::<8>()?;
@@ -459,12 +473,18 @@ mod tests {
     #[test]
     fn gossip_survives_the_wire() {
         for told in [
-            Told::Hello(Standing {
-                view: 7,
-                height: 3,
-                oldest: 2,
-                is_archive: true,
-            }),
+            Told::Hello(
+                Standing {
+                    view: 7,
+                    height: 3,
+                    oldest: 2,
+                    is_archive: true,
+                },
+                VotesSeen {
+                    since: 5,
+                    newest: vec![7, 0, 6],
+                },
+            ),
             Told::Transactions(vec![vec![1, 2, 3], vec![], vec![4]]),
             Told::WantsPart {
                 height: 16,

@@ -225,26 +225,36 @@ async fn keep_shard<E, S, R, N>(
     let keeping = keeping.spawn(move |it| keep_snapshots(it, kept, snapshots, orders));
     let child = runtime.child("finalize");
     let finalizing = child.spawn(move |_| finalizer.run(final_blocks, queues.queries));
-    let fencing = runtime.child("guard").spawn(move |_| async move {
-        match fence {
-            Some(fence) => fence.run().await,
-            // A follower's gate stays closed.
-            None => pending().await,
-        }
-    });
     let consensus = Consensus {
         stores,
         scheme,
         marshal,
         blocker: links.network,
     };
-    let voting = consensus.start(&runtime, &member, &shard, links.consensus);
+    let (member, kept) = (member.clone(), Arc::clone(&shard));
+    let voting = runtime.child("voting").spawn(move |runtime| async move {
+        let fence = match fence {
+            Some(fence) => Some(fence.settle().await),
+            None => None,
+        };
+        let voting = consensus.start(&runtime, &member, &kept, links.consensus);
+        let fencing = async {
+            match fence {
+                Some(fence) => fence.run().await,
+                // A follower's gate stays closed.
+                None => pending().await,
+            }
+        };
+        select! {
+            _ = voting => {},
+            _ = fencing => {},
+        }
+    });
     select! {
         _ = gossiping => {},
         _ = storing => {},
         _ = keeping => {},
         _ = finalizing => {},
-        _ = fencing => {},
         _ = voting => {},
     }
 }

@@ -1,7 +1,13 @@
 use std::sync::Arc;
 
 use commonware_actor::Feedback;
-use commonware_consensus::{Reporter, Viewable as _, simplex::types::Activity};
+use commonware_consensus::{
+    Reporter, Viewable as _,
+    simplex::types::{
+        Activity, Finalization, Finalize, Notarization, Notarize, Nullification, Nullify,
+    },
+};
+use commonware_utils::Participant;
 use tokio::sync::mpsc;
 
 use crate::{block::Payload, scheme::VoteScheme, shard::Shard};
@@ -27,15 +33,26 @@ impl<R> Observer<R> {
             next,
         }
     }
+
+    fn saw_votes(&self, signers: impl IntoIterator<Item = Participant>, view: u64) {
+        let mut votes = self.shard.votes.lock();
+        for signer in signers {
+            votes.saw(usize::from(signer), view);
+        }
+    }
 }
 
 impl<R: Reporter<Activity = Activity<VoteScheme, Payload>>> Reporter for Observer<R> {
     type Activity = Activity<VoteScheme, Payload>;
 
     fn report(&mut self, activity: Self::Activity) -> Feedback {
+        let view = activity.view().get();
         match &activity {
-            Activity::Notarization(_) | Activity::Nullification(_) | Activity::Finalization(_) => {
-                self.shard.saw_view(activity.view().get());
+            Activity::Notarization(Notarization { certificate, .. })
+            | Activity::Nullification(Nullification { certificate, .. })
+            | Activity::Finalization(Finalization { certificate, .. }) => {
+                self.shard.saw_view(view);
+                self.saw_votes(certificate.signers.iter(), view);
             }
             Activity::ConflictingNotarize(_)
             | Activity::ConflictingFinalize(_)
@@ -43,10 +60,12 @@ impl<R: Reporter<Activity = Activity<VoteScheme, Payload>>> Reporter for Observe
                 // A full queue means that there is evidence enough.
                 let _ = self.conflicts.try_send(activity.clone());
             }
-            Activity::Notarize(_)
-            | Activity::Nullify(_)
-            | Activity::Finalize(_)
-            | Activity::Certification(_) => {}
+            Activity::Notarize(Notarize { attestation, .. })
+            | Activity::Nullify(Nullify { attestation, .. })
+            | Activity::Finalize(Finalize { attestation, .. }) => {
+                self.saw_votes([attestation.signer], view);
+            }
+            Activity::Certification(_) => {}
         }
         self.next.report(activity)
     }

@@ -51,6 +51,8 @@ pub(crate) struct VoteScheme {
 pub(crate) struct VoteGate {
     silent_through: AtomicU64,
     reserved_through: AtomicU64,
+    refused_through: AtomicU64,
+    voted: AtomicU64,
 }
 
 impl VoteGate {
@@ -59,6 +61,8 @@ impl VoteGate {
         Self {
             silent_through: AtomicU64::new(u64::MAX),
             reserved_through: AtomicU64::new(0),
+            refused_through: AtomicU64::new(0),
+            voted: AtomicU64::new(0),
         }
     }
 
@@ -77,9 +81,31 @@ impl VoteGate {
         self.silent_through.load(Ordering::SeqCst)
     }
 
+    /// The newest view in which the unit voted since it started; 0 for none.
+    pub(crate) fn voted(&self) -> u64 {
+        self.voted.load(Ordering::SeqCst)
+    }
+
     /// Whether a vote in this view may pass.
     pub(crate) fn admits(&self, view: u64) -> bool {
-        view > self.silent_through() && view <= self.reserved_through.load(Ordering::SeqCst)
+        view > self.silent_through()
+            && view > self.refused_through.load(Ordering::SeqCst)
+            && view <= self.reserved_through.load(Ordering::SeqCst)
+    }
+
+    /// Whether a vote in this view passes.
+    ///
+    /// If it does not, none passes in this view any more: consensus writes a vote to skip a view
+    /// into its journal the first time only, and takes one that was refused for the first.
+    fn pass(&self, view: u64) -> bool {
+        let is_admitted = self.admits(view);
+        let newest = if is_admitted {
+            &self.voted
+        } else {
+            &self.refused_through
+        };
+        newest.fetch_max(view, Ordering::SeqCst);
+        is_admitted
     }
 }
 
@@ -193,7 +219,7 @@ impl Scheme for VoteScheme {
     }
 
     fn sign<D: Digest>(&self, subject: Subject<'_, D>) -> Option<Attestation<Self>> {
-        if !self.gate.admits(subject.view().get()) {
+        if !self.gate.pass(subject.view().get()) {
             return None;
         }
         let Attestation { signer, signature } = self.inner.sign(subject)?;
@@ -267,5 +293,22 @@ impl fmt::Debug for VoteScheme {
         f.debug_struct("VoteScheme")
             .field("me", &self.inner.me())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn view_in_which_a_vote_was_refused_has_none() {
+        let gate = VoteGate::closed();
+        gate.silence_through(0);
+        gate.reserve_through(4);
+        assert!(!gate.pass(5));
+        gate.reserve_through(8);
+        assert!(!gate.pass(5));
+        assert!(gate.pass(6));
+        assert_eq!(gate.voted(), 6);
     }
 }

@@ -11,6 +11,7 @@ mod inbox;
 mod pace;
 mod peers;
 mod upkeep;
+mod votes;
 
 use std::{
     collections::BTreeMap,
@@ -38,8 +39,9 @@ pub(crate) use chain::{Chain, Node};
 pub(crate) use execute::genesis_node;
 pub(crate) use inbox::Inbox;
 pub(crate) use pace::Pace;
-pub(crate) use peers::{Peers, Standing};
+pub(crate) use peers::{Peers, Standing, VotesOfMine};
 pub(crate) use upkeep::archives_required;
+pub(crate) use votes::VotesSeen;
 
 use crate::{
     Application, FinalizedBlock, ShardStatus, SubmitError, Tip,
@@ -68,6 +70,11 @@ pub(crate) struct Shard {
     /// The newest version of the rules that this process follows: [`RULES`], but for tests of what
     /// happens to a program that is older than the ledger.
     pub(crate) rules: u16,
+    /// Whether it minds that others saw votes by its key which it did not give: always, but for
+    /// tests of liars.
+    pub(crate) minds_twins: bool,
+    /// In which views the members were seen to vote.
+    pub(crate) votes: Mutex<VotesSeen>,
     application: Application,
     genesis_payload: Payload,
     chain: Mutex<Chain>,
@@ -150,6 +157,8 @@ impl Shard {
             inbox: Mutex::default(),
             pace: Mutex::new(Pace::new(entries_max)),
             peers: Mutex::default(),
+            minds_twins: true,
+            votes: Mutex::new(VotesSeen::none(genesis.committee().keys().len())),
             gate: Arc::new(VoteGate::closed()),
             work: Notify::new(),
             view: AtomicU64::new(0),

@@ -14,6 +14,16 @@ pub(crate) struct Peers {
 struct Heard {
     at: SystemTime,
     says: Standing,
+    votes: VotesOfMine,
+}
+
+/// What a member says of this member's votes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct VotesOfMine {
+    /// The newest view in which it saw one; 0 for none.
+    pub(crate) newest: u64,
+    /// It may not have seen those before this view.
+    pub(crate) since: u64,
 }
 
 /// Where a member says it is.
@@ -30,9 +40,28 @@ pub(crate) struct Standing {
 }
 
 impl Peers {
-    /// Notes what a member says of itself.
-    pub(crate) fn hear(&mut self, peer: PublicKey, at: SystemTime, says: Standing) {
-        self.heard.insert(peer, Heard { at, says });
+    /// Notes what a member says of itself, and of this member's votes.
+    pub(crate) fn hear(
+        &mut self,
+        peer: PublicKey,
+        at: SystemTime,
+        says: Standing,
+        votes: VotesOfMine,
+    ) {
+        self.heard.insert(peer, Heard { at, says, votes });
+    }
+
+    /// The newest view in which one of them saw this member vote; 0 for none.
+    pub(crate) fn saw_me(&self) -> u64 {
+        let newest = self.heard.values().map(|it| it.votes.newest);
+        newest.max().unwrap_or(0)
+    }
+
+    /// The newest view in which this member may have voted, by what they saw or may have missed.
+    pub(crate) fn may_have_seen_me(&self) -> u64 {
+        let views = self.heard.values().map(|it| it.votes);
+        let views = views.map(|votes| votes.newest.max(votes.since));
+        views.max().unwrap_or(0)
     }
 
     /// Forgets members that have been silent for `silence`.

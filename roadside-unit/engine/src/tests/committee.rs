@@ -19,8 +19,8 @@ use commonware_p2p::{
     simulated::{self, Link, Network, Oracle},
 };
 use commonware_runtime::{
-    Clock as _, Handle as Task, Quota, Spawner as _, Storage as _, Supervisor as _,
-    deterministic::Context,
+    Blob as _, Clock as _, Handle as Task, Quota, ReadOptions, Spawner as _, Storage as _,
+    Supervisor as _, WriteOptions, deterministic::Context,
 };
 use commonware_utils::{NZUsize, ordered::Set, probability};
 use tokio::sync::{broadcast, mpsc};
@@ -52,6 +52,8 @@ pub(super) struct Committee {
     senders: BTreeMap<usize, Vec<Sender>>,
     /// The newest version of the rules that members know whose program is not the newest.
     pub(super) rules: BTreeMap<usize, u16>,
+    /// The member that runs twice.
+    twin: Option<usize>,
     /// How many heights' blocks members keep that are no archives.
     pub(super) retention: BTreeMap<usize, u64>,
     /// Begins the names of all stores.
@@ -78,6 +80,9 @@ pub(super) type Sender = simulated::Sender<PublicKey, Context>;
 
 /// A channel of the simulated network.
 pub(super) type Channel = (Sender, simulated::Receiver<PublicKey>);
+
+/// What stands in stores, by their names and those of the files in them.
+type Image = BTreeMap<(String, Vec<u8>), Vec<u8>>;
 
 impl Committee {
     /// A committee of `operators`, none of which runs yet, with good links between all of them.
@@ -121,6 +126,7 @@ impl Committee {
             twins: BTreeMap::new(),
             senders: BTreeMap::new(),
             rules: BTreeMap::new(),
+            twin: None,
             retention: BTreeMap::new(),
             name,
             starts: 0,
@@ -163,6 +169,7 @@ impl Committee {
     /// Starts a member twice: two that follow the rules, with one key and stores of their own, know
     /// nothing of each other, and so vote and propose twice.
     pub(super) async fn start_twins(&mut self, index: usize) {
+        self.twin = Some(index);
         let (first, second) = self.split(index).await;
         let stores = self.stores(index);
         let first = self.run(index, stores.clone(), first);
@@ -191,6 +198,7 @@ impl Committee {
                 member,
                 (Application::Ledger, MempoolConfig::default()),
             );
+            Arc::get_mut(&mut shard).unwrap().minds_twins = self.twin != Some(index);
             if let Some(rules) = self.rules.get(&index) {
                 Arc::get_mut(&mut shard).unwrap().rules = *rules;
             }
@@ -297,6 +305,37 @@ impl Committee {
                 // It may never have been made.
                 let _ = self.context.remove(&partition, None).await;
             }
+        }
+    }
+
+    /// All that is stored in a member's stores whose name has one of `words` in it.
+    pub(super) async fn image(&self, index: usize, words: &[&str]) -> Image {
+        let mut image = Image::new();
+        for shard in &self.genesis.shards {
+            for word in words {
+                let partition = format!("{}s{}-{word}", self.stores(index), shard.id);
+                for name in self.context.scan(&partition).await.unwrap_or_default() {
+                    let (blob, length) = self.context.open(&partition, &name).await.unwrap();
+                    let length = usize::try_from(length).unwrap();
+                    let bytes = blob
+                        .read_at(0, length, ReadOptions::default())
+                        .await
+                        .unwrap()
+                        .coalesce();
+                    image.insert((partition.clone(), name), bytes.as_ref().to_vec());
+                }
+            }
+        }
+        image
+    }
+
+    /// Puts stores to what they were.
+    pub(super) async fn restore(&self, image: Image) {
+        for ((partition, name), bytes) in image {
+            let (blob, _) = self.context.open(&partition, &name).await.unwrap();
+            let written = blob.write_at(0, bytes, WriteOptions::default());
+            written.await.unwrap();
+            blob.sync().await.unwrap();
         }
     }
 

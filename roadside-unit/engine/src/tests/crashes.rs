@@ -46,6 +46,7 @@ fn committee_goes_on_without_one_member_and_takes_it_back() {
         work(&committee, 10..12).await;
         let height = committee.height(0, SHARD);
         committee.reach(SHARD, height, Duration::from_secs(5)).await;
+        committee.pass(Duration::from_secs(2)).await;
         assert!(committee.handle(3).status(SHARD).unwrap().voting);
     });
 }
@@ -111,6 +112,49 @@ fn l7_member_without_its_journal_stays_silent_until_its_votes_are_past() {
         assert!(!committee.handle(3).status(SHARD).unwrap().voting);
         committee.pass(Duration::from_secs(150)).await;
         assert!(committee.handle(3).status(SHARD).unwrap().voting);
+    });
+}
+
+#[test]
+fn l7_member_with_an_old_disk_stays_silent_until_its_votes_are_past() {
+    run(|context| async move {
+        const VOTES: [&str; 2] = ["votes", "fence"];
+        let mut committee = started(context).await;
+        work(&committee, 0..3).await;
+        committee.kill(3).await;
+        let image = committee.image(3, &VOTES).await;
+        committee.start(3).await;
+        work(&committee, 3..9).await;
+        committee.kill(3).await;
+        committee.wipe(3, &VOTES).await;
+        committee.restore(image).await;
+        committee.start(3).await;
+        committee.handle(3).ready().await.unwrap();
+        committee.pass(Duration::from_secs(2)).await;
+
+        assert!(!committee.handle(3).status(SHARD).unwrap().voting);
+        work(&committee, 9..30).await;
+        committee.pass(Duration::from_secs(2)).await;
+        assert!(committee.handle(3).status(SHARD).unwrap().voting);
+    });
+}
+
+#[test]
+fn member_that_comes_late_and_is_new_votes_at_once() {
+    run(|context| async move {
+        let mut committee = Committee::new(context, 4).await;
+        for index in 0..3 {
+            committee.start(index).await;
+        }
+        committee.pass(Duration::from_secs(2)).await;
+        work(&committee, 0..3).await;
+        committee.start(3).await;
+        committee.pass(Duration::from_secs(2)).await;
+
+        assert!(committee.handle(3).status(SHARD).unwrap().voting);
+        // With one gone, the others need its votes.
+        committee.kill(0).await;
+        work(&committee, 3..6).await;
     });
 }
 
