@@ -5,7 +5,7 @@ use tonic::Status;
 use wayside::{
     crypto::SigningKey,
     id::ShardId,
-    ledger::{Genesis, NoteKey},
+    ledger::{Genesis, NoteKey, StateView as _},
     rpc::{
         self,
         ledger::v1::{self as wire, GetInfoResponse},
@@ -183,7 +183,12 @@ impl Desk {
 
     /// What the unit is, to a caller of this name with these roles.
     pub(super) fn info(&self, caller: String, roles: Vec<String>) -> GetInfoResponse {
-        let committee = self.genesis.committee();
+        let governance = self.engine.tip(ShardId::GOVERNANCE);
+        let state = governance.map(|tip| tip.state);
+        let committee = state.as_ref().map_or_else(
+            || self.genesis.committee().clone(),
+            |state| state.epoch_state(&self.genesis).committee,
+        );
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         GetInfoResponse {
             name: NAME.to_owned(),

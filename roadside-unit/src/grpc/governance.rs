@@ -1,14 +1,18 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tonic::{Request, Response, Status};
 use wayside::{
     id::ShardId,
-    ledger::{Key, OperatorStatus, Role, StateView as _, Value},
+    ledger::{
+        AccountKey, Committee, Genesis, Key, OperatorStatus, Role, Seat, ShardEntry, State,
+        StateView as _, Value,
+    },
     rpc::{
         self, FieldError, FieldProblem,
         ledger::v1::{
-            ListOperatorsRequest, ListOperatorsResponse, ListRolesRequest, ListRolesResponse,
-            ListShardsRequest, ListShardsResponse, Operator, OperatorAddress, RoleHolder, Shard,
+            self as wire, CommitteeMember, ListOperatorsRequest, ListOperatorsResponse,
+            ListRolesRequest, ListRolesResponse, ListShardsRequest, ListShardsResponse, Operator,
+            OperatorAddress, RoleHolder, Shard, ShardEpoch,
             governance_service_server::GovernanceService,
         },
     },
@@ -86,37 +90,65 @@ impl Desk {
 
     fn list_operators(&self) -> Result<ListOperatorsResponse, Status> {
         let tip = self.tip(ShardId::GOVERNANCE)?;
-        let committee = self.genesis.committee();
-        let operators = (0_u16..)
-            .zip(&self.genesis.operators)
-            .map(|(number, operator)| {
-                let standing = match tip.state.get(&Key::Operator(number)) {
-                    Some(Value::Operator(standing)) => Some(standing),
-                    _ => None,
-                };
-                Operator {
-                    number: number.into(),
-                    name: standing.map_or_else(|| operator.name.clone(), |it| it.name.clone()),
-                    cold_key: operator.cold_key.to_string(),
-                    vote_key: operator.vote_key.to_string(),
-                    addresses: operator
-                        .addresses
-                        .iter()
-                        .map(|(shard, address)| OperatorAddress {
-                            shard_id: shard.0.into(),
-                            address: address.clone(),
-                        })
-                        .collect(),
-                    status: standing.map_or("", |it| status_name(it.status)).to_owned(),
-                    misconduct: standing.map_or(0, |it| it.misconduct),
-                }
-            });
+        let epoch = tip.state.epoch_state(&self.genesis);
+        let next = epoch.next.as_ref();
+        let voting = next.map_or(&epoch.committee, |next| &next.committee);
+        let seats = voting.keys().iter();
+        let seats: BTreeMap<u16, (&AccountKey, Seat)> = seats
+            .filter_map(|key| {
+                let seat = tip.state.seat(&self.genesis, *key)?;
+                Some((seat.operator, (key, seat)))
+            })
+            .collect();
+        let operators = tip.state.operators().map(|(number, operator)| {
+            let seat = seats.get(&number);
+            Operator {
+                number: number.into(),
+                name: operator.name.clone(),
+                cold_key: operator.cold_key.to_string(),
+                vote_key: seat.map(|(key, _)| key.to_string()).unwrap_or_default(),
+                addresses: seat.map_or_else(Vec::new, |(_, seat)| self.wire_addresses(seat)),
+                status: status_name(operator.status).to_owned(),
+                misconduct: operator.misconduct,
+            }
+        });
+        let committee = |committee: &Committee, first_height| {
+            to_wire_committee(&tip.state, &self.genesis, committee, first_height)
+        };
         Ok(ListOperatorsResponse {
             operators: operators.collect(),
-            quorum: u32::try_from(committee.quorum()).unwrap_or(u32::MAX),
-            epoch: committee.epoch(),
+            quorum: count(epoch.committee.quorum()),
+            epoch: epoch.epoch(),
             as_of: Some(rpc::to_wire_tip(&tip.header)),
+            committee: Some(committee(&epoch.committee, epoch.first_height)),
+            next_committee: next.map(|next| committee(&next.committee, next.first_height)),
+            shards: self.shard_epochs(),
         })
+    }
+
+    /// Where an operator's unit of each shard is reached: the same unit keeps them all.
+    fn wire_addresses(&self, seat: &Seat) -> Vec<OperatorAddress> {
+        let shards = self.genesis.shards.iter();
+        let address = |shard: &ShardEntry| OperatorAddress {
+            shard_id: shard.id.0.into(),
+            address: seat.address.clone(),
+        };
+        shards.map(address).collect()
+    }
+
+    fn shard_epochs(&self) -> Vec<ShardEpoch> {
+        let shards = self.engine.shards().into_iter();
+        let others = shards.filter(|shard| *shard != ShardId::GOVERNANCE);
+        let epoch = |shard: ShardId| {
+            let epoch = self.engine.tip(shard)?.state.epoch_state(&self.genesis);
+            Some(ShardEpoch {
+                shard_id: shard.0.into(),
+                epoch: epoch.epoch(),
+                first_height: epoch.first_height,
+                next_first_height: epoch.next.map_or(0, |next| next.first_height),
+            })
+        };
+        others.filter_map(epoch).collect()
     }
 
     fn list_shards(&self) -> Result<ListShardsResponse, Status> {
@@ -140,6 +172,32 @@ impl Desk {
             as_of: Some(rpc::to_wire_tip(&tip.header)),
         })
     }
+}
+
+fn to_wire_committee(
+    state: &State,
+    genesis: &Genesis,
+    committee: &Committee,
+    first_height: u64,
+) -> wire::Committee {
+    let member = |key: &AccountKey| {
+        let seat = state.seat(genesis, *key)?;
+        Some(CommitteeMember {
+            operator: seat.operator.into(),
+            vote_key: key.to_string(),
+            address: seat.address,
+        })
+    };
+    wire::Committee {
+        epoch: committee.epoch(),
+        first_height,
+        members: committee.keys().iter().filter_map(member).collect(),
+        quorum: count(committee.quorum()),
+    }
+}
+
+fn count(of: usize) -> u32 {
+    u32::try_from(of).unwrap_or(u32::MAX)
 }
 
 fn status_name(status: OperatorStatus) -> &'static str {

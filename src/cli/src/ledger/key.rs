@@ -52,6 +52,14 @@ pub(super) struct Party {
 }
 
 impl Party {
+    /// Somebody whose private key is elsewhere.
+    pub(super) fn named(account: AccountKey) -> Self {
+        Self {
+            account,
+            file: None,
+        }
+    }
+
     /// How the ledger names them.
     pub(super) fn account(&self) -> AccountKey {
         self.account

@@ -5,6 +5,7 @@
 //! checks without trusting anybody.
 
 mod batch;
+mod committee;
 mod draft;
 mod enrol;
 mod genesis;
@@ -57,6 +58,8 @@ enum Command {
     Approve(draft::Approve),
     /// Fetches recent headers, to hold a history against; best from another operator's unit.
     Checkpoint(read::Checkpoint),
+    /// Says who votes, and changes it; needs a quorum of operators' cold keys.
+    Committee(committee::Arguments),
     /// Brings a vehicle to the ledger.
     Enrol(enrol::Enrol),
     /// Prints what the unit says of a transaction or a vehicle.
@@ -108,6 +111,7 @@ impl Arguments {
         match self.command {
             Command::Approve(it) => it.run()?,
             Command::Checkpoint(it) => it.run(unit.connect().await?).await?,
+            Command::Committee(it) => return it.run(&unit).await,
             Command::Enrol(it) => return it.run(&unit).await,
             Command::Get(it) => it.run(unit.connect().await?).await?,
             Command::Grant(it) => return it.run(&unit).await,

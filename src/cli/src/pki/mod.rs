@@ -7,6 +7,7 @@ mod committee;
 mod files;
 mod inspect;
 mod issue;
+mod operator;
 mod tls;
 
 use std::{
@@ -36,6 +37,8 @@ enum Command {
     Enrol(Enrol),
     /// Issues more tickets to a vehicle. DEVELOPMENT only.
     Issue(Issue),
+    /// Makes keys and configuration of an operator that joins a ledger which is there.
+    Operator(operator::Operator),
     /// Says what is in a ticket, a trust domain or a signed message.
     Inspect(Inspect),
 }
@@ -111,6 +114,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Init(arguments) => arguments.run()?,
         Command::Enrol(arguments) => arguments.run()?,
         Command::Issue(arguments) => arguments.run()?,
+        Command::Operator(arguments) => arguments.run()?,
         Command::Inspect(arguments) => arguments.run()?,
     }
     Ok(ExitCode::SUCCESS)
