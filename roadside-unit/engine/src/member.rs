@@ -12,7 +12,6 @@
 //! test.
 
 use std::{
-    future::pending,
     num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     sync::Arc,
     time::Duration,
@@ -232,24 +231,8 @@ async fn keep_shard<E, S, R, N>(
         blocker: links.network,
     };
     let (member, kept) = (member.clone(), Arc::clone(&shard));
-    let voting = runtime.child("voting").spawn(move |runtime| async move {
-        let fence = match fence {
-            Some(fence) => Some(fence.settle().await),
-            None => None,
-        };
-        let voting = consensus.start(&runtime, &member, &kept, links.consensus);
-        let fencing = async {
-            match fence {
-                Some(fence) => fence.run().await,
-                // A follower's gate stays closed.
-                None => pending().await,
-            }
-        };
-        select! {
-            _ = voting => {},
-            _ = fencing => {},
-        }
-    });
+    let child = runtime.child("voting");
+    let voting = child.spawn(move |it| consensus.run(it, (member, kept), fence, links.consensus));
     select! {
         _ = gossiping => {},
         _ = storing => {},
@@ -336,6 +319,31 @@ type Engine<E, B> = simplex::Engine<
 >;
 
 impl<B: Blocker<PublicKey = PublicKey>> Consensus<B> {
+    /// Runs it, as soon as it is known from where on the member may vote, until it fails.
+    async fn run<E, S, R>(
+        self,
+        runtime: E,
+        (member, shard): (Member, Arc<Shard>),
+        fence: Option<Fence<E>>,
+        links: [(S, R); 3],
+    ) where
+        E: Runtime,
+        S: Sender<PublicKey = PublicKey>,
+        R: Receiver<PublicKey = PublicKey>,
+    {
+        let Some(fence) = fence else {
+            // A follower's gate stays closed.
+            let _ = self.start(&runtime, &member, &shard, links).await;
+            return;
+        };
+        let fence = fence.settle().await;
+        let voting = self.start(&runtime, &member, &shard, links);
+        select! {
+            _ = voting => {},
+            _ = fence.run() => {},
+        }
+    }
+
     /// Starts it on its links, on which a member that may not vote is heard by nobody.
     fn start<E, S, R>(
         self,
