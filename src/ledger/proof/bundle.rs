@@ -149,11 +149,14 @@ impl Bundle {
             Some(checkpoint) => anchor(checkpoint, &committees, &[governance, home])?,
             None => Anchor::Unanchored(Unanchored::NoCheckpoint),
         };
+        let committee = committees.committee(home.newest().epoch);
+        let committee = committee.unwrap_or_else(|| genesis.committee());
         Ok(Report {
             development: genesis.development,
             chain: self.chain,
             ledger: genesis.name.clone(),
-            operators: genesis.operators.len(),
+            operators: committee.keys().len(),
+            quorum: committee.quorum(),
             vehicle: self.vehicle,
             state: proven.vehicle.clone(),
             records,

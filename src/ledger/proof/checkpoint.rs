@@ -73,9 +73,14 @@ impl Checkpoint {
     /// Its newest blocks, once committees that follow from the genesis are seen to have made them
     /// final.
     pub fn verify(&self, genesis: &Genesis) -> Result<Vec<Point>, CheckpointError> {
+        self.verify_with(&self.committees(genesis)?)
+    }
+
+    /// The committees that it shows to follow from the genesis.
+    pub fn committees(&self, genesis: &Genesis) -> Result<Committees, CheckpointError> {
         let mut committees = Committees::of(genesis);
         self.follow(&mut committees)?;
-        self.verify_with(&committees)
+        Ok(committees)
     }
 
     /// How it stands to another one, for every shard that both show, once the headers of both are
@@ -85,8 +90,7 @@ impl Checkpoint {
         other: &Self,
         genesis: &Genesis,
     ) -> Result<BTreeMap<ShardId, Relation>, CheckpointError> {
-        let mut committees = Committees::of(genesis);
-        self.follow(&mut committees)?;
+        let mut committees = self.committees(genesis)?;
         other.follow(&mut committees)?;
         let mut relations = BTreeMap::new();
         for trunk in &self.shards {

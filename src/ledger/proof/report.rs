@@ -14,8 +14,10 @@ pub struct Report {
     pub chain: ChainId,
     /// What its genesis calls it.
     pub ledger: String,
-    /// How many operators its first committee has.
+    /// How many operators voted for the newest block.
     pub operators: usize,
+    /// How many of them had to.
+    pub quorum: usize,
     /// The vehicle.
     pub vehicle: VehicleId,
     /// What the ledger says of it as of [`Self::as_of`].

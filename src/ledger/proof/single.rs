@@ -72,6 +72,13 @@ pub enum ProofError {
     UnknownOutcome(u16),
 }
 
+impl ProofError {
+    /// Whether it is not known yet whose votes count in the proof's epoch; a newer checkpoint says.
+    pub fn is_of_unknown_epoch(&self) -> bool {
+        matches!(self, Self::Finality(FinalityError::Epoch(_)))
+    }
+}
+
 impl Proof {
     /// Its canonical bytes.
     pub fn to_bytes(&self) -> Vec<u8> {

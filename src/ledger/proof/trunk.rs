@@ -128,6 +128,12 @@ impl<'a> Verified<'a> {
     /// Whether this and another trunk are one past: `None` if neither leads to the other's newest
     /// header, `Some(false)` if they contradict each other.
     pub(super) fn agrees_with(&self, other: &Self) -> Option<bool> {
+        // A retired committee can go on in its own epoch for ever, but no past goes back to that.
+        let mut epochs: Vec<_> = self.epochs().chain(other.epochs()).collect();
+        epochs.sort_unstable();
+        if !epochs.is_sorted_by_key(|(_, epoch)| *epoch) {
+            return Some(false);
+        }
         let heights = self
             .heights()
             .filter(|height| other.header(*height).is_some());
@@ -139,6 +145,13 @@ impl<'a> Verified<'a> {
             leads |= height == self.newest().height || height == other.newest().height;
         }
         leads.then_some(true)
+    }
+
+    /// The epochs of the headers, by height.
+    fn epochs(&self) -> impl Iterator<Item = (u64, u64)> {
+        let earlier = self.trunk.earlier.iter().map(|it| &it.header);
+        let headers = earlier.chain([self.newest()]);
+        headers.map(|header| (header.height, header.epoch))
     }
 
     fn heights(&self) -> impl Iterator<Item = u64> {

@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -8,8 +9,8 @@ use thiserror::Error;
 use wayside::{
     id::ShardId,
     ledger::{
-        Anchor, Bundle, BundleError, Checkpoint, CheckpointError, Genesis, Point, Relation, Report,
-        Trunk, Unanchored,
+        Anchor, Bundle, BundleError, Checkpoint, CheckpointError, Committees, Genesis, Handover,
+        Point, Relation, Report, Trunk, Unanchored,
     },
     time::Timestamp,
 };
@@ -28,6 +29,8 @@ pub struct Keeper {
     /// By the vehicle's owner.
     given: Option<Given>,
     kept: Option<Kept>,
+    /// Whose votes count, as far as what is given and what is kept say.
+    committees: Arc<Committees>,
 }
 
 /// What is remembered.
@@ -121,19 +124,42 @@ impl Keeper {
         config: CheckpointConfig,
         given: Option<(Checkpoint, Vec<Point>)>,
     ) -> Self {
-        Self {
+        let given = given.map(|(checkpoint, points)| Given { checkpoint, points });
+        let mut keeper = Self {
+            committees: Arc::new(Committees::of(&genesis)),
             genesis,
             home,
             config,
-            given: given.map(|(checkpoint, points)| Given { checkpoint, points }),
+            given,
             kept: None,
+        };
+        keeper.follow();
+        keeper
+    }
+
+    /// Whose votes count, epoch by epoch, as far as it is known.
+    pub fn committees(&self) -> Arc<Committees> {
+        Arc::clone(&self.committees)
+    }
+
+    /// Learns the committees that what is given and what is kept name.
+    fn follow(&mut self) {
+        let given = self.given.iter().map(|given| &given.checkpoint);
+        let checkpoints = given.chain(self.kept.iter().map(|kept| &kept.checkpoint));
+        let mut committees = Committees::clone(&self.committees);
+        for handover in checkpoints.flat_map(|checkpoint| &checkpoint.handovers) {
+            // All were seen to follow from the genesis. One that contradicts what the owner gave is
+            // passed over, and whatever it vouches for is refused.
+            let _ = committees.follow(handover);
         }
+        self.committees = Arc::new(committees);
     }
 
     /// Takes up what an earlier run remembered, once it is seen to hold.
     pub fn restore(&mut self, kept: Kept) -> Result<(), CheckpointError> {
         kept.checkpoint.verify(&self.genesis)?;
         self.kept = Some(kept);
+        self.follow();
         Ok(())
     }
 
@@ -219,6 +245,7 @@ impl Keeper {
             },
             vouchers,
         });
+        self.follow();
         Ok(())
     }
 
@@ -378,9 +405,10 @@ impl Keeper {
 }
 
 /// The hand-overs of the one that knows more of them; both were seen to follow from the genesis.
-fn longer(shown: &Checkpoint, before: Option<&Checkpoint>) -> Vec<wayside::ledger::Handover> {
+fn longer(shown: &Checkpoint, before: Option<&Checkpoint>) -> Vec<Handover> {
     let known = before.map_or(&[][..], |before| &before.handovers);
-    if known.len() > shown.handovers.len() {
+    let newest = |handovers: &[Handover]| handovers.last().map(|it| it.committee.epoch());
+    if newest(known) >= newest(&shown.handovers) {
         known.to_vec()
     } else {
         shown.handovers.clone()

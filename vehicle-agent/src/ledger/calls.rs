@@ -3,6 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost::Message;
 use wayside::{
+    ledger::Committees,
     rpc::{
         self,
         ledger::v1::{
@@ -12,8 +13,8 @@ use wayside::{
     transport::door::{CallError, Client},
 };
 
-use super::Records;
-use crate::outbox::{Answer, Failure, OutboxRequest, Proven, RecordId, Standing};
+use super::{Records, witness::witness};
+use crate::outbox::{Answer, Failure, OutboxRequest, Proven, ProvenError, RecordId, Standing};
 
 /// What came of asking a unit.
 pub(super) enum Called {
@@ -38,7 +39,8 @@ pub(super) async fn call(records: &Records, client: &Client, request: OutboxRequ
             };
             let of = (identity.account, identity.vehicle.home);
             let now = records.now().timestamp;
-            let standing = Standing::verify(&proof, &identity.committees, of, now);
+            let verify = |committees: &Committees| Standing::verify(&proof, committees, of, now);
+            let standing = by_committees(records, client, verify).await;
             Called::Answered(
                 standing.map_or_else(|error| failed(None, error.to_string()), Answer::Account),
             )
@@ -62,13 +64,30 @@ pub(super) async fn call(records: &Records, client: &Client, request: OutboxRequ
                 Ok(proof) => proof,
                 Err(error) => return refused(Some(record), &error),
             };
-            let proven = Proven::verify(proof, &records.identity().committees, transaction);
+            let verify = |committees: &Committees| Proven::verify(&proof, committees, transaction);
+            let proven = by_committees(records, client, verify).await;
             Called::Answered(proven.map_or_else(
                 |error| failed(Some(record), error.to_string()),
                 |proven| Answer::Proof(record, proven),
             ))
         }
     }
+}
+
+/// Verifies what a unit gave; where it is of an epoch of which nothing is known yet, once more after
+/// the unit has shown who votes there.
+async fn by_committees<T>(
+    records: &Records,
+    client: &Client,
+    verify: impl Fn(&Committees) -> Result<T, ProvenError>,
+) -> Result<T, ProvenError> {
+    let verified = verify(&records.with_keeper(|keeper| keeper.committees()));
+    let is_of_unknown_epoch =
+        matches!(&verified, Err(ProvenError::Proof(error)) if error.is_of_unknown_epoch());
+    if !is_of_unknown_epoch || !witness(records, client, &[]).await {
+        return verified;
+    }
+    verify(&records.with_keeper(|keeper| keeper.committees()))
 }
 
 /// Makes one request in the words of the gRPC service of the same name.

@@ -7,9 +7,7 @@ use thiserror::Error;
 use wayside::{
     crypto::{KeyError, SigningKey},
     id::{IdTextError, VehicleId},
-    ledger::{
-        AccountKey, Checkpoint, CheckpointError, Committees, Genesis, GenesisTextError, Point,
-    },
+    ledger::{AccountKey, Checkpoint, CheckpointError, Genesis, GenesisTextError, Point},
     serve::{KeyFileError, read_key},
     transport::door::UnitTrust,
 };
@@ -21,8 +19,6 @@ use crate::outbox::Sender;
 pub struct LedgerIdentity {
     /// The ledger.
     pub genesis: Genesis,
-    /// Who may make something final on it.
-    pub committees: Committees,
     /// The vehicle.
     pub vehicle: VehicleId,
     /// The public half of its enrolment key.
@@ -105,7 +101,6 @@ impl LedgerIdentity {
             .transpose()?;
         let key: SigningKey = read_key(&config.enrolment_key)?;
         let identity = Self {
-            committees: Committees::of(&genesis),
             vehicle,
             account: key.verifying_key().into(),
             trust,

@@ -82,7 +82,7 @@ pub(super) async fn second_opinion(records: &Records, blocks: &[Point], served_b
 
 /// Asks one unit where the shards stand, with the way to `blocks` and to what is remembered; whether
 /// its answer was kept.
-async fn witness(records: &Records, client: &Client, blocks: &[Point]) -> bool {
+pub(super) async fn witness(records: &Records, client: &Client, blocks: &[Point]) -> bool {
     let mut points = records.with_keeper(|keeper| keeper.points());
     points.extend_from_slice(blocks);
     let request = GetCheckpointRequest {

@@ -44,11 +44,11 @@ pub enum ProvenError {
 impl Proven {
     /// Verifies a proof of what became of a transaction.
     pub fn verify(
-        proof: Vec<u8>,
+        proof: &[u8],
         committees: &Committees,
         transaction: TransactionId,
     ) -> Result<Self, ProvenError> {
-        let Proof::Entry(entry) = Proof::from_bytes(&proof)? else {
+        let Proof::Entry(entry) = Proof::from_bytes(proof)? else {
             return Err(ProvenError::Other);
         };
         let (header, outcome) = entry.verify(committees)?;
@@ -66,7 +66,7 @@ impl Proven {
             verdict: Verdict {
                 outcome: outcome.code(),
                 place,
-                proof,
+                proof: proof.to_vec(),
             },
         })
     }

@@ -23,7 +23,7 @@ pub(super) fn describe(report: &Report, genesis: &Genesis) -> Finding {
     Finding {
         verdict,
         text,
-        json: json_of(report, verdict, genesis),
+        json: json_of(report, verdict),
     }
 }
 
@@ -59,9 +59,8 @@ fn write_text(text: &mut String, report: &Report, genesis: &Genesis) {
     line(format!("owner       {}", names.party(&state.owner)));
     line(format!("ledger      {} ({})", report.ledger, report.chain));
     line(format!(
-        "certified   by at least {} of {} operators, in every block named here",
-        genesis.committee().quorum(),
-        report.operators
+        "certified   by at least {} of {} operators; every block by a quorum of its time",
+        report.quorum, report.operators
     ));
     line(format!(
         "complete    to {}: none left out, none moved",
@@ -127,7 +126,7 @@ fn unanchored(why: Unanchored) -> String {
     }
 }
 
-fn json_of(report: &Report, verdict: Verdict, genesis: &Genesis) -> Value {
+fn json_of(report: &Report, verdict: Verdict) -> Value {
     let state = &report.state;
     let (points, why) = match &report.anchor {
         Anchor::Anchored(points) => (points.iter().map(point_json).collect(), None),
@@ -139,7 +138,7 @@ fn json_of(report: &Report, verdict: Verdict, genesis: &Genesis) -> Value {
         "chain": report.chain.to_string(),
         "ledger": report.ledger,
         "operators": report.operators,
-        "quorum": genesis.committee().quorum(),
+        "quorum": report.quorum,
         "vehicle": report.vehicle.to_string(),
         "status": status(state.status),
         "model": state.model.to_string(),

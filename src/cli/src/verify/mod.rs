@@ -130,7 +130,7 @@ fn find(bytes: &[u8], genesis: &Genesis, checkpoint: Option<&Checkpoint>) -> Fin
     let bundle = match Bundle::from_bytes(bytes) {
         Err(BundleError::File(FileError::OtherKind(_))) => {
             return match Proof::from_bytes(bytes) {
-                Ok(proof) => proof::find(&proof, genesis),
+                Ok(proof) => proof::find(&proof, genesis, checkpoint),
                 Err(_) => Finding::refuse("neither a vehicle's history nor a proof"),
             };
         }

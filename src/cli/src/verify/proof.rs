@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use wayside::ledger::{Committees, Genesis, Header, Proof, ProofError};
+use wayside::ledger::{Checkpoint, Committees, Genesis, Header, Proof, ProofError};
 
 use super::{Finding, Verdict, entry};
 use crate::{
@@ -7,11 +7,19 @@ use crate::{
     lines::{lines, words},
 };
 
-/// Checks a single proof. It cannot be held against a checkpoint, since it holds no other headers.
-pub(super) fn find(proof: &Proof, genesis: &Genesis) -> Finding {
-    let committees = Committees::of(genesis);
+/// Checks a single proof. It cannot be held against a checkpoint, since it holds no other headers; but
+/// a checkpoint says who voted in later epochs.
+pub(super) fn find(proof: &Proof, genesis: &Genesis, checkpoint: Option<&Checkpoint>) -> Finding {
+    let committees = match checkpoint.map(|it| it.committees(genesis)) {
+        None => Committees::of(genesis),
+        Some(Ok(committees)) => committees,
+        Some(Err(error)) => return Finding::refuse(&format!("checkpoint: {error}")),
+    };
     match proof.verify(&committees) {
-        Ok(header) => describe(proof, header, genesis),
+        Err(error) if error.is_of_unknown_epoch() => Finding::refuse(&format!(
+            "votes: {error}, whose committee is not known: give a --checkpoint, which says"
+        )),
+        Ok(header) => describe(proof, header, &committees),
         Err(error @ ProofError::Finality(_)) => Finding::refuse(&format!("votes: {error}")),
         Err(error) => Finding::refuse(&error.to_string()),
     }
@@ -56,7 +64,8 @@ fn content(value: &wayside::ledger::Value) -> Value {
     inner.cloned().unwrap_or(tagged)
 }
 
-fn describe(proof: &Proof, header: &Header, genesis: &Genesis) -> Finding {
+fn describe(proof: &Proof, header: &Header, committees: &Committees) -> Finding {
+    let genesis = committees.genesis();
     let (what, json) = said(proof);
     let mut text = format!(
         "CONSISTENT, BUT NOT ANCHORED: block {} of shard {}, {}\n",
@@ -68,8 +77,9 @@ fn describe(proof: &Proof, header: &Header, genesis: &Genesis) -> Finding {
         text.push_str(DEVELOPMENT);
         text.push('\n');
     }
-    let quorum = genesis.committee().quorum();
-    let operators = genesis.operators.len();
+    let committee = committees.committee(header.epoch);
+    let committee = committee.unwrap_or_else(|| genesis.committee());
+    let (quorum, operators) = (committee.quorum(), committee.keys().len());
     text.push_str(&format!(
         "certified by at least {quorum} of {operators} operators\n\n{what}\n\n\
          A single proof is not held against a checkpoint; a vehicle's history is.\n"

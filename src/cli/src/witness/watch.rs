@@ -7,8 +7,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use wayside::{
     crypto::SigningKey,
     id::ShardId,
-    ledger::{Committees, Note, NoteHead, NoteKey, ShownHead, Witness, WitnessRefusal},
-    rpc::ledger::v1::{AddCosignatureRequest, GetHeadRequest, GetInfoRequest},
+    ledger::{Checkpoint, Committees, Note, NoteHead, NoteKey, ShownHead, Witness, WitnessRefusal},
+    rpc::ledger::v1::{
+        AddCosignatureRequest, GetCheckpointRequest, GetHeadRequest, GetInfoRequest,
+    },
     serve::read_key,
     transport::Clock,
 };
@@ -137,6 +139,27 @@ impl Watch {
         Ok(unit)
     }
 
+    /// Whose votes count up to the epoch of what a unit shows, by its hand-overs if that is new.
+    ///
+    /// Nothing is remembered until what they voted for continues what was signed before: retired keys
+    /// could name another committee.
+    async fn committees_of(&self, unit: &Unit, shown: &ShownHead) -> anyhow::Result<Committees> {
+        let mut committees = self.committees.clone();
+        if committees.committee(shown.newest.header.epoch).is_some() {
+            return Ok(committees);
+        }
+        let request = GetCheckpointRequest {
+            shard_ids: vec![ShardId::GOVERNANCE.0.into()],
+            earlier: Vec::new(),
+        };
+        let answer = unit.ledger.clone().get_checkpoint(request).await;
+        let answer = answer.map_err(|status| refused(&status))?.into_inner();
+        for handover in Checkpoint::from_bytes(&answer.checkpoint)?.handovers {
+            committees.follow(&handover)?;
+        }
+        Ok(committees)
+    }
+
     async fn look_at(
         &mut self,
         address: &str,
@@ -154,8 +177,9 @@ impl Watch {
         let head = NoteHead::of(&note).filter(|head| head.shard == shard);
         let head = head.context("a note of something else than was asked for")?;
         let shown = ShownHead::from_bytes(&answer.head).context("no headers come with the note")?;
-        match self.witness.check(&head, &shown, &self.committees) {
-            Ok(()) => {}
+        let committees = self.committees_of(unit, &shown).await?;
+        match self.witness.check(&head, &shown, &committees) {
+            Ok(()) => self.committees = committees,
             Err(WitnessRefusal::Behind { .. }) => return Ok(()),
             Err(error @ WitnessRefusal::Contradiction { .. }) => {
                 let kept = self.book.keep_contradiction(&head, &note, &answer.head)?;

@@ -360,7 +360,7 @@ fn committees_follow_each_other_and_nobody_else_follows_them() {
 }
 
 /// The last header of the epoch before, which names the committee of an epoch.
-fn handover(world: &World, epoch: u64) -> Handover {
+pub(super) fn handover(world: &World, epoch: u64) -> Handover {
     let blocks = &world.shards[&ShardId(0)].blocks;
     let mut headers = blocks.iter().map(|(block, _)| &block.header);
     let last = headers.rfind(|header| header.epoch + 1 == epoch).unwrap();
@@ -407,7 +407,7 @@ fn keep(operator: u16) -> ReplaceSeat {
     }
 }
 
-pub(super) fn remove(operator: u16) -> SeatChange {
+fn remove(operator: u16) -> SeatChange {
     SeatChange::Remove(RemoveOperator { operator })
 }
 

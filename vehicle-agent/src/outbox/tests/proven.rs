@@ -22,7 +22,7 @@ fn a_proof_says_what_became_of_the_transaction() {
     for rule in [None, Some(Rule::OdometerDecreased)] {
         let code = rule.map_or(0, Rule::code);
         let (signed, proof) = town.prove_entry(0, code);
-        let proven = Proven::verify(proof.clone(), &committees, signed.id()).unwrap();
+        let proven = Proven::verify(&proof, &committees, signed.id()).unwrap();
         assert_eq!(proven.transaction(), signed.id());
         let verdict = proven.into_verdict();
         assert_eq!(verdict.rule().as_deref(), rule.map(Rule::name));
@@ -38,12 +38,12 @@ fn a_proof_of_another_transaction_or_another_thing_is_refused() {
     let (_, proof) = town.prove_entry(0, 0);
     let (other, _) = town.prove_entry(1, 0);
     assert!(matches!(
-        Proven::verify(proof, &committees, other.id()),
+        Proven::verify(&proof, &committees, other.id()),
         Err(ProvenError::Other)
     ));
     let state = town.prove_state(None, created());
     assert!(matches!(
-        Proven::verify(state, &committees, other.id()),
+        Proven::verify(&state, &committees, other.id()),
         Err(ProvenError::Other)
     ));
 }
@@ -56,7 +56,7 @@ fn a_proof_with_any_changed_byte_is_refused() {
     for at in 0..proof.len() {
         let mut changed = proof.clone();
         changed[at] ^= 0x10;
-        let refused = Proven::verify(changed, &committees, signed.id());
+        let refused = Proven::verify(&changed, &committees, signed.id());
         assert!(refused.is_err(), "byte {at}");
     }
 }
@@ -75,7 +75,7 @@ fn l2_a_proof_of_another_shard_is_refused_whoever_certified_it() {
     entry.finalized = town.finalize(header);
     let elsewhere = Proof::Entry(entry).to_bytes();
     assert!(matches!(
-        Proven::verify(elsewhere, &committees, signed.id()),
+        Proven::verify(&elsewhere, &committees, signed.id()),
         Err(ProvenError::Proof(ProofError::Transaction(
             TransactionError::ForeignShard(_)
         )))
@@ -89,7 +89,7 @@ fn a_proof_of_another_ledger_is_refused() {
     let (signed, proof) = stranger.prove_entry(0, 0);
     let committees = Committees::of(&town.genesis);
     assert!(matches!(
-        Proven::verify(proof, &committees, signed.id()),
+        Proven::verify(&proof, &committees, signed.id()),
         Err(ProvenError::Proof(_))
     ));
 }
