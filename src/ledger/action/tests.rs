@@ -1,9 +1,12 @@
-use super::{Action, Birth, Correct, Correction, RecordTrip, Stop, TagCertificate, TagKind};
+use super::{
+    Action, ActionError, AddOperator, Birth, ChangeCommittee, Correct, Correction, RecordTrip,
+    RemoveOperator, ReplaceSeat, SEATS_MAX, SeatChange, Stop, TagCertificate, TagKind,
+};
 use crate::{
     crypto::Digest,
     id::{ShardId, VehicleId},
     ledger::{
-        Label, PartTag, RecordCommitment, ScrapPart,
+        KeyCache, Label, PartTag, RecordCommitment, ScrapPart,
         sample::{account, genesis, key},
     },
     time::Timestamp,
@@ -41,6 +44,59 @@ fn text_and_bytes_say_the_same() {
         let bytes = borsh::to_vec(&action).unwrap();
         assert_eq!(borsh::from_slice::<Action>(&bytes).unwrap(), action);
     }
+}
+
+#[test]
+fn people_say_who_joins_the_committee() {
+    let text = format!(
+        "action = \"change_committee\"\n[[seats]]\nchange = \"add\"\nname = \"newcomer\"\n\
+         cold_key = \"{}\"\nvote_key = \"{}\"\naddress = \"127.0.0.1:7445\"\n\
+         [[seats]]\nchange = \"remove\"\noperator = 3\n",
+        account(220),
+        account(120)
+    );
+    let action: Action = toml::from_str(&text).unwrap();
+    assert_eq!(action.shard(), Some(ShardId(0)));
+    let Action::ChangeCommittee(change) = &action else {
+        panic!("{action:?}");
+    };
+    assert_eq!(change.seats.len(), 2);
+    let more = text.replace("operator = 3", "operator = 3\nvote_key = \"\"");
+    assert!(toml::from_str::<Action>(&more).is_err());
+}
+
+#[test]
+fn a_seat_has_an_address_and_there_are_not_too_many() {
+    let check = |seats: Vec<SeatChange>| {
+        let action = Action::ChangeCommittee(ChangeCommittee { seats });
+        action.check(&genesis(4), &mut KeyCache::default())
+    };
+    let at = |address: &str| {
+        SeatChange::Replace(ReplaceSeat {
+            operator: 0,
+            vote_key: None,
+            address: Some(address.to_owned()),
+        })
+    };
+    for address in ["127.0.0.1:1", "[::1]:7445", "ledger.example:65535"] {
+        assert_eq!(check(vec![at(address)]), Ok(()));
+    }
+    let long = format!("{}:1", "a".repeat(300));
+    for address in [
+        "",
+        "host",
+        "host:0",
+        ":1",
+        "host:65536",
+        "a b:1",
+        "h\n:1",
+        &long,
+    ] {
+        let refused = check(vec![at(address)]).unwrap_err();
+        assert_eq!(refused, ActionError::Address(address.to_owned()));
+    }
+    let many = vec![at("host:1"); SEATS_MAX + 1];
+    assert_eq!(check(many), Err(ActionError::ListTooLong(SEATS_MAX + 1)));
 }
 
 #[test]
@@ -110,5 +166,29 @@ fn samples() -> Vec<Action> {
             part: PartTag::from_bytes([4; 32]),
         }
         .into(),
+        committee_change(),
     ]
+}
+
+fn committee_change() -> Action {
+    let seats = vec![
+        SeatChange::Add(AddOperator {
+            name: "newcomer".parse().unwrap(),
+            cold_key: account(220),
+            vote_key: account(120),
+            address: "ledger.example:7445".to_owned(),
+        }),
+        SeatChange::Replace(ReplaceSeat {
+            operator: 1,
+            vote_key: Some(account(121)),
+            address: None,
+        }),
+        SeatChange::Replace(ReplaceSeat {
+            operator: 2,
+            vote_key: None,
+            address: Some("[::1]:7445".to_owned()),
+        }),
+        SeatChange::Remove(RemoveOperator { operator: 3 }),
+    ];
+    ChangeCommittee { seats }.into()
 }

@@ -1,12 +1,14 @@
 //! Whatever bytes come from outside: a decoder refuses them, or they are the one form of what it reads.
 
+use std::collections::BTreeMap;
+
 use proptest::{collection, prelude::*, sample};
 
-use super::samples;
+use super::{epochs, samples};
 use crate::ledger::{
     Block, Bundle, Certificate, Checkpoint, Committee, CosignedCheckpoint, Delivery, Entry,
-    FinalizedHeader, Genesis, Head, Header, Key, Misconduct, Peaks, Proof, Receipt, ShownHead,
-    SignedTransaction, SnapshotManifest, StateProof, sample_chain::shards,
+    FinalizedHeader, Genesis, Handover, Head, Header, Key, Misconduct, Peaks, Proof, Receipt,
+    ShownHead, SignedTransaction, SnapshotManifest, StateProof, Value, sample_chain::shards,
 };
 
 /// A decoder, some bytes that it reads, and what it makes of any bytes: `None`, or their form again.
@@ -47,6 +49,9 @@ fn decoders() -> Vec<Decoder> {
         decoder::<Misconduct>("misconduct", &samples::misconduct()),
         decoder::<Committee>("committee", samples::first().committee()),
         decoder::<Peaks>("peaks", &peaks),
+        decoder::<BTreeMap<Key, Value>>("entries of epochs", &epochs::entries()),
+        decoder::<Vec<Receipt>>("receipts of epochs", &epochs::receipts()),
+        decoder::<Handover>("hand-over", &epochs::handover()),
         decoder::<Head>("head", &samples::bundle().head),
         decoder::<StateProof>("state proof", &shards().1.state.prove(&Key::Chain)),
     ];
@@ -54,8 +59,16 @@ fn decoders() -> Vec<Decoder> {
     decoders
 }
 
-fn files(block: &Block) -> [Decoder; 9] {
+fn files(block: &Block) -> [Decoder; 10] {
     [
+        Decoder {
+            name: "change of the committee",
+            valid: epochs::change().to_bytes(),
+            again: |bytes| {
+                let change = SignedTransaction::from_bytes(bytes, 1 << 16);
+                Some(change.ok()?.to_bytes())
+            },
+        },
         Decoder {
             name: "transaction",
             valid: samples::transaction().to_bytes(),

@@ -2,13 +2,13 @@
 
 use std::{fmt::Write as _, fs, path::Path};
 
-use super::samples;
+use super::{epochs, samples};
 use crate::{
     crypto::Digest,
     id::ShardId,
     ledger::{
-        Bundle, Checkpoint, Committees, CosignedCheckpoint, Genesis, HistoryHead, List, Peaks,
-        Proof, Proposal, Role, Rule, Snapshot, State, Tree, Vote, Witnesses,
+        Bundle, Checkpoint, Committees, CosignedCheckpoint, Genesis, Handover, HistoryHead, List,
+        Peaks, Proof, Proposal, Role, Rule, Snapshot, State, Tree, Vote, Witnesses,
         sample_chain::{HOME, shards},
         sample_note::note_key,
         vote_namespace,
@@ -40,6 +40,16 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         ("shown_head.bin", samples::shown().to_bytes()),
         ("snapshot_manifest.bin", manifest.to_bytes()),
         ("snapshot_chunk.bin", chunk),
+        ("committee_change.bin", epochs::change().to_bytes()),
+        (
+            "committee_state.bin",
+            borsh::to_vec(&epochs::entries()).unwrap(),
+        ),
+        (
+            "committee_receipts.bin",
+            borsh::to_vec(&epochs::receipts()).unwrap(),
+        ),
+        ("handover.bin", epochs::handover().to_bytes()),
         ("digests.txt", digests().into_bytes()),
         ("codes.txt", codes().into_bytes()),
     ]
@@ -171,6 +181,9 @@ fn what_was_once_proven_is_proven_for_ever() {
         needed: 2,
     };
     assert_eq!(cosigned.verify(&genesis, &witnesses).unwrap().len(), 2);
+    let handover = Handover::from_bytes(&golden("handover.bin")).unwrap();
+    let mut follows = committees;
+    follows.follow(&handover).unwrap();
     let bundle = Bundle::from_bytes(&golden("history.wayside")).unwrap();
     let report = bundle.verify(&genesis, Some(&checkpoint)).unwrap();
     assert!(report.is_anchored());

@@ -1,4 +1,5 @@
 mod decoders;
+mod epochs;
 mod genesis;
 mod golden;
 mod merkle;

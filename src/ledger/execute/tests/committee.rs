@@ -384,10 +384,14 @@ pub(super) fn change(seats: impl IntoIterator<Item = SeatChange>) -> ChangeCommi
 
 /// The operator with this cold key, and the vote key 100 below it.
 pub(super) fn add(cold: u8) -> SeatChange {
+    add_with(cold, cold - 100)
+}
+
+pub(super) fn add_with(cold: u8, vote: u8) -> SeatChange {
     SeatChange::Add(AddOperator {
         name: label("newcomer"),
         cold_key: who(cold),
-        vote_key: who(cold - 100),
+        vote_key: who(vote),
         address: "127.0.0.1:5000".to_owned(),
     })
 }
@@ -407,7 +411,7 @@ fn keep(operator: u16) -> ReplaceSeat {
     }
 }
 
-fn remove(operator: u16) -> SeatChange {
+pub(super) fn remove(operator: u16) -> SeatChange {
     SeatChange::Remove(RemoveOperator { operator })
 }
 

@@ -2,6 +2,7 @@ mod access;
 mod battery;
 mod bundle;
 mod committee;
+mod committees;
 mod custody;
 mod governance;
 mod history;

@@ -322,6 +322,18 @@ impl World {
         any
     }
 
+    /// Delivers what a destination is ready for; the rest waits.
+    pub(super) fn try_deliver(&mut self, source: u16, destination: u16) {
+        let next = self.state(destination).received(ShardId(source));
+        let Some(delivery) = self.unchecked_delivery(source, destination, next) else {
+            return;
+        };
+        if let Ok(checked) = self.check_delivery(delivery, destination) {
+            let entries = vec![CheckedEntry::Delivery(checked)];
+            self.block(destination, entries).unwrap();
+        }
+    }
+
     /// Delivers everything to everybody until nothing waits.
     pub(super) fn settle(&mut self) {
         let ids: Vec<_> = self.shards.keys().map(|id| id.0).collect();
