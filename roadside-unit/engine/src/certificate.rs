@@ -75,7 +75,12 @@ pub(crate) async fn finalized_header(
     for above in height..=tip.min(height + LINK_MAX) {
         if above > height {
             let next = marshal.get_block(Height::new(above)).await?;
-            link.push(next.inner().block().header.clone());
+            let next = &next.inner().block().header;
+            if next.epoch != block.inner().block().header.epoch {
+                // Other votes count there.
+                return None;
+            }
+            link.push(next.clone());
         }
         if let Some(finalization) = marshal.get_finalization(Height::new(above)).await {
             return Some(FinalizedHeader {

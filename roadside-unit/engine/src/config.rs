@@ -34,7 +34,7 @@ pub struct Config {
 
 /// What a process is to the committee.
 pub enum Seat {
-    /// A member.
+    /// A member, in every epoch whose committee has its key; in others it follows.
     Member {
         /// Signs its votes, and names it to the other members.
         vote_key: SigningKey,
@@ -107,9 +107,6 @@ impl Default for Timing {
 /// Why a member does not run.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The vote key is not in the committee.
-    #[error("{0} is not the vote key of any operator")]
-    NotAMember(AccountKey),
     /// A follower's key is an operator's vote key, or cannot be signed with.
     #[error("{0} cannot be the key of a follower")]
     Follower(AccountKey),
@@ -160,14 +157,15 @@ impl Seat {
         }
     }
 
-    /// The member's index in the committee; `None` for a follower.
-    pub(crate) fn member(&self, genesis: &Genesis) -> Result<Option<u16>, StartError> {
+    /// The key to vote with in every epoch whose committee has it; `None` for a follower.
+    pub(crate) fn vote_key(&self, genesis: &Genesis) -> Result<Option<AccountKey>, StartError> {
         let key = AccountKey::from(self.key().verifying_key());
-        let member = genesis.committee().index(&key);
-        match (self, member) {
-            (Self::Member { .. }, None) => Err(StartError::NotAMember(key)),
-            (Self::Follower { .. }, Some(_)) => Err(StartError::Follower(key)),
-            (Self::Member { .. }, Some(_)) | (Self::Follower { .. }, None) => Ok(member),
+        match self {
+            Self::Member { .. } => Ok(Some(key)),
+            Self::Follower { .. } if genesis.committee().index(&key).is_some() => {
+                Err(StartError::Follower(key))
+            }
+            Self::Follower { .. } => Ok(None),
         }
     }
 

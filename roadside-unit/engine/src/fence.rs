@@ -15,6 +15,9 @@
 //! It goes on listening while it runs. If others see votes by its key in views in which it has not
 //! voted yet, a second process has the key, and it falls silent.
 //!
+//! Views count anew in every epoch, so each has a journal and a note of its own. Whoever comes to an
+//! epoch that enough of the others have left does not vote in it at all.
+//!
 //! What this cannot see is that only the last vote was lost, in a view of which the journal has an
 //! earlier one, or that the one member who saw a vote is gone. Such a unit may contradict itself,
 //! and counts among the fewer than a third that may do anything.
@@ -25,12 +28,18 @@ use commonware_storage::metadata::{self, Metadata};
 use commonware_utils::sequence::U64;
 use tracing::{error, info, warn};
 
-use crate::{runtime::Runtime, shard::Shard, storage::Stores};
+use crate::{
+    runtime::Runtime,
+    session::Session,
+    shard::{Shard, Standing},
+    storage::Stores,
+};
 
-/// Opens the gate for votes when that is safe, and keeps the note ahead of the view.
+/// Opens the gate for an epoch's votes when that is safe, and keeps the note ahead of the view.
 pub(crate) struct Fence<E: Runtime> {
     runtime: E,
     shard: Arc<Shard>,
+    session: Arc<Session>,
     note: Metadata<E, U64, u64>,
     /// The newest view of which the journal knows; `None` if it is gone or never was.
     journal: Option<u64>,
@@ -39,33 +48,41 @@ pub(crate) struct Fence<E: Runtime> {
 }
 
 impl<E: Runtime> Fence<E> {
-    /// Reads the note and sees whether the journal is there. Has to come before consensus opens its
-    /// journal.
-    pub(crate) async fn open(runtime: E, shard: Arc<Shard>, stores: &Stores) -> Self {
-        let blobs = runtime.scan(&stores.journal()).await.unwrap_or_default();
+    /// Reads the note and sees whether the epoch's journal is there. Has to come before consensus
+    /// opens its journal.
+    pub(crate) async fn open(
+        runtime: E,
+        shard: Arc<Shard>,
+        session: Arc<Session>,
+        stores: &Stores,
+    ) -> Self {
+        let (epoch, journal) = (session.epoch(), stores.journal(session.epoch()));
+        let blobs = runtime.scan(&journal).await.unwrap_or_default();
         let config = metadata::Config {
             partition: stores.name("fence"),
             codec_config: (),
         };
         let note = Metadata::init(runtime.child("note"), config).await;
         let mut note: Metadata<E, U64, u64> = note.expect("the note of votes can be read");
-        let is_decided = note.get(&SILENT).is_some_and(|view| *view != UNDECIDED);
-        let journal = newest_view(&blobs).filter(|_| is_decided);
-        if let Some(newest) = journal {
+        let decided = note.get(&silent(epoch));
+        let is_decided = decided.is_some_and(|view| *view != UNDECIDED);
+        let newest = newest_view(&blobs).filter(|_| is_decided);
+        if let Some(newest) = newest {
             // A quorum voted in the view before it. Whether anybody else did in this one, is not
             // known: if all were to be silent for it, all that restart at once would be.
-            shard.votes.lock().since = newest.saturating_sub(1);
+            session.votes.lock().since = newest.saturating_sub(1);
         } else {
             // Consensus is about to begin a new journal, which must not pass for the old one.
-            let written = note.put_sync(SILENT, UNDECIDED).await;
+            let written = note.put_sync(silent(epoch), UNDECIDED).await;
             note = written.expect("the note of votes can be written");
-            begin_journal(&runtime, &stores.journal()).await;
+            begin_journal(&runtime, &journal).await;
         }
         Self {
             runtime,
             shard,
+            session,
             note,
-            journal,
+            journal: newest,
             silent_through: u64::MAX,
         }
     }
@@ -73,16 +90,17 @@ impl<E: Runtime> Fence<E> {
     /// Waits until it is known from which view on the unit may vote, and lets it. Consensus has to
     /// begin after that: what it may not say at first, it later takes for said and in its journal.
     pub(crate) async fn settle(mut self) -> Self {
+        let epoch = self.session.epoch();
         self.silent_through = self.decide().await;
         let silent_through = self.silent_through;
-        self = self.write(SILENT, silent_through).await;
-        let reserved = self.note.get(&RESERVED).copied().unwrap_or(0);
-        if reserved < silent_through + VIEWS_AHEAD {
-            self = self.write(RESERVED, silent_through + VIEWS_AHEAD).await;
+        self = self.write(silent(epoch), silent_through).await;
+        let ahead = silent_through.saturating_add(VIEWS_AHEAD);
+        if self.reserved() < ahead {
+            self = self.write(reserved(epoch), ahead).await;
         }
-        self.shard.gate.silence_through(silent_through);
+        self.session.gate.silence_through(silent_through);
         if silent_through > 0 {
-            info!(shard = %self.shard.id, silent_through, "does not vote for a while");
+            info!(shard = %self.shard.id, epoch, silent_through, "does not vote for a while");
         }
         self
     }
@@ -90,25 +108,26 @@ impl<E: Runtime> Fence<E> {
     /// Keeps the note ahead of the view, and listens for votes that are not this unit's, until the
     /// runtime stops.
     pub(crate) async fn run(mut self) {
+        let epoch = self.session.epoch();
         loop {
-            let seen = self.shard.peers.lock().saw_me();
-            let voted = self.shard.gate.voted().max(self.journal.unwrap_or(0));
+            let seen = self.seen(|standing, me| standing.votes.of(me));
+            let voted = self.session.gate.voted().max(self.journal.unwrap_or(0));
             if self.shard.minds_twins && seen > voted.max(self.silent_through) {
                 error!(
-                    shard = %self.shard.id, seen, voted,
+                    shard = %self.shard.id, epoch, seen, voted,
                     "others saw votes by this unit's key that it did not give: a second process may have the \
                      key, so this one falls silent"
                 );
-                self.silent_through = seen + VIEWS_UNKNOWN;
+                self.silent_through = seen.saturating_add(VIEWS_UNKNOWN);
                 let silent_through = self.silent_through;
-                self.shard.gate.silence_through(silent_through);
-                self = self.write(SILENT, silent_through).await;
+                self.session.gate.silence_through(silent_through);
+                self = self.write(silent(epoch), silent_through).await;
             }
-            let reserved = self.note.get(&RESERVED).copied().unwrap_or(0);
-            self.shard.gate.reserve_through(reserved);
-            let view = self.shard.view() + 1;
-            if view > self.silent_through && reserved < view + VIEWS_AHEAD / 2 {
-                self = self.write(RESERVED, view + VIEWS_AHEAD).await;
+            let reserved_through = self.reserved();
+            self.session.gate.reserve_through(reserved_through);
+            let view = self.session.view() + 1;
+            if view > self.silent_through && reserved_through < view + VIEWS_AHEAD / 2 {
+                self = self.write(reserved(epoch), view + VIEWS_AHEAD).await;
             } else {
                 self.runtime.sleep(CHECK_INTERVAL).await;
             }
@@ -121,43 +140,72 @@ impl<E: Runtime> Fence<E> {
         self
     }
 
+    fn reserved(&self) -> u64 {
+        let reserved = self.note.get(&reserved(self.session.epoch()));
+        reserved.copied().unwrap_or(0)
+    }
+
     /// The last view in which the unit must not vote.
     async fn decide(&self) -> u64 {
-        let seen = self.ask().await;
-        let noted = self.note.get(&SILENT).filter(|view| **view != UNDECIDED);
-        let noted = noted.copied().unwrap_or(0);
-        match (self.journal, self.note.get(&RESERVED)) {
+        let epoch = self.session.epoch();
+        let Some(seen) = self.ask().await else {
+            return NEVER;
+        };
+        let noted = self.note.get(&silent(epoch));
+        let noted = noted.copied().filter(|view| *view != UNDECIDED);
+        let noted = noted.unwrap_or(0);
+        match (self.journal, self.note.get(&reserved(epoch))) {
             (Some(newest), _) if seen <= newest || !self.shard.minds_twins => noted,
             (Some(newest), _) => {
-                warn!(shard = %self.shard.id, seen, newest, "the journal of votes is an old one");
-                noted.max(seen + VIEWS_UNKNOWN)
+                warn!(
+                    shard = %self.shard.id, epoch, seen, newest,
+                    "the journal of votes is an old one"
+                );
+                noted.max(seen.saturating_add(VIEWS_UNKNOWN))
             }
             (None, Some(reserved)) => {
-                warn!(shard = %self.shard.id, reserved, "the journal of votes is gone");
+                warn!(shard = %self.shard.id, epoch, reserved, "the journal of votes is gone");
                 seen.max(*reserved)
             }
             (None, None) if seen == 0 => 0,
-            (None, None) => seen + VIEWS_UNKNOWN,
+            (None, None) => seen.saturating_add(VIEWS_UNKNOWN),
         }
     }
 
-    /// Asks the others; the newest view in which the unit may have voted, as far as they know.
-    async fn ask(&self) -> u64 {
-        let committee = self.shard.genesis.committee();
+    /// Asks the others; the newest view in which the unit may have voted, as far as they know, or
+    /// `None` if enough of them have left the epoch.
+    async fn ask(&self) -> Option<u64> {
+        let epoch = self.session.epoch();
         loop {
-            let (heard, seen, view) = {
-                let peers = self.shard.peers.lock();
-                (peers.heard(), peers.may_have_seen_me(), peers.view())
-            };
-            if heard + 1 >= committee.quorum() {
+            let standings = self.shard.standings();
+            if standings.len() >= self.session.company() {
+                let left = standings.iter().filter(|it| it.epoch > epoch);
+                if left.count() > self.session.liars() {
+                    return None;
+                }
                 if self.journal.is_none() {
                     // What the others voted until now was not seen here.
-                    self.shard.votes.lock().since = view;
+                    let present = standings.iter().filter(|it| it.epoch == epoch);
+                    let view = present.map(|it| it.view).max();
+                    self.session.votes.lock().since = view.unwrap_or(0);
                 }
-                return seen;
+                return Some(self.seen(|it, me| it.votes.of(me).max(it.votes.since)));
             }
             self.runtime.sleep(CHECK_INTERVAL).await;
         }
+    }
+
+    /// The greatest of what those say of this unit who are in the epoch; those who are not in it yet
+    /// saw no vote of it.
+    fn seen(&self, says: impl Fn(&Standing, usize) -> u64) -> u64 {
+        let Some(me) = self.session.member.map(usize::from) else {
+            return 0;
+        };
+        let standings = self.shard.standings();
+        let present = standings
+            .iter()
+            .filter(|it| it.epoch == self.session.epoch());
+        present.map(|it| says(it, me)).max().unwrap_or(0)
     }
 }
 
@@ -180,11 +228,18 @@ async fn begin_journal<E: Runtime>(runtime: &E, journal: &str) {
     begun.expect("the journal of votes can be written");
 }
 
-/// The last view in which the unit may have voted.
-const RESERVED: U64 = U64::new(0);
+/// Where the last view of an epoch stands in which the unit may have voted.
+fn reserved(epoch: u64) -> U64 {
+    U64::new(epoch.wrapping_mul(2))
+}
 
-/// The last view in which it stays silent, or [`UNDECIDED`].
-const SILENT: U64 = U64::new(1);
+/// Where the last view of an epoch stands in which it stays silent, or [`UNDECIDED`].
+fn silent(epoch: u64) -> U64 {
+    U64::new(epoch.wrapping_mul(2).wrapping_add(1))
+}
+
+/// Silent for the whole epoch.
+const NEVER: u64 = u64::MAX - 1;
 
 /// It is not known yet how long to stay silent.
 const UNDECIDED: u64 = u64::MAX;

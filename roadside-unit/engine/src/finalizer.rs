@@ -15,7 +15,8 @@ use tracing::{debug, error, info, warn};
 use wayside::{
     id::ShardId,
     ledger::{
-        Delivery, FinalizedHeader, List, NextRules, Outcome, Receipt, Results, StateView as _,
+        Delivery, FinalizedHeader, Handover, List, NextRules, Outcome, Receipt, Results,
+        StateView as _,
     },
 };
 
@@ -23,9 +24,10 @@ use crate::{
     FinalizedBlock,
     block::OrderedBlock,
     certificate::finalized_header,
+    handovers::Record,
     keeper::{Border, Order},
     runtime::Runtime,
-    shard::{Marshal, Node, Query, Shard, Shards, archives_required, genesis_node},
+    shard::{Marshal, Node, Query, Shard, Shards, genesis_node},
     storage,
 };
 
@@ -52,6 +54,7 @@ pub(crate) struct Finalizer<E: Runtime> {
     shards: Arc<Shards>,
     undelivered: BTreeMap<u64, Arc<FinalizedBlock>>,
     keeper: mpsc::Sender<Order>,
+    handovers: Record<E>,
     retention: Option<u64>,
     view: Duration,
     /// The block before one with the snapshot's root of its state.
@@ -76,6 +79,8 @@ pub(crate) struct Finalizing<E: Runtime> {
     pub(crate) published: broadcast::Sender<Arc<FinalizedBlock>>,
     /// Who writes snapshots.
     pub(crate) keeper: mpsc::Sender<Order>,
+    /// Where hand-overs are stored.
+    pub(crate) handovers: Record<E>,
     /// How many heights' blocks are kept below the newest snapshot.
     pub(crate) retention: Option<u64>,
     /// How long a view of the consensus may take.
@@ -94,8 +99,9 @@ impl Reporter for Reports {
 
     fn report(&mut self, update: Self::Activity) -> Feedback {
         match update {
-            Update::Tip(_, height, _) => {
-                self.shard.saw_height(height.get());
+            Update::Tip(round, height, _) => {
+                let epoch = round.epoch().get();
+                self.shard.saw_height(epoch, height.get());
                 Feedback::Ok
             }
             Update::Block(block, done) => match self.blocks.send((block, done)) {
@@ -125,6 +131,7 @@ impl<E: Runtime> Finalizer<E> {
             shards,
             undelivered: BTreeMap::new(),
             keeper: with.keeper,
+            handovers: with.handovers,
             retention: with.retention,
             view: with.view,
             border: None,
@@ -159,6 +166,7 @@ impl<E: Runtime> Finalizer<E> {
             };
             node = self.execute(node, block.inner().clone()).await;
             self.store(&node).await;
+            self.hand_over(&node).await;
         }
         info!(shard = %self.shard.id, from = begin, to = processed, "executed stored blocks");
         if let Some(oldest) = self.results.oldest() {
@@ -244,11 +252,32 @@ impl<E: Runtime> Finalizer<E> {
         if node.header.snapshot_root.is_some() {
             self.border = Some(self.shard.tip_node());
         }
+        self.hand_over(&node).await;
         self.shard.commit(&node);
         let mut pace = self.shard.pace.lock();
         pace.finalized(&node.payload, self.runtime.current(), self.view);
         drop(pace);
         self.publish(&node);
+    }
+
+    /// Shows to all shards of this process how the committee hands over to the next, if this block is
+    /// one of the shard that governs that can show it.
+    async fn hand_over(&mut self, node: &Node) {
+        let known = self.shard.handovers.newest().epoch();
+        let next = node.state.epoch_state(&self.shard.genesis).next;
+        let is_news = next.is_some_and(|next| next.committee.epoch() > known);
+        if self.shard.id == ShardId::GOVERNANCE && is_news {
+            let height = node.header.height;
+            let finalized = finalized_header(&self.marshal, height, height).await;
+            let handover = finalized.and_then(|it| Handover::of(it, &node.state));
+            for shard in self.shards.values() {
+                if let Some(Err(cause)) = handover.as_ref().map(|it| shard.handovers.add(it)) {
+                    // A later block will do.
+                    debug!(shard = %shard.id, height, %cause, "did not take a hand-over");
+                }
+            }
+        }
+        self.handovers.save().await;
     }
 
     /// Has a snapshot written of the state before the last block that has its root, once that block
@@ -267,6 +296,7 @@ impl<E: Runtime> Finalizer<E> {
         }
         // What the snapshot stands in for must not be made again from blocks that are gone.
         self.results.sync().await;
+        self.handovers.save().await;
         let border = Border {
             base: base.header.clone(),
             state: base.state.clone(),
@@ -299,8 +329,7 @@ impl<E: Runtime> Finalizer<E> {
     }
 
     fn may_forget(&mut self) -> bool {
-        let (archives, operators) = (self.shard.archives(), self.shard.genesis.operators.len());
-        let required = archives_required(operators);
+        let (archives, required) = (self.shard.archives(), self.shard.archives_required());
         let lacks_archives = archives < required;
         if lacks_archives && !self.lacks_archives {
             warn!(
@@ -404,7 +433,12 @@ impl<E: Runtime> Finalizer<E> {
             let (height, block) = (*height, Arc::clone(block));
             let tip = self.shard.tip_node().header.height;
             let Some(finalized) = finalized_header(&self.marshal, height, tip).await else {
-                return;
+                if block.block.header.epoch == self.shard.session().epoch() {
+                    return;
+                }
+                // Nothing here will ever show that it is final; others can.
+                self.undelivered.remove(&height);
+                continue;
             };
             for (id, shard) in &*self.shards {
                 for delivery in deliveries(&finalized, &block.receipts, *id) {

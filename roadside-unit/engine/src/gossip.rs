@@ -12,16 +12,16 @@ use commonware_cryptography::ed25519::PublicKey;
 use commonware_macros::select;
 use commonware_p2p::{Receiver, Recipients, Sender};
 use commonware_runtime::IoBuf;
-use commonware_utils::{ordered::Set, vec::NonEmptyVec};
+use commonware_utils::vec::NonEmptyVec;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, trace};
 use wayside::ledger::{SignedTransaction, TransactionId};
 
 use crate::{
     keeper::Order,
-    member::participants,
     runtime::Runtime,
-    shard::{Ask, Part, Shard, Standing, VotesOfMine, VotesSeen},
+    shard::{Ask, Part, Shard, Standing, VotesSeen},
+    sync::HANDOVERS,
 };
 
 /// Tells the other members of one shard.
@@ -32,8 +32,6 @@ pub(crate) struct Gossip {
     told: BTreeMap<TransactionId, SignedTransaction>,
     /// The height that each member was asked for last.
     asked: BTreeMap<PublicKey, u64>,
-    /// The committee; whoever else is heard follows.
-    members: Set<PublicKey>,
 }
 
 /// The ends of queues at which gossip works.
@@ -59,12 +57,12 @@ struct Batch {
 #[derive(Debug, Eq, PartialEq)]
 enum Told {
     /// Where it is, and which votes it saw.
-    Hello(Standing, VotesSeen),
+    Hello(Standing),
     /// Transactions, as bytes.
     Transactions(Vec<Vec<u8>>),
-    /// That it wants a part of a snapshot.
+    /// That it wants a part of a snapshot, or a hand-over.
     WantsPart {
-        /// The snapshot's height; 0 for the newest.
+        /// The snapshot's height; 0 for the newest, [`HANDOVERS`] for none.
         height: u64,
         /// Which part.
         index: u32,
@@ -84,7 +82,6 @@ impl Gossip {
     /// The gossip of `shard`, which says hello every `interval`.
     pub(crate) fn new(shard: Arc<Shard>, ends: GossipEnds, interval: Duration) -> Self {
         Self {
-            members: participants(&shard.genesis),
             shard,
             ends,
             interval,
@@ -127,6 +124,7 @@ impl Gossip {
                         Some(told) => self.hear(&runtime, peer, told, &heard),
                     }
                 },
+                _ = self.shard.advanced() => self.catch_up_further(),
                 _ = runtime.sleep_until(hello_at) => {
                     hello_at = runtime.current() + self.interval();
                     self.say_hello(&runtime, &mut sender);
@@ -137,11 +135,12 @@ impl Gossip {
 
     /// How long until the next hello: short while members have not heard of each other.
     fn interval(&self) -> Duration {
-        let others = match self.shard.member {
-            Some(_) => self.members.len() - 1,
-            None => self.shard.company(),
+        let session = self.shard.session();
+        let others = match session.member {
+            Some(_) => session.members.len() - 1,
+            None => session.company(),
         };
-        if self.shard.peers.lock().heard() < others {
+        if self.shard.standings().len() < others {
             self.interval / HELLOS_AT_FIRST
         } else {
             self.interval
@@ -176,14 +175,16 @@ impl Gossip {
         runtime: &E,
         sender: &mut impl Sender<PublicKey = PublicKey>,
     ) {
+        let session = self.shard.session();
         let standing = Standing {
-            view: self.shard.view(),
+            epoch: session.epoch(),
+            view: session.view(),
             height: self.shard.tip_node().header.height,
             oldest: self.shard.oldest(),
             is_archive: self.shard.is_archive(),
+            votes: session.votes.lock().clone(),
         };
-        let votes = self.shard.votes.lock().clone();
-        send(sender, &Told::Hello(standing, votes));
+        send(sender, &Told::Hello(standing));
         self.shard
             .peers
             .lock()
@@ -229,25 +230,21 @@ impl Gossip {
             }
             Told::Transactions(transactions) => {
                 let batch = Batch {
-                    is_a_members: self.members.position(&peer).is_some(),
+                    is_a_members: self.shard.peers.lock().is_member(&peer),
                     transactions,
                 };
                 if intake.try_send(batch).is_err() {
                     debug!(?peer, "dropped gossip");
                 }
             }
-            // Where a follower is, concerns nobody.
-            Told::Hello(..) if self.members.position(&peer).is_none() => {}
-            Told::Hello(standing, votes) => {
-                let me = self.shard.member.map(usize::from);
-                let votes = VotesOfMine {
-                    newest: me.map_or(0, |me| votes.of(me)),
-                    since: votes.since,
-                };
+            Told::Hello(standing) => {
                 let mut peers = self.shard.peers.lock();
-                peers.hear(peer.clone(), runtime.current(), standing, votes);
+                peers.hear(peer.clone(), runtime.current(), standing.clone());
+                let is_member = peers.is_member(&peer);
                 drop(peers);
-                self.catch_up(peer, standing.height);
+                if is_member {
+                    self.catch_up(peer, standing.height);
+                }
             }
         }
     }
@@ -264,14 +261,13 @@ impl Gossip {
             return;
         };
         let (answer, answered) = oneshot::channel();
-        let order = Order::Part {
-            height,
-            index,
-            answer,
-        };
-        if self.ends.keeper.try_send(order).is_err() {
-            debug!(?peer, "has no time to hand out a snapshot");
-            return;
+        if height == HANDOVERS {
+            let handovers = self.shard.handovers.all();
+            let handover = handovers.get(index).map(|it| (HANDOVERS, it.to_bytes()));
+            // The receiver is kept below.
+            let _ = answer.send(handover);
+        } else {
+            self.order(&peer, (height, index), answer);
         }
         let mut sender = sender.clone();
         runtime.child("hand_out").spawn(move |_| async move {
@@ -289,20 +285,51 @@ impl Gossip {
         });
     }
 
-    /// Asks a member for its newest block, if that is missing here; for one at a time, since it may
-    /// not have what it says.
+    fn order(
+        &self,
+        peer: &PublicKey,
+        (height, index): (u64, usize),
+        answer: oneshot::Sender<Option<(u64, Vec<u8>)>>,
+    ) {
+        let order = Order::Part {
+            height,
+            index,
+            answer,
+        };
+        if self.ends.keeper.try_send(order).is_err() {
+            debug!(?peer, "has no time to hand out a snapshot");
+        }
+    }
+
+    /// Asks a member for blocks that are missing here, up to the last one of which it is known whose
+    /// votes count; for some at a time, since it may not have what it says.
     ///
-    /// Without this, a member that comes back while nothing happens would wait for the next block.
+    /// Without this, a member that comes back while nothing happens would wait for the next block,
+    /// and one that missed the end of an epoch would wait for ever: nobody tells of that epoch's
+    /// votes any more.
     fn catch_up(&mut self, peer: PublicKey, height: u64) {
         let tip = self.shard.tip_node().header.height;
+        let through = height.min(self.shard.known_through());
         let asked = self.asked.get(&peer).copied().unwrap_or(0);
-        if height > tip
-            && asked <= tip
+        if through > tip.max(asked)
+            && asked <= tip + ASKED_AHEAD
             && let Some(marshal) = self.shard.marshal()
         {
-            trace!(shard = %self.shard.id, tip, height, "asked for a block");
-            self.asked.insert(peer.clone(), height);
-            marshal.hint_finalized(Height::new(height), NonEmptyVec::new(peer));
+            let first = (tip.max(asked) + 1).max(through.saturating_sub(ASKED_MAX) + 1);
+            trace!(shard = %self.shard.id, first, through, "asked for blocks");
+            self.asked.insert(peer.clone(), through);
+            for height in first..=through {
+                marshal.hint_finalized(Height::new(height), NonEmptyVec::new(peer.clone()));
+            }
+        }
+    }
+
+    /// Goes on asking once some of what was asked for is there.
+    fn catch_up_further(&mut self) {
+        let tip = self.shard.tip_node().header.height;
+        let above = self.shard.peers.lock().above(tip);
+        for (peer, height) in above {
+            self.catch_up(peer, height);
         }
     }
 }
@@ -342,11 +369,19 @@ impl Told {
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         match self {
-            Self::Hello(standing, votes) => {
+            Self::Hello(standing) => {
                 bytes.push(HELLO);
                 bytes.push(standing.is_archive.into());
-                let standing = [standing.view, standing.height, standing.oldest, votes.since];
-                for number in standing.iter().chain(&votes.newest) {
+                let Standing {
+                    epoch,
+                    view,
+                    height,
+                    oldest,
+                    is_archive: _,
+                    votes,
+                } = standing;
+                let numbers = [epoch, view, height, oldest, &votes.since];
+                for number in numbers.into_iter().chain(&votes.newest) {
                     bytes.extend_from_slice(&number.to_le_bytes());
                 }
             }
@@ -388,6 +423,7 @@ impl Told {
                 };
                 let mut numbers = numbers.iter().map(|it| u64::from_le_bytes(*it));
                 let standing = Standing {
+                    epoch: numbers.next()?,
                     view: numbers.next()?,
                     height: numbers.next()?,
                     oldest: numbers.next()?,
@@ -396,12 +432,13 @@ impl Told {
                         1 => true,
                         _ => return None,
                     },
+                    votes: VotesSeen {
+                        since: numbers.next()?,
+                        newest: numbers.collect(),
+                    },
                 };
-                let votes = VotesSeen {
-                    since: numbers.next()?,
-                    newest: numbers.collect(),
-                };
-                Some(Self::Hello(standing, votes))
+                let is_bounded = standing.votes.newest.len() <= COMMITTEE_MAX;
+                is_bounded.then_some(Self::Hello(standing))
             }
             WANTS_PART => {
                 let (height, index) = rest.split_first_chunk::<8>()?;
@@ -463,6 +500,15 @@ const TOLD_MAX: usize = 8_192;
 /// Hellos in an interval until all members are there.
 const HELLOS_AT_FIRST: u32 = 5;
 
+/// The members of the largest committee.
+const COMMITTEE_MAX: usize = 64;
+
+/// Blocks that a member is asked for at once; those below them come by themselves.
+const ASKED_MAX: u64 = 16;
+
+/// So many of the blocks that were asked for may still be missing when further ones are.
+const ASKED_AHEAD: u64 = 8;
+
 /// A member that has not said hello for so many intervals counts as gone.
 const SILENT_INTERVALS: u32 = 4;
 
@@ -473,18 +519,17 @@ mod tests {
     #[test]
     fn gossip_survives_the_wire() {
         for told in [
-            Told::Hello(
-                Standing {
-                    view: 7,
-                    height: 3,
-                    oldest: 2,
-                    is_archive: true,
-                },
-                VotesSeen {
+            Told::Hello(Standing {
+                epoch: 1,
+                view: 7,
+                height: 3,
+                oldest: 2,
+                is_archive: true,
+                votes: VotesSeen {
                     since: 5,
                     newest: vec![7, 0, 6],
                 },
-            ),
+            }),
             Told::Transactions(vec![vec![1, 2, 3], vec![], vec![4]]),
             Told::WantsPart {
                 height: 16,

@@ -5,16 +5,12 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use wayside::{
     id::{ShardId, VehicleId},
     ledger::{
-        Block, FinalizedHeader, Header, MempoolRefusal, NextRules, Outcome, Peaks, Receipt,
-        SignedTransaction, State, TransactionError, TransactionId,
+        AccountKey, Block, FinalizedHeader, Handover, Header, MempoolRefusal, NextRules, Outcome,
+        Peaks, Receipt, SignedTransaction, State, TransactionError, TransactionId,
     },
 };
 
-use crate::{
-    certificate::finalized_header,
-    shard::{Shards, archives_required},
-    start::EngineFailed,
-};
+use crate::{certificate::finalized_header, shard::Shards, start::EngineFailed};
 
 /// A running member of the committee, to talk to.
 ///
@@ -63,7 +59,9 @@ pub struct Tip {
 pub struct ShardStatus {
     /// The height of the newest final block that is executed.
     pub height: u64,
-    /// The newest view of the consensus that was seen to end.
+    /// The epoch, which changes when the committee does.
+    pub epoch: u64,
+    /// The newest view of the epoch's consensus that was seen to end.
     pub view: u64,
     /// How many other members have been heard of lately.
     pub peers: usize,
@@ -163,10 +161,16 @@ impl Handle {
         self.shards.get(&shard)?.past().cloned()
     }
 
-    /// The other members that say they keep a block, by their indices in the committee.
-    pub fn holders(&self, shard: ShardId, height: u64) -> Vec<usize> {
+    /// The vote keys of the other members that say they keep a block.
+    pub fn holders(&self, shard: ShardId, height: u64) -> Vec<AccountKey> {
         let shard = self.shards.get(&shard);
         shard.map_or_else(Vec::new, |shard| shard.holders(height))
+    }
+
+    /// How committees followed each other since the genesis, as far as this process can show it.
+    pub fn handovers(&self) -> Arc<Vec<Handover>> {
+        let all = self.shards.values().map(|shard| shard.handovers.all());
+        all.max_by_key(|it| it.len()).unwrap_or_default()
     }
 
     /// Takes a transaction, and tells the other members. What it says is done only when a block
@@ -210,8 +214,8 @@ impl Handle {
 
     /// How many archives the committee must have before any member forgets a block.
     pub fn archives_required(&self) -> usize {
-        let operators = self.shards.values().map(|it| it.genesis.operators.len());
-        archives_required(operators.max().unwrap_or(0))
+        let required = self.shards.values().map(|it| it.archives_required());
+        required.max().unwrap_or(0)
     }
 
     /// Whether a transaction waits to be put into a block.

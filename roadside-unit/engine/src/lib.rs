@@ -17,15 +17,18 @@
 //! nothing to keep, and after a restart the blocks above the newest snapshot are executed again.
 
 mod block;
+mod borders;
 mod certificate;
 mod config;
 mod disk;
+mod epochs;
 mod evidence;
 mod fence;
 mod fetching;
 mod finalizer;
 mod gossip;
 mod handle;
+mod handovers;
 mod keeper;
 mod member;
 mod muted;
@@ -34,6 +37,7 @@ mod proposer;
 mod rebuild;
 mod runtime;
 mod scheme;
+mod session;
 mod shard;
 mod snapshots;
 mod start;

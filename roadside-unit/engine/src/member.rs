@@ -11,59 +11,40 @@
 //! final ones to the [`Finalizer`] in order. Nothing here knows whether it runs on the road or in a
 //! test.
 
-use std::{
-    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
-    sync::Arc,
-    time::Duration,
-};
+use std::{num::NonZeroU32, sync::Arc};
 
 use commonware_broadcast::buffered;
-use commonware_codec::{Copying, DecodeExt as _};
-use commonware_consensus::{
-    marshal::{
-        self,
-        core::Actor,
-        resolver::p2p as backfill,
-        standard::{Inline, Standard},
-    },
-    simplex::{
-        self, SkipBudget,
-        config::{Floor, ForwardPolicy, SkipPolicy},
-        elector::RoundRobin,
-    },
-    types::{Epoch, FixedEpocher, ViewDelta},
+use commonware_consensus::marshal::{
+    self, core::Actor, resolver::p2p as backfill, standard::Standard,
 };
 use commonware_cryptography::{
-    Digested, Sha256, Signer as _,
-    certificate::{ConstantProvider, Verifier as _},
+    Digested, Signer as _,
+    certificate::Verifier as _,
     ed25519::{PrivateKey, PublicKey},
 };
 use commonware_macros::select;
-use commonware_p2p::{Blocker, Provider, Receiver, Sender, utils::mux::Muxer};
+use commonware_p2p::{
+    Blocker, Provider, Receiver, Sender,
+    utils::mux::{MuxHandle, Muxer, SubReceiver, SubSender},
+};
 use commonware_parallel::Sequential;
-use commonware_runtime::Handle as Task;
 use commonware_storage::archive::prunable;
-use commonware_utils::{NZU32, NZU64, NZUsize, NonZeroDuration, ordered::Set};
+use commonware_utils::{NZU32, NZU64, NZUsize, NonZeroDuration};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::sync::{broadcast, mpsc};
-use wayside::{
-    crypto::SigningKey,
-    ledger::{AccountKey, Genesis, vote_namespace},
-};
+use wayside::{crypto::SigningKey, id::ShardId};
 
 use crate::{
     FinalizedBlock, Timing,
     block::{OrderedBlock, Payload},
+    borders::{FinalBorders, Schemes},
     certificate::finalization,
-    evidence::Evidence,
-    fence::Fence,
+    epochs::{Consensus, FETCH_RETRY, Lines, MAILBOX, VIEWS_KEPT},
     fetching::ASKED_MAX,
     finalizer::{Finalizer, Finalizing, Reports},
     gossip::{Gossip, GossipEnds},
+    handovers::Record,
     keeper::keep_snapshots,
-    muted::Muted,
-    observer::Observer,
-    proposer::Proposer,
     runtime::Runtime,
     scheme::VoteScheme,
     shard::{Marshal, Node, Part, Queues, Shard, Shards, genesis_node},
@@ -92,26 +73,28 @@ pub(crate) struct Member {
 }
 
 /// How a shard reaches the other members.
-struct Links<S, R, N> {
-    /// Votes; votes of a quorum, put together; and questions for such, and answers.
-    consensus: [(S, R); 3],
+struct Links<S: Sender<PublicKey = PublicKey>, N> {
+    /// What epochs do not share.
+    consensus: Lines<S>,
     /// Questions for final blocks, and answers.
-    backfill: (S, R),
+    backfill: Link<S>,
     /// Proposed blocks.
-    blocks: (S, R),
+    blocks: Link<S>,
     /// Transactions that wait, and where members are.
-    gossip: (S, R),
+    gossip: Link<S>,
     /// Knows who the others are, and keeps out those that break the protocol.
     network: N,
 }
 
+type Link<S> = (SubSender<S>, SubReceiver<PublicKey>);
+
 type MarshalActor<E> = Actor<
     E,
     Standard<OrderedBlock>,
-    ConstantProvider<VoteScheme, Epoch>,
+    Schemes,
     storage::Finalizations<E>,
     storage::Blocks<E>,
-    FixedEpocher,
+    FinalBorders,
     Sequential,
 >;
 
@@ -135,14 +118,13 @@ pub(crate) async fn keep<E, S, R, N>(
         muxer.start();
         muxers.push(handle);
     }
+    let muxers = <[MuxHandle<S>; CHANNELS]>::try_from(muxers);
+    let Ok(muxers) = muxers else {
+        unreachable!("there is a channel for every quota")
+    };
     let mut keeping = FuturesUnordered::new();
     for (shard, queues) in kept {
-        let mut parts = Vec::new();
-        for muxer in &mut muxers {
-            let part = muxer.register(u64::from(shard.id.0)).await;
-            parts.push(part.expect("a shard is kept once, while the network runs"));
-        }
-        let links = Links::new(parts, network.clone());
+        let links = Links::new(shard.id, muxers.clone(), network.clone()).await;
         let child = runtime.child("shard").with_attribute("shard", shard.id);
         let member = member.clone();
         keeping.push(child.spawn(move |it| keep_shard(it, member, shard, queues, links)));
@@ -150,15 +132,20 @@ pub(crate) async fn keep<E, S, R, N>(
     keeping.next().await;
 }
 
-impl<S, R, N> Links<S, R, N> {
+impl<S: Sender<PublicKey = PublicKey>, N> Links<S, N> {
     /// A shard's part of each channel, in the order of [`QUOTAS`].
-    fn new(parts: Vec<(S, R)>, network: N) -> Self {
-        let parts = <[(S, R); CHANNELS]>::try_from(parts);
-        let Ok([votes, certificates, fetch, backfill, blocks, gossip]) = parts else {
-            unreachable!("there is a channel for every quota")
+    async fn new(shard: ShardId, channels: [MuxHandle<S>; CHANNELS], network: N) -> Self {
+        let [votes, certificates, fetch, backfill, blocks, gossip] = channels;
+        let mut links = Vec::new();
+        for mut channel in [backfill, blocks, gossip] {
+            let link = channel.register(u64::from(shard.0)).await;
+            links.push(link.expect("a shard is kept once, while the network runs"));
+        }
+        let Ok([backfill, blocks, gossip]) = <[Link<S>; 3]>::try_from(links) else {
+            unreachable!("there is a link for every channel")
         };
         Self {
-            consensus: [votes, certificates, fetch],
+            consensus: Lines::new(shard, [votes, certificates, fetch]),
             backfill,
             blocks,
             gossip,
@@ -168,24 +155,18 @@ impl<S, R, N> Links<S, R, N> {
 }
 
 /// Keeps one shard until the runtime stops or a part of it fails.
-async fn keep_shard<E, S, R, N>(
+async fn keep_shard<E, S, N>(
     runtime: E,
     member: Member,
     shard: Arc<Shard>,
     queues: Queues,
-    links: Links<S, R, N>,
+    links: Links<S, N>,
 ) where
     E: Runtime,
     S: Sender<PublicKey = PublicKey>,
-    R: Receiver<PublicKey = PublicKey>,
     N: Provider<PublicKey = PublicKey> + Blocker<PublicKey = PublicKey>,
 {
     let stores = Stores::new(&member.stores, shard.id);
-    // The fence has to see whether there is a journal of votes before consensus opens one.
-    let fence = match shard.member {
-        Some(_) => Some(Fence::open(runtime.child("fence"), Arc::clone(&shard), &stores).await),
-        None => None,
-    };
     let (keeper, orders) = mpsc::channel(ORDERS_MAX);
     let (parts_end, parts) = mpsc::channel(PARTS_MAX);
     let ends = GossipEnds {
@@ -198,8 +179,7 @@ async fn keep_shard<E, S, R, N>(
     let child = runtime.child("gossip");
     let gossiping = child.spawn(move |runtime| gossip.run(runtime, links.gossip.0, links.gossip.1));
     let start = begin(&runtime, &member, &shard, &stores, parts).await;
-    let scheme = scheme(&member.key, &shard);
-    let opened = open_marshal(&runtime, &shard, &stores, &scheme, start.anchor);
+    let opened = open_marshal(&runtime, &shard, &stores, start.anchor);
     let (actor, marshal) = opened.await;
     shard.set_marshal(marshal.clone());
     let peers = links.network.clone();
@@ -213,6 +193,7 @@ async fn keep_shard<E, S, R, N>(
         results: storage::Results::open(runtime.child("results"), &stores).await,
         published: member.published.clone(),
         keeper,
+        handovers: start.handovers,
         retention: member.retention,
         view: member.timing.certification_timeout,
     };
@@ -225,14 +206,14 @@ async fn keep_shard<E, S, R, N>(
     let child = runtime.child("finalize");
     let finalizing = child.spawn(move |_| finalizer.run(final_blocks, queues.queries));
     let consensus = Consensus {
+        member,
+        shard,
         stores,
-        scheme,
         marshal,
         blocker: links.network,
     };
-    let (member, kept) = (member.clone(), Arc::clone(&shard));
-    let child = runtime.child("voting");
-    let voting = child.spawn(move |it| consensus.run(it, (member, kept), fence, links.consensus));
+    let child = runtime.child("epochs");
+    let voting = child.spawn(move |it| consensus.run(it, links.consensus));
     select! {
         _ = gossiping => {},
         _ = storing => {},
@@ -246,6 +227,8 @@ async fn keep_shard<E, S, R, N>(
 struct Begin<E: Runtime> {
     /// The snapshots on disk.
     snapshots: Snapshots<E>,
+    /// The hand-overs on disk.
+    handovers: Record<E>,
     /// From where blocks are taken, unless some are stored.
     anchor: Start,
 }
@@ -260,18 +243,22 @@ async fn begin<E: Runtime>(
     parts: mpsc::Receiver<Part>,
 ) -> Begin<E> {
     let genesis = &shard.genesis;
+    let known = Arc::clone(&shard.handovers);
+    let mut handovers = Record::open(runtime.child("handovers"), stores, known).await;
     let mut snapshots = Snapshots::new(runtime.child("snapshots"), stores.snapshots());
-    let mut restored = snapshots.restore(genesis, shard.id).await;
+    let mut restored = snapshots.restore(&shard.handovers, shard.id).await;
     let has_blocks = stores.has_blocks(runtime).await;
-    if restored.is_none() && !has_blocks && shard.company() > 0 {
+    if restored.is_none() && !has_blocks && shard.session().company() > 0 {
         let timeout = member.timing.fetch_timeout;
         let sync = StateSync::new(runtime, Arc::clone(shard), timeout, parts);
-        restored = sync.run(&mut snapshots).await;
+        restored = sync.run(&mut snapshots, &mut handovers).await;
     }
     let mut floor = None;
     if let Some(restored) = restored {
         let finalized = &restored.manifest.finalized;
-        floor = finalization(&finalized.certificate, genesis.committee());
+        let committee = shard.handovers.committee(finalized.header.epoch);
+        let committee = committee.expect("a snapshot is checked by its epoch's committee");
+        floor = finalization(&finalized.certificate, &committee);
         shard.saw_snapshot(finalized.header.height);
         shard.pruned_below(if has_blocks {
             0
@@ -291,175 +278,22 @@ async fn begin<E: Runtime>(
             Start::Genesis(Digested::precomputed(block, first.payload))
         }
     };
-    Begin { snapshots, anchor }
+    Begin {
+        snapshots,
+        handovers,
+        anchor,
+    }
 }
 
 type Start = marshal::Start<VoteScheme, Payload, Digested<OrderedBlock>>;
 
-/// What consensus needs beside its links.
-struct Consensus<B> {
-    stores: Stores,
-    scheme: VoteScheme,
-    marshal: Marshal,
-    blocker: B,
-}
+type MarshalConfig =
+    marshal::Config<Schemes, FinalBorders, Sequential, OrderedBlock, Digested<OrderedBlock>>;
 
-type InlineProposer<E> = Inline<E, VoteScheme, Proposer, OrderedBlock, FixedEpocher>;
-
-type Engine<E, B> = simplex::Engine<
-    E,
-    VoteScheme,
-    RoundRobin<Sha256>,
-    B,
-    Payload,
-    InlineProposer<E>,
-    InlineProposer<E>,
-    Observer<InlineProposer<E>>,
-    Sequential,
->;
-
-impl<B: Blocker<PublicKey = PublicKey>> Consensus<B> {
-    /// Runs it, as soon as it is known from where on the member may vote, until it fails.
-    async fn run<E, S, R>(
-        self,
-        runtime: E,
-        (member, shard): (Member, Arc<Shard>),
-        fence: Option<Fence<E>>,
-        links: [(S, R); 3],
-    ) where
-        E: Runtime,
-        S: Sender<PublicKey = PublicKey>,
-        R: Receiver<PublicKey = PublicKey>,
-    {
-        let Some(fence) = fence else {
-            // A follower's gate stays closed.
-            let _ = self.start(&runtime, &member, &shard, links).await;
-            return;
-        };
-        let fence = fence.settle().await;
-        let voting = self.start(&runtime, &member, &shard, links);
-        select! {
-            _ = voting => {},
-            _ = fence.run() => {},
-        }
-    }
-
-    /// Starts it on its links, on which a member that may not vote is heard by nobody.
-    fn start<E, S, R>(
-        self,
-        runtime: &E,
-        member: &Member,
-        shard: &Arc<Shard>,
-        [votes, certificates, fetch]: [(S, R); 3],
-    ) -> Task<()>
-    where
-        E: Runtime,
-        S: Sender<PublicKey = PublicKey>,
-        R: Receiver<PublicKey = PublicKey>,
-    {
-        let (sender, receiver) = certificates;
-        let certificates = (Muted::new(sender, Arc::clone(shard)), receiver);
-        let engine = self.engine(runtime, member, shard);
-        engine.start(votes, certificates, fetch)
-    }
-
-    fn engine<E: Runtime>(self, runtime: &E, member: &Member, shard: &Arc<Shard>) -> Engine<E, B> {
-        let timing = member.timing;
-        let proposer = Proposer::new(Arc::clone(shard), timing);
-        let child = runtime.child("inline");
-        let inline = Inline::new(
-            child,
-            proposer,
-            self.marshal,
-            FixedEpocher::new(EPOCH_LENGTH),
-        );
-        let (conflicts, conflicts_end) = mpsc::channel(CONFLICTS_MAX);
-        let (kept, shards) = (Arc::clone(shard), Arc::clone(&member.shards));
-        let evidence = Evidence::new(
-            kept,
-            shards,
-            self.scheme.clone(),
-            Arc::clone(&member.signer),
-        );
-        if shard.member.is_some() {
-            let child = runtime.child("evidence");
-            child.spawn(move |runtime| evidence.run(runtime, conflicts_end));
-        }
-        let config = simplex::Config {
-            scheme: self.scheme,
-            elector: RoundRobin::default(),
-            blocker: self.blocker,
-            automaton: inline.clone(),
-            relay: inline.clone(),
-            reporter: Observer::new(Arc::clone(shard), conflicts, inline),
-            strategy: Sequential,
-            partition: self.stores.journal(),
-            mailbox_size: MAILBOX,
-            epoch: EPOCH,
-            floor: Floor::Genesis(shard.genesis_payload()),
-            replay_buffer: BUFFER,
-            write_buffer: BUFFER,
-            page_cache: self.stores.cache,
-            leader_timeout: timing.leader_timeout,
-            certification_timeout: timing.certification_timeout,
-            timeout_retry: timing.retry,
-            view_retention: VIEWS_KEPT,
-            skip: SkipPolicy::Enabled {
-                timeout: timing.skip_timeout,
-                budget: SkipBudget::Fixed(SKIPS_MAX),
-            },
-            fetch_timeout: NonZeroDuration::new_panic(timing.fetch_timeout),
-            fetch_retry_delay: FETCH_RETRY,
-            forward: match shard.member {
-                Some(_) => ForwardPolicy::SilentVoters,
-                None => ForwardPolicy::Disabled,
-            },
-            track_historical_votes: true,
-        };
-        simplex::Engine::new(runtime.child("consensus"), config)
-    }
-}
-
-fn scheme(key: &PrivateKey, shard: &Shard) -> VoteScheme {
-    let namespace = vote_namespace(shard.genesis.chain(), shard.id);
-    let participants = participants(&shard.genesis);
-    let gate = Arc::clone(&shard.gate);
-    let scheme = match shard.member {
-        Some(_) => VoteScheme::new(&namespace, participants, key.clone(), gate),
-        None => VoteScheme::follower(&namespace, participants),
-    };
-    scheme.expect("start has seen whose the key is, and a genesis that its keys can be admitted")
-}
-
-/// The committee as the engine knows it.
-pub(crate) fn participants(genesis: &Genesis) -> Set<PublicKey> {
-    let keys = genesis.committee().keys().iter();
-    let keys = keys.map(|key| public_key(key).expect("the keys of a genesis can be signed with"));
-    Set::from_iter_dedup(keys)
-}
-
-/// A key as the engine knows it; `None` if it is none that can be signed with.
-pub(crate) fn public_key(key: &AccountKey) -> Option<PublicKey> {
-    PublicKey::decode(Copying(key.as_bytes())).ok()
-}
-
-type MarshalConfig = marshal::Config<
-    ConstantProvider<VoteScheme, Epoch>,
-    FixedEpocher,
-    Sequential,
-    OrderedBlock,
-    Digested<OrderedBlock>,
->;
-
-fn marshal_config(
-    shard: &Shard,
-    stores: &Stores,
-    scheme: &VoteScheme,
-    start: Start,
-) -> MarshalConfig {
+fn marshal_config(shard: &Arc<Shard>, stores: &Stores, start: Start) -> MarshalConfig {
     marshal::Config {
-        provider: ConstantProvider::new(scheme.clone()),
-        epocher: FixedEpocher::new(EPOCH_LENGTH),
+        provider: Schemes::new(Arc::clone(shard)),
+        epocher: FinalBorders::new(Arc::clone(shard)),
         start,
         partition_prefix: stores.name("marshal"),
         mailbox_size: MAILBOX,
@@ -478,13 +312,13 @@ fn marshal_config(
 
 async fn open_marshal<E: Runtime>(
     runtime: &E,
-    shard: &Shard,
+    shard: &Arc<Shard>,
     stores: &Stores,
-    scheme: &VoteScheme,
     start: Start,
 ) -> (MarshalActor<E>, Marshal) {
-    let config = marshal_config(shard, stores, scheme, start);
-    let archive = stores.archive("finalizations", scheme.certificate_codec_config());
+    let config = marshal_config(shard, stores, start);
+    let votes_max = VoteScheme::certificate_codec_config_unbounded();
+    let archive = stores.archive("finalizations", votes_max);
     let child = runtime.child("finalizations");
     let finalizations = prunable::Archive::init(child, archive).await;
     let archive = stores.archive("blocks", config.block_codec_config);
@@ -552,33 +386,11 @@ pub(crate) const QUOTAS: [NonZeroU32; CHANNELS] = [
 
 const CHANNELS: usize = 6;
 
-/// The committee of the genesis; changes of the committee come with later epochs.
-const EPOCH: Epoch = Epoch::zero();
-
-/// One epoch has as many heights as there will ever be.
-const EPOCH_LENGTH: NonZeroU64 = NZU64!(u64::MAX);
-
-/// Messages between the parts of one shard; what happens at the bound is the receiving part's
-/// policy.
-const MAILBOX: NonZeroUsize = NZUsize!(1_024);
-
 /// Proposed blocks that are kept of each member.
 const BLOCKS_CACHED: usize = 16;
-
-/// Views of which votes are remembered, to recognize contradictions and to help members that lag.
-const VIEWS_KEPT: ViewDelta = ViewDelta::new(256);
-
-/// A leader with nothing to propose gives its turn away, however often in a row.
-const SKIPS_MAX: NonZeroU64 = NZU64!(1 << 40);
-
-/// How long to wait before something is asked for again.
-const FETCH_RETRY: Duration = Duration::from_millis(100);
 
 /// Snapshots to write and parts of them to hand out; what does not fit is asked for again.
 const ORDERS_MAX: usize = 4 * ASKED_MAX;
 
 /// Parts of other members' snapshots that wait to be checked; what does not fit is asked for again.
 const PARTS_MAX: usize = 32;
-
-/// Contradictions that wait to become evidence.
-const CONFLICTS_MAX: usize = 64;

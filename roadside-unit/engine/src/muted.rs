@@ -2,7 +2,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use commonware_p2p::{LimitedSender, Recipients};
 
-use crate::shard::Shard;
+use crate::session::Session;
 
 /// A sender that says nothing while this member does not vote.
 ///
@@ -11,13 +11,13 @@ use crate::shard::Shard;
 #[derive(Clone)]
 pub(crate) struct Muted<S> {
     inner: S,
-    shard: Arc<Shard>,
+    session: Arc<Session>,
 }
 
 impl<S> Muted<S> {
-    /// Sends by `inner` while this member votes on `shard`.
-    pub(crate) fn new(inner: S, shard: Arc<Shard>) -> Self {
-        Self { inner, shard }
+    /// Sends by `inner` while this member votes in an epoch.
+    pub(crate) fn new(inner: S, session: Arc<Session>) -> Self {
+        Self { inner, session }
     }
 }
 
@@ -32,7 +32,7 @@ impl<S: LimitedSender> LimitedSender for Muted<S> {
         &mut self,
         recipients: Recipients<Self::PublicKey>,
     ) -> Result<Self::Checked<'_>, SystemTime> {
-        if !self.shard.is_voting() {
+        if !self.session.is_voting() {
             return Err(SystemTime::UNIX_EPOCH);
         }
         self.inner.check(recipients)

@@ -10,12 +10,12 @@ use commonware_consensus::{
 use commonware_utils::Participant;
 use tokio::sync::mpsc;
 
-use crate::{block::Payload, scheme::VoteScheme, shard::Shard};
+use crate::{block::Payload, scheme::VoteScheme, session::Session};
 
 /// Hears of everything that consensus sees, notes how far it is, and passes it on.
 #[derive(Clone)]
 pub(crate) struct Observer<R> {
-    shard: Arc<Shard>,
+    session: Arc<Session>,
     conflicts: mpsc::Sender<Activity<VoteScheme, Payload>>,
     next: R,
 }
@@ -23,19 +23,19 @@ pub(crate) struct Observer<R> {
 impl<R> Observer<R> {
     /// Passes everything on to `next`, and contradictory votes to `conflicts` too.
     pub(crate) fn new(
-        shard: Arc<Shard>,
+        session: Arc<Session>,
         conflicts: mpsc::Sender<Activity<VoteScheme, Payload>>,
         next: R,
     ) -> Self {
         Self {
-            shard,
+            session,
             conflicts,
             next,
         }
     }
 
     fn saw_votes(&self, signers: impl IntoIterator<Item = Participant>, view: u64) {
-        let mut votes = self.shard.votes.lock();
+        let mut votes = self.session.votes.lock();
         for signer in signers {
             votes.saw(usize::from(signer), view);
         }
@@ -51,7 +51,7 @@ impl<R: Reporter<Activity = Activity<VoteScheme, Payload>>> Reporter for Observe
             Activity::Notarization(Notarization { certificate, .. })
             | Activity::Nullification(Nullification { certificate, .. })
             | Activity::Finalization(Finalization { certificate, .. }) => {
-                self.shard.saw_view(view);
+                self.session.saw_view(view);
                 self.saw_votes(certificate.signers.iter(), view);
             }
             Activity::ConflictingNotarize(_)

@@ -7,13 +7,17 @@ use commonware_cryptography::{Digested, Digestible as _, ed25519::PublicKey};
 use commonware_macros::select;
 use futures::StreamExt as _;
 use tracing::debug;
-use wayside::{ledger::AccountKey, time::Timestamp};
+use wayside::{
+    ledger::{AccountKey, StateView as _},
+    time::Timestamp,
+};
 
 use crate::{
     Timing,
     block::{OrderedBlock, Payload},
     runtime::Runtime,
     scheme::VoteScheme,
+    session::Session,
     shard::{Node, Shard},
 };
 
@@ -21,13 +25,18 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Proposer {
     shard: Arc<Shard>,
+    session: Arc<Session>,
     timing: Timing,
 }
 
 impl Proposer {
-    /// A proposer for a shard.
-    pub(crate) fn new(shard: Arc<Shard>, timing: Timing) -> Self {
-        Self { shard, timing }
+    /// A proposer for an epoch of a shard.
+    pub(crate) fn new(shard: Arc<Shard>, session: Arc<Session>, timing: Timing) -> Self {
+        Self {
+            shard,
+            session,
+            timing,
+        }
     }
 
     /// The newest block of `ancestry`, executed with all its ancestors; `None` if it cannot become
@@ -146,12 +155,17 @@ impl<E: Runtime> Application<E> for Proposer {
         ancestry: impl Ancestry<OrderedBlock>,
         (): (),
     ) -> Option<Digested<OrderedBlock>> {
-        let may_vote = self.shard.gate.admits(context.round.view().get());
+        let may_vote = self.session.gate.admits(context.round.view().get());
         if !may_vote || self.shard.is_behind() {
             return None;
         }
         let parent = self.executed(&runtime, ancestry).await?;
         if self.shard.rules_missing(&parent).is_some() {
+            return None;
+        }
+        let epochs = parent.state.epoch_state(&self.shard.genesis);
+        if epochs.at(parent.header.height + 1).0 != self.session.epoch() {
+            // The next block is the next committee's.
             return None;
         }
         let node = self.build(&runtime, parent).await?;
@@ -172,7 +186,7 @@ impl<E: Runtime> Application<E> for Proposer {
         let leader = <[u8; 32]>::try_from(context.leader.as_ref()).map(AccountKey::from_bytes);
         let leader = leader
             .ok()
-            .and_then(|key| self.shard.genesis.committee().index(&key));
+            .and_then(|key| self.session.committee.index(&key));
         if leader != Some(header.proposer) || header.epoch != context.round.epoch().get() {
             return false;
         }

@@ -12,6 +12,7 @@ use wayside::{
 use crate::{
     Application, StartError,
     disk::ENGINE_FOLDER,
+    handovers::Record,
     runtime::Runtime,
     shard::{Node, Shard},
     snapshots::Snapshots,
@@ -74,14 +75,13 @@ pub fn rebuild_state(
     shard: ShardId,
     from: RebuildFrom,
 ) -> Result<Rebuilt, RebuildError> {
-    let member = genesis.committee().index(&key);
     if !genesis.has_shard(shard) {
         return Err(StartError::Shard(shard).into());
     }
     let folder = folder(storage, genesis, key)?;
     let lock = lock(&folder)?;
     let with = (Application::Ledger, MempoolConfig::default());
-    let (kept, _) = Shard::new(Arc::clone(genesis), shard, member, with);
+    let (kept, _) = Shard::new(Arc::clone(genesis), shard, None, with);
     let config = runtime::Config::new().with_storage_directory(folder.join(ENGINE_FOLDER));
     let thread = thread::Builder::new().name("rebuild".to_owned());
     let thread = thread.spawn(move || {
@@ -104,8 +104,10 @@ pub(crate) async fn rebuild<E: Runtime>(
 ) -> Result<Rebuilt, RebuildError> {
     let mut node = shard.tip_node();
     if from == RebuildFrom::Snapshot {
+        let handovers = Arc::clone(&shard.handovers);
+        Record::open(runtime.child("handovers"), stores, handovers).await;
         let mut snapshots = Snapshots::new(runtime.child("snapshots"), stores.snapshots());
-        if let Some(restored) = snapshots.restore(&shard.genesis, shard.id).await {
+        if let Some(restored) = snapshots.restore(&shard.handovers, shard.id).await {
             node = Arc::new(Node::restored(restored.base, restored.state));
         }
     }

@@ -4,10 +4,10 @@ use commonware_runtime::{Blob as _, ReadOptions, WriteOptions};
 use tracing::warn;
 use wayside::{
     id::ShardId,
-    ledger::{Genesis, Header, Key, Snapshot, SnapshotManifest, State, Value},
+    ledger::{Header, Key, Snapshot, SnapshotManifest, State, Value},
 };
 
-use crate::{runtime::Runtime, sync::NEWEST};
+use crate::{handovers::Handovers, runtime::Runtime, sync::NEWEST};
 
 /// The newest snapshots of a shard's state on disk, one file each, named by their heights.
 ///
@@ -50,7 +50,11 @@ impl<E: Runtime> Snapshots<E> {
     }
 
     /// The newest one that holds, if there is one.
-    pub(crate) async fn restore(&mut self, genesis: &Genesis, shard: ShardId) -> Option<Restored> {
+    pub(crate) async fn restore(
+        &mut self,
+        handovers: &Handovers,
+        shard: ShardId,
+    ) -> Option<Restored> {
         // A file is open once.
         self.stored.clear();
         for height in self.heights().await.into_iter().rev() {
@@ -58,7 +62,7 @@ impl<E: Runtime> Snapshots<E> {
                 continue;
             };
             let restored = parts(&bytes).and_then(|parts| {
-                let restored = restore(&bytes, &parts, genesis, shard)?;
+                let restored = restore(&bytes, &parts, handovers, shard)?;
                 Some((parts, restored))
             });
             let Some((parts, restored)) = restored else {
@@ -136,7 +140,7 @@ impl<E: Runtime> Snapshots<E> {
 fn restore(
     bytes: &[u8],
     parts: &[(u64, usize)],
-    genesis: &Genesis,
+    handovers: &Handovers,
     shard: ShardId,
 ) -> Option<Restored> {
     let part = |(offset, length): &(u64, usize)| {
@@ -145,8 +149,9 @@ fn restore(
     };
     let (first, chunks) = parts.split_first()?;
     let manifest = SnapshotManifest::from_bytes(part(first)?).ok()?;
-    let (committee, chain) = (genesis.committee(), genesis.chain());
-    let snapshot = Snapshot::<Key, Value>::new(manifest.clone(), committee, chain, shard);
+    let committee = handovers.committee(manifest.finalized.header.epoch)?;
+    let chain = handovers.chain();
+    let snapshot = Snapshot::<Key, Value>::new(manifest.clone(), &committee, chain, shard);
     let mut snapshot = snapshot.ok()?;
     for (index, chunk) in chunks.iter().enumerate() {
         snapshot.add(index, part(chunk)?).ok()?;

@@ -45,8 +45,9 @@ use crate::{
     disk::ENGINE_FOLDER,
     gossip,
     handle::Command,
-    member::{Member, QUOTAS, keep, participants, public_key},
+    member::{Member, QUOTAS, keep},
     scheme::VoteScheme,
+    session::{participants, public_key},
     shard::{Queues, Shard, Shards},
 };
 
@@ -79,7 +80,7 @@ impl Running {
 /// write, a final block that does not hold), so it must not take the caller's runtime with it.
 pub fn start(config: Config) -> Result<(Handle, Running), StartError> {
     let key = AccountKey::from(config.seat.key().verifying_key());
-    let member = config.seat.member(&config.genesis)?;
+    let vote_key = config.seat.vote_key(&config.genesis)?;
     config.timing.check()?;
     let peers = AddressableTrackedPeers::new(addresses(&config)?, followers(&config)?);
     let folder = folder(&config.storage, &config.genesis, key)?;
@@ -93,7 +94,7 @@ pub fn start(config: Config) -> Result<(Handle, Running), StartError> {
         let (shard, ends) = Shard::new(
             Arc::clone(&config.genesis),
             *id,
-            member,
+            vote_key,
             (config.application, config.mempool),
         );
         shards.insert(*id, Arc::clone(&shard));
@@ -261,7 +262,7 @@ fn followers(config: &Config) -> Result<Map<PublicKey, Address>, StartError> {
 /// Where each operator is reached.
 fn addresses(config: &Config) -> Result<Map<PublicKey, Address>, StartError> {
     let first = config.shards.first().ok_or(StartError::NoShard)?;
-    let keys = participants(&config.genesis);
+    let keys = participants(config.genesis.committee());
     let mut addresses = Vec::new();
     for operator in &config.genesis.operators {
         let of = |shard| operator.addresses.get(shard);

@@ -50,9 +50,12 @@ impl Stores {
         format!("{}-{of}", self.prefix)
     }
 
-    /// The name of the journal of votes.
-    pub(crate) fn journal(&self) -> String {
-        self.name("votes")
+    /// The name of the journal of an epoch's votes.
+    pub(crate) fn journal(&self, epoch: u64) -> String {
+        match epoch {
+            0 => self.name("votes"),
+            epoch => self.name(&format!("votes-{epoch}")),
+        }
     }
 
     /// Where snapshots are.

@@ -2,19 +2,25 @@
 //!
 //! Executing all blocks since the beginning would take as long as it took to make them. Instead a
 //! snapshot is fetched, a few chunks at once from each of the members that have it, each chunk held
-//! against what the committee made final before it is kept, and blocks are taken from there. Whoever
+//! against what the committee made final before it is kept, and blocks are taken from there. Whose
+//! votes counted by then is shown first, committee by committee from the genesis on. Whoever
 //! hands out chunks can only be slow; one that hands out others is asked no more.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_macros::select;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
-use wayside::ledger::{Key, Snapshot, SnapshotManifest, Value};
+use wayside::ledger::{Handover, Key, Snapshot, SnapshotManifest, Value};
 
 use crate::{
     fetching::Fetching,
+    handovers::Record,
     runtime::Runtime,
     shard::{Ask, Part, Shard},
     snapshots::{Restored, Snapshots},
@@ -47,22 +53,31 @@ impl<'a, E: Runtime> StateSync<'a, E> {
     }
 
     /// The state to begin with, once it is stored; `None` to begin with the genesis.
-    pub(crate) async fn run(mut self, snapshots: &mut Snapshots<E>) -> Option<Restored> {
+    pub(crate) async fn run(
+        mut self,
+        snapshots: &mut Snapshots<E>,
+        handovers: &mut Record<E>,
+    ) -> Option<Restored> {
         self.await_peers().await;
         let genesis = Arc::clone(&self.shard.genesis);
         for _ in 0..ROUNDS_MAX {
             let peers = self.shard.peers.lock().above(2 * genesis.snapshot_interval);
             let peers: Vec<_> = peers.into_iter().map(|(peer, _)| peer).collect();
             for peer in &peers {
+                self.fetch_handovers(peer).await;
                 let Some(incoming) = self.fetch_manifest(peer).await else {
                     continue;
                 };
                 let manifest = incoming.manifest().clone();
                 if let Some(chunks) = self.fetch_chunks(&peers, incoming).await {
+                    // Without them, nobody could tell whether the snapshot holds.
+                    handovers.save().await;
                     snapshots.write(&manifest, chunks).await;
                     let height = manifest.finalized.header.height;
                     info!(shard = %self.shard.id, height, "begins with another member's snapshot");
-                    return snapshots.restore(&genesis, self.shard.id).await;
+                    return snapshots
+                        .restore(&self.shard.handovers, self.shard.id)
+                        .await;
                 }
             }
         }
@@ -70,42 +85,87 @@ impl<'a, E: Runtime> StateSync<'a, E> {
         None
     }
 
-    /// Waits until enough others are there.
-    async fn await_peers(&self) {
-        while self.shard.peers.lock().heard() < self.shard.company() {
+    /// Waits until enough others are there, of the newest committee that any of them can show.
+    async fn await_peers(&mut self) {
+        let mut asked = BTreeSet::new();
+        while self.shard.standings().len() < self.shard.session().company() {
+            let heard = self.shard.peers.lock().heard();
+            for peer in heard {
+                if asked.insert(peer.clone()) {
+                    self.fetch_handovers(&peer).await;
+                }
+            }
             self.runtime.sleep(PEERS_INTERVAL).await;
         }
+    }
+
+    /// Asks a member for hand-overs from the newest committee that is known on, and enters the epoch
+    /// of the newest that is shown.
+    async fn fetch_handovers(&mut self, peer: &PublicKey) {
+        let handovers = Arc::clone(&self.shard.handovers);
+        while let Some(bytes) = self.fetch_handover(peer).await {
+            let handover = Handover::from_bytes(&bytes);
+            let known = handovers.newest().epoch();
+            let added = handover.map(|it| handovers.add(&it));
+            if !matches!(added, Some(Ok(()))) || handovers.newest().epoch() <= known {
+                warn!(shard = %self.shard.id, ?peer, "refused a hand-over");
+                break;
+            }
+        }
+        let newest = handovers.newest();
+        if newest.epoch() > self.shard.session().epoch() {
+            info!(shard = %self.shard.id, epoch = newest.epoch(), "was shown a later committee");
+            self.shard.enter(newest);
+        }
+    }
+
+    /// Asks a member for the next hand-over; `None` if it has none.
+    async fn fetch_handover(&mut self, peer: &PublicKey) -> Option<Vec<u8>> {
+        let index = u32::try_from(self.shard.handovers.all().len()).ok()?;
+        let bytes = self.fetch_part(peer, (HANDOVERS, index)).await?;
+        (!bytes.is_empty()).then_some(bytes)
     }
 
     /// Asks a member what its newest snapshot consists of; `None` if it does not say, or nothing
     /// that the committee made final.
     async fn fetch_manifest(&mut self, peer: &PublicKey) -> Option<Incoming> {
-        self.shard.ask(Ask {
-            peer: peer.clone(),
-            height: NEWEST,
-            index: 0,
-        });
-        let deadline = self.runtime.current() + self.timeout;
-        let part = loop {
-            select! {
-                part = self.parts.recv() => {
-                    let part = part?;
-                    if part.peer == *peer && part.index == 0 {
-                        break part;
-                    }
-                },
-                _ = self.runtime.sleep_until(deadline) => return None,
-            }
-        };
-        let manifest = SnapshotManifest::from_bytes(&part.bytes).ok()?;
-        let genesis = &self.shard.genesis;
-        let (committee, chain) = (genesis.committee(), genesis.chain());
-        match Incoming::new(manifest, committee, chain, self.shard.id) {
+        let bytes = self.fetch_part(peer, (NEWEST, 0)).await?;
+        let manifest = SnapshotManifest::from_bytes(&bytes).ok()?;
+        let handovers = &self.shard.handovers;
+        let committee = handovers.committee(manifest.finalized.header.epoch)?;
+        match Incoming::new(manifest, &committee, handovers.chain(), self.shard.id) {
             Ok(incoming) if incoming.manifest().finalized.link.is_empty() => Some(incoming),
             Ok(_) => None,
             Err(error) => {
                 warn!(shard = %self.shard.id, ?peer, %error, "refused a snapshot");
                 None
+            }
+        }
+    }
+
+    /// Asks a member for a part of a snapshot, or a hand-over; `None` if it does not answer in time.
+    async fn fetch_part(
+        &mut self,
+        peer: &PublicKey,
+        (height, index): (u64, u32),
+    ) -> Option<Vec<u8>> {
+        self.shard.ask(Ask {
+            peer: peer.clone(),
+            height,
+            index,
+        });
+        let deadline = self.runtime.current() + self.timeout;
+        loop {
+            select! {
+                part = self.parts.recv() => {
+                    let part = part?;
+                    let is_handover = part.height == HANDOVERS;
+                    let is_answer = is_handover == (height == HANDOVERS) || part.bytes.is_empty();
+                    if part.peer == *peer && part.index == index && is_answer {
+                        return Some(part.bytes);
+                    }
+                },
+                _ = self.runtime.sleep_until(deadline) => return None,
             }
         }
     }
@@ -164,6 +224,9 @@ impl<'a, E: Runtime> StateSync<'a, E> {
 
 /// Asks for the newest snapshot, whatever its height is.
 pub(crate) const NEWEST: u64 = 0;
+
+/// Asks for a hand-over instead of a part of a snapshot.
+pub(crate) const HANDOVERS: u64 = u64::MAX;
 
 /// How often each member is asked before this one begins with the genesis.
 const ROUNDS_MAX: usize = 3;

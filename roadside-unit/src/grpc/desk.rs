@@ -162,18 +162,14 @@ impl Desk {
 
     /// Who says to keep a block, in words.
     fn holders(&self, shard: ShardId, height: u64) -> String {
-        let committee = self.genesis.committee();
-        let holders = self.engine.holders(shard, height);
-        let keys = holders
-            .into_iter()
-            .filter_map(|it| committee.keys().get(it));
-        let names: Vec<&str> = keys
-            .filter_map(|key| {
-                let mut operators = self.genesis.operators.iter();
-                let operator = operators.find(|it| it.vote_key == *key)?;
-                Some(operator.name.as_str())
-            })
-            .collect();
+        let state = self.engine.tip(shard).map(|tip| tip.state);
+        let name = |key| {
+            let state = state.as_ref()?;
+            let seat = state.seat(&self.genesis, key)?;
+            Some(state.operator(seat.operator)?.name.as_str())
+        };
+        let holders = self.engine.holders(shard, height).into_iter();
+        let names: Vec<&str> = holders.filter_map(name).collect();
         if names.is_empty() {
             "ask a unit with the profile archive".to_owned()
         } else {

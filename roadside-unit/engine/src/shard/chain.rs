@@ -27,6 +27,8 @@ pub(crate) struct Node {
 pub(crate) struct Chain {
     tip: Arc<Node>,
     pending: BTreeMap<Payload, Arc<Node>>,
+    /// What was executed last.
+    newest: Arc<Node>,
 }
 
 impl Node {
@@ -66,6 +68,7 @@ impl Chain {
     /// A chain whose newest final block is `tip`.
     pub(crate) fn new(tip: Arc<Node>) -> Self {
         Self {
+            newest: Arc::clone(&tip),
             tip,
             pending: BTreeMap::new(),
         }
@@ -74,6 +77,11 @@ impl Chain {
     /// The newest final block.
     pub(crate) fn tip(&self) -> &Arc<Node> {
         &self.tip
+    }
+
+    /// The block that was executed last, which may be on any branch above the final tip, or the tip.
+    pub(crate) fn newest(&self) -> &Arc<Node> {
+        &self.newest
     }
 
     /// The final tip or executed block whose header has this digest.
@@ -88,6 +96,7 @@ impl Chain {
     pub(crate) fn insert(&mut self, node: Arc<Node>) {
         let height = node.header.height;
         if height > self.tip.header.height && self.pending.len() < PENDING_MAX {
+            self.newest = Arc::clone(&node);
             self.pending.insert(node.payload, node);
         }
     }
@@ -117,6 +126,9 @@ impl Chain {
         );
         let height = node.header.height;
         self.pending.retain(|_, it| it.header.height > height);
+        if self.newest.header.height <= height {
+            self.newest = Arc::clone(&node);
+        }
         self.tip = node;
     }
 }

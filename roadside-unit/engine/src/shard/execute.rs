@@ -62,7 +62,8 @@ impl Shard {
         Ok(Arc::new(Node::new(block, executed, ids(&checked))))
     }
 
-    /// Makes the next block with at most so many entries, or `None` if it would hold nothing.
+    /// Makes the next block with at most so many entries, or `None` if it would hold nothing and
+    /// nobody waits for it.
     pub(crate) fn build(
         &self,
         parent: &Node,
@@ -70,11 +71,13 @@ impl Shard {
         entries_max: usize,
     ) -> Option<Arc<Node>> {
         let entries = self.entries(parent, entries_max);
-        if entries.is_empty() {
+        // Whoever waits for the next epoch waits for blocks.
+        let is_waiting = parent.state.epoch_state(&self.genesis).next.is_some();
+        if entries.is_empty() && !is_waiting {
             return None;
         }
         let node = self.assemble(parent, time, entries);
-        (node.header.entries > 0).then_some(node)
+        (is_waiting || node.header.entries > 0).then_some(node)
     }
 
     /// Makes the next block without entries.
@@ -84,7 +87,8 @@ impl Shard {
 
     fn assemble(&self, parent: &Node, time: Timestamp, entries: Vec<CheckedEntry>) -> Arc<Node> {
         let time = time.max(parent.header.time);
-        let member = self.member.expect("only a member is asked to propose");
+        let member = self.session().member;
+        let member = member.expect("only a member is asked to propose");
         let (count, mut ids) = (entries.len(), ids(&entries));
         let (block, executed) = match self.application {
             Application::Ledger => {

@@ -6,6 +6,7 @@
 
 mod bare;
 mod chain;
+mod epochs;
 mod execute;
 mod inbox;
 mod pace;
@@ -29,7 +30,7 @@ use tracing::{trace, warn};
 use wayside::{
     id::ShardId,
     ledger::{
-        CheckedDelivery, CheckedTransaction, Delivery, Entry, Genesis, Header, Mempool,
+        AccountKey, CheckedDelivery, CheckedTransaction, Delivery, Entry, Genesis, Header, Mempool,
         MempoolConfig, MempoolRefusal, Peaks, RULES, Recent, SignedTransaction, State,
         StateView as _, TransactionId, admit,
     },
@@ -39,15 +40,15 @@ pub(crate) use chain::{Chain, Node};
 pub(crate) use execute::genesis_node;
 pub(crate) use inbox::Inbox;
 pub(crate) use pace::Pace;
-pub(crate) use peers::{Peers, Standing, VotesOfMine};
-pub(crate) use upkeep::archives_required;
+pub(crate) use peers::{Peers, Standing, height};
 pub(crate) use votes::VotesSeen;
 
 use crate::{
     Application, FinalizedBlock, ShardStatus, SubmitError, Tip,
     block::{OrderedBlock, Payload},
-    member::participants,
-    scheme::{VoteGate, VoteScheme},
+    handovers::Handovers,
+    scheme::VoteScheme,
+    session::Session,
 };
 
 /// Where marshal, which stores blocks and puts them in order, is asked.
@@ -59,10 +60,8 @@ pub(crate) struct Shard {
     pub(crate) genesis: Arc<Genesis>,
     /// Which shard of it.
     pub(crate) id: ShardId,
-    /// This member's index in the committee; `None` for a follower.
-    pub(crate) member: Option<u16>,
-    /// In which views this member votes.
-    pub(crate) gate: Arc<VoteGate>,
+    /// What this unit votes with in every epoch whose committee has it; `None` for a follower.
+    pub(crate) vote_key: Option<AccountKey>,
     /// How many entries this member puts into a block.
     pub(crate) pace: Mutex<Pace>,
     /// What other members say of themselves.
@@ -73,8 +72,8 @@ pub(crate) struct Shard {
     /// Whether it minds that others saw votes by its key which it did not give: always, but for
     /// tests of liars.
     pub(crate) minds_twins: bool,
-    /// In which views the members were seen to vote.
-    pub(crate) votes: Mutex<VotesSeen>,
+    /// How committees followed each other.
+    pub(crate) handovers: Arc<Handovers>,
     application: Application,
     genesis_payload: Payload,
     chain: Mutex<Chain>,
@@ -82,8 +81,15 @@ pub(crate) struct Shard {
     recent: Mutex<Recent>,
     inbox: Mutex<Inbox>,
     work: Notify,
-    view: AtomicU64,
-    height_known: AtomicU64,
+    /// The epoch that this unit is in.
+    session: Mutex<Arc<Session>>,
+    /// The epoch of the next block after the final tip.
+    epoch: watch::Sender<u64>,
+    /// The newest epoch whose members are listened to.
+    expected: AtomicU64,
+    /// The greatest height that is known to be final, and its epoch.
+    certified: Mutex<(u64, u64)>,
+    advanced: Notify,
     oldest: AtomicU64,
     is_archive: AtomicBool,
     past: OnceLock<Peaks>,
@@ -140,7 +146,7 @@ impl Shard {
     pub(crate) fn new(
         genesis: Arc<Genesis>,
         id: ShardId,
-        member: Option<u16>,
+        vote_key: Option<AccountKey>,
         (application, mempool): (Application, MempoolConfig),
     ) -> (Arc<Self>, Queues) {
         let (outgoing, outgoing_end) = mpsc::channel(OUTGOING_MAX);
@@ -149,6 +155,9 @@ impl Shard {
         let first = genesis_node(&genesis, id);
         let entries_max = genesis.limits.block_transactions_max;
         let entries_max = usize::try_from(entries_max).unwrap_or(usize::MAX);
+        let session = Session::new(genesis.committee().clone(), vote_key.as_ref());
+        let mut peers = Peers::default();
+        peers.listen_to(session.members.clone());
         let shard = Self {
             genesis_payload: first.payload,
             chain: Mutex::new(Chain::new(Arc::new(first))),
@@ -156,13 +165,15 @@ impl Shard {
             recent: Mutex::new(Recent::new(RECENT_MAX)),
             inbox: Mutex::default(),
             pace: Mutex::new(Pace::new(entries_max)),
-            peers: Mutex::default(),
+            peers: Mutex::new(peers),
             minds_twins: true,
-            votes: Mutex::new(VotesSeen::none(genesis.committee().keys().len())),
-            gate: Arc::new(VoteGate::closed()),
+            handovers: Arc::new(Handovers::new(&genesis)),
             work: Notify::new(),
-            view: AtomicU64::new(0),
-            height_known: AtomicU64::new(0),
+            epoch: watch::Sender::new(session.epoch()),
+            expected: AtomicU64::new(session.epoch()),
+            session: Mutex::new(Arc::new(session)),
+            certified: Mutex::default(),
+            advanced: Notify::new(),
             oldest: AtomicU64::new(0),
             is_archive: AtomicBool::new(false),
             rules: RULES,
@@ -171,7 +182,7 @@ impl Shard {
             marshal: OnceLock::new(),
             genesis,
             id,
-            member,
+            vote_key,
             application,
             snapshot: AtomicU64::new(0),
             outgoing,
@@ -277,6 +288,12 @@ impl Shard {
         Arc::clone(self.chain.lock().tip())
     }
 
+    /// The newest final block, and the block that was executed last.
+    pub(crate) fn branch(&self) -> (Arc<Node>, Arc<Node>) {
+        let chain = self.chain.lock();
+        (Arc::clone(chain.tip()), Arc::clone(chain.newest()))
+    }
+
     /// Keeps an executed block that is not final yet.
     pub(crate) fn keep(&self, node: Arc<Node>) {
         self.chain.lock().insert(node);
@@ -300,32 +317,20 @@ impl Shard {
         self.inbox
             .lock()
             .retain(|source| node.state.received(source));
+        self.follow_epochs(node);
         self.work.notify_waiters();
+        self.advanced.notify_one();
     }
 
     /// Begins anew from a final block that was recovered from storage.
     pub(crate) fn recover(&self, node: Arc<Node>) {
-        *self.chain.lock() = Chain::new(node);
+        *self.chain.lock() = Chain::new(Arc::clone(&node));
+        self.follow_epochs(&node);
     }
 
     /// Wakes whoever waits for something to propose.
     pub(crate) fn work(&self) -> &Notify {
         &self.work
-    }
-
-    /// Notes that a view has ended with a certificate.
-    pub(crate) fn saw_view(&self, view: u64) {
-        self.view.fetch_max(view, Ordering::Relaxed);
-    }
-
-    /// The newest view that was seen to end.
-    pub(crate) fn view(&self) -> u64 {
-        self.view.load(Ordering::Relaxed)
-    }
-
-    /// Notes that a block at this height is final, whether or not it is here.
-    pub(crate) fn saw_height(&self, height: u64) {
-        self.height_known.fetch_max(height, Ordering::Relaxed);
     }
 
     /// The lowest height whose block is stored.
@@ -352,12 +357,12 @@ impl Shard {
         assert!(self.past.set(past).is_ok(), "a shard begins once");
     }
 
-    /// The members that say they keep a block, by their indices in the committee.
-    pub(crate) fn holders(&self, height: u64) -> Vec<usize> {
-        let keys = participants(&self.genesis);
+    /// The vote keys of those who say that they keep a block.
+    pub(crate) fn holders(&self, height: u64) -> Vec<AccountKey> {
         let holders = self.peers.lock().holders(height);
-        let places = holders.iter().filter_map(|peer| keys.position(peer));
-        places.collect()
+        let keys = holders.iter();
+        let keys = keys.filter_map(|peer| <[u8; 32]>::try_from(peer.as_ref()).ok());
+        keys.map(AccountKey::from_bytes).collect()
     }
 
     /// Asks another member for a part of a snapshot.
@@ -423,51 +428,18 @@ impl Shard {
         answered.await.ok().flatten()
     }
 
-    /// Whether this member may vote in the next view.
-    pub(crate) fn is_voting(&self) -> bool {
-        self.gate.admits(self.view() + 1)
-    }
-
-    /// How many others have to be heard of before anything is concluded from what they say: for a
-    /// member, as many as make a quorum with it; for a follower one, since it may be served by one
-    /// alone.
-    pub(crate) fn company(&self) -> usize {
-        match self.member {
-            Some(_) => self.genesis.committee().quorum() - 1,
-            None => 1,
-        }
-    }
-
-    /// Whether so many more blocks are final that this member has nothing to propose.
-    pub(crate) fn is_behind(&self) -> bool {
-        let committee = self.genesis.committee();
-        let liars = committee.keys().len() - committee.quorum();
-        let known = self.height_known.load(Ordering::Relaxed);
-        let said = {
-            let peers = self.peers.lock();
-            let liars = match self.member {
-                Some(_) => liars,
-                None => liars.min(peers.heard().saturating_sub(1)),
-            };
-            peers.height(liars)
-        };
-        self.tip_node().header.height + LAG_MAX < known.max(said)
-    }
-
     /// How the shard is doing.
     pub(crate) fn status(&self) -> ShardStatus {
-        let (peers, peer_height) = {
-            let peers = self.peers.lock();
-            (peers.heard(), peers.height(0))
-        };
+        let (session, standings) = (self.session(), self.standings());
         let tip = self.tip_node();
         ShardStatus {
             height: tip.header.height,
-            view: self.view(),
-            peers,
-            peer_height,
+            epoch: session.epoch(),
+            view: session.view(),
+            peers: standings.len(),
+            peer_height: height(&standings, 0),
             mempool_len: self.mempool.lock().len(),
-            voting: self.is_voting() && self.rules_missing(&tip).is_none(),
+            voting: session.is_voting() && self.rules_missing(&tip).is_none(),
             catching_up: !*self.recovered.borrow() || self.is_behind(),
             rules: self.rules_standing(&tip),
             archives: self.archives(),
@@ -486,6 +458,3 @@ const OUTGOING_MAX: usize = 8_192;
 
 /// Questions for parts of snapshots that wait to be sent.
 const ASKS_MAX: usize = 256;
-
-/// A member this many blocks behind is not just about to execute them.
-const LAG_MAX: u64 = 16;

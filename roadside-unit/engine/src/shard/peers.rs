@@ -4,32 +4,29 @@ use std::{
 };
 
 use commonware_cryptography::ed25519::PublicKey;
+use commonware_utils::ordered::Set;
+
+use super::VotesSeen;
 
 /// What other members say of themselves.
 #[derive(Default)]
 pub(crate) struct Peers {
+    /// Who may say anything: the members of this epoch, and of the next if it is decided.
+    members: Set<PublicKey>,
     heard: BTreeMap<PublicKey, Heard>,
 }
 
 struct Heard {
     at: SystemTime,
     says: Standing,
-    votes: VotesOfMine,
-}
-
-/// What a member says of this member's votes.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct VotesOfMine {
-    /// The newest view in which it saw one; 0 for none.
-    pub(crate) newest: u64,
-    /// It may not have seen those before this view.
-    pub(crate) since: u64,
 }
 
 /// Where a member says it is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Standing {
-    /// The newest view that it saw end.
+    /// The epoch that it is in.
+    pub(crate) epoch: u64,
+    /// The newest view of that epoch that it saw end.
     pub(crate) view: u64,
     /// The height of its newest final block.
     pub(crate) height: u64,
@@ -37,31 +34,28 @@ pub(crate) struct Standing {
     pub(crate) oldest: u64,
     /// Whether it keeps all blocks for ever.
     pub(crate) is_archive: bool,
+    /// Which votes of that epoch it saw.
+    pub(crate) votes: VotesSeen,
 }
 
 impl Peers {
-    /// Notes what a member says of itself, and of this member's votes.
-    pub(crate) fn hear(
-        &mut self,
-        peer: PublicKey,
-        at: SystemTime,
-        says: Standing,
-        votes: VotesOfMine,
-    ) {
-        self.heard.insert(peer, Heard { at, says, votes });
+    /// From now on, listens to these alone.
+    pub(crate) fn listen_to(&mut self, members: Set<PublicKey>) {
+        self.heard
+            .retain(|peer, _| members.position(peer).is_some());
+        self.members = members;
     }
 
-    /// The newest view in which one of them saw this member vote; 0 for none.
-    pub(crate) fn saw_me(&self) -> u64 {
-        let newest = self.heard.values().map(|it| it.votes.newest);
-        newest.max().unwrap_or(0)
+    /// Whether somebody is a member.
+    pub(crate) fn is_member(&self, peer: &PublicKey) -> bool {
+        self.members.position(peer).is_some()
     }
 
-    /// The newest view in which this member may have voted, by what they saw or may have missed.
-    pub(crate) fn may_have_seen_me(&self) -> u64 {
-        let views = self.heard.values().map(|it| it.votes);
-        let views = views.map(|votes| votes.newest.max(votes.since));
-        views.max().unwrap_or(0)
+    /// Notes what a member says of itself; where a follower is, concerns nobody.
+    pub(crate) fn hear(&mut self, peer: PublicKey, at: SystemTime, says: Standing) {
+        if self.is_member(&peer) {
+            self.heard.insert(peer, Heard { at, says });
+        }
     }
 
     /// Forgets members that have been silent for `silence`.
@@ -70,21 +64,16 @@ impl Peers {
             .retain(|_, it| now.duration_since(it.at).is_ok_and(|age| age < silence));
     }
 
-    /// How many other members have been heard of lately.
-    pub(crate) fn heard(&self) -> usize {
-        self.heard.len()
+    /// What those of a committee say of themselves who have been heard of lately.
+    pub(crate) fn standings(&self, committee: &Set<PublicKey>) -> Vec<Standing> {
+        let heard = self.heard.iter();
+        let heard = heard.filter(|(peer, _)| committee.position(peer).is_some());
+        heard.map(|(_, it)| it.says.clone()).collect()
     }
 
-    /// The greatest view that one of them says it has reached.
-    pub(crate) fn view(&self) -> u64 {
-        self.standings().map(|it| it.view).max().unwrap_or(0)
-    }
-
-    /// The greatest height that more than `liars` of them say they have reached.
-    pub(crate) fn height(&self, liars: usize) -> u64 {
-        let mut heights: Vec<_> = self.standings().map(|it| it.height).collect();
-        heights.sort_unstable_by(|a, b| b.cmp(a));
-        heights.get(liars).copied().unwrap_or(0)
+    /// All who have been heard of lately.
+    pub(crate) fn heard(&self) -> Vec<PublicKey> {
+        self.heard.keys().cloned().collect()
     }
 
     /// Those who say that they have more blocks than `height`.
@@ -100,16 +89,11 @@ impl Peers {
         let holders = heard.filter(|(_, it)| (it.says.oldest..=it.says.height).contains(&height));
         holders.map(|(peer, _)| peer.clone()).collect()
     }
+}
 
-    /// How many say that they keep all blocks for ever, and have them all.
-    pub(crate) fn archives(&self) -> usize {
-        let archives = self
-            .standings()
-            .filter(|it| it.is_archive && it.oldest <= 1);
-        archives.count()
-    }
-
-    fn standings(&self) -> impl Iterator<Item = &Standing> {
-        self.heard.values().map(|it| &it.says)
-    }
+/// The greatest height that more than `liars` of these say they have reached.
+pub(crate) fn height(standings: &[Standing], liars: usize) -> u64 {
+    let mut heights: Vec<_> = standings.iter().map(|it| it.height).collect();
+    heights.sort_unstable_by(|a, b| b.cmp(a));
+    heights.get(liars).copied().unwrap_or(0)
 }

@@ -38,14 +38,19 @@ impl Shard {
 
     /// How many members, this one included, keep all blocks for ever and have them all.
     pub(crate) fn archives(&self) -> usize {
-        let is_one = self.member.is_some() && self.is_archive() && self.oldest() <= 1;
-        self.peers.lock().archives() + usize::from(is_one)
+        let is_member = self.session().member.is_some();
+        let is_one = is_member && self.is_archive() && self.oldest() <= 1;
+        let standings = self.standings();
+        let others = standings
+            .iter()
+            .filter(|it| it.is_archive && it.oldest <= 1);
+        others.count() + usize::from(is_one)
     }
-}
 
-/// How many archives a ledger of so many operators must have before anybody forgets a block.
-pub(crate) fn archives_required(operators: usize) -> usize {
-    operators.min(ARCHIVES_MIN)
+    /// How many of them the committee must have before anybody forgets a block.
+    pub(crate) fn archives_required(&self) -> usize {
+        self.session().committee.keys().len().min(ARCHIVES_MIN)
+    }
 }
 
 const ARCHIVES_MIN: usize = 3;

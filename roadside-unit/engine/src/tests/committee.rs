@@ -35,7 +35,8 @@ use super::{
 };
 use crate::{
     Application, Handle, Timing,
-    member::{Member, QUOTAS, keep, participants},
+    member::{Member, QUOTAS, keep},
+    session::participants,
     shard::{Shard, Shards},
 };
 
@@ -44,6 +45,8 @@ pub(super) struct Committee {
     pub(super) context: Context,
     pub(super) genesis: Arc<Genesis>,
     pub(super) wires: Wires,
+    /// The numbers of the keys of those who are no members at first.
+    followers: Vec<u8>,
     oracle: Oracle<PublicKey, Context>,
     running: BTreeMap<usize, Running>,
     /// Those who run twice with one key.
@@ -92,22 +95,30 @@ impl Committee {
 
     /// A committee that also serves a follower, whose index comes after those of the members.
     pub(super) async fn with_follower(context: Context, operators: u8) -> Self {
-        Self::serving(context, genesis(operators), "", 1).await
+        Self::serving(context, genesis(operators), "", &[FIRST_FOLLOWER]).await
+    }
+
+    /// A committee that also serves units with vote keys that have no seat yet, whose indices come
+    /// after those of the members.
+    pub(super) async fn with_joiners(context: Context, operators: u8, joiners: u8) -> Self {
+        let joiners: Vec<_> = (FIRST_JOINER..FIRST_JOINER + joiners).collect();
+        Self::serving(context, genesis(operators), "", &joiners).await
     }
 
     /// A committee beside others, with a network and stores of its own.
     pub(super) async fn of(context: Context, genesis: Genesis, name: &'static str) -> Self {
-        Self::serving(context, genesis, name, 0).await
+        Self::serving(context, genesis, name, &[]).await
     }
 
     async fn serving(
         context: Context,
         genesis: Genesis,
         name: &'static str,
-        followers: u8,
+        followers: &[u8],
     ) -> Self {
         let genesis = Arc::new(genesis);
-        let followers = (0..followers).map(|it| engine_key(FIRST_FOLLOWER + it).public_key());
+        let numbers = followers.to_vec();
+        let followers = followers.iter().map(|it| engine_key(*it).public_key());
         let followers = Set::from_iter_dedup(followers);
         let config = simulated::Config {
             max_size: 8 << 20,
@@ -118,9 +129,10 @@ impl Committee {
         let (network, oracle) = Network::new(context.child("network"), config);
         network.start();
         let committee = Self {
-            wires: Wires::new(participants(&genesis), followers.clone()),
+            wires: Wires::new(participants(genesis.committee()), followers.clone()),
             context,
             genesis,
+            followers: numbers,
             oracle,
             running: BTreeMap::new(),
             twins: BTreeMap::new(),
@@ -131,7 +143,7 @@ impl Committee {
             name,
             starts: 0,
         };
-        let peers = TrackedPeers::new(participants(&committee.genesis), followers);
+        let peers = TrackedPeers::new(participants(committee.genesis.committee()), followers);
         let all = committee.members().end + peers.secondary.len();
         committee.oracle.manager().track(0, peers);
         for from in 0..all {
@@ -187,15 +199,15 @@ impl Committee {
         S: commonware_p2p::Sender<PublicKey = PublicKey>,
     {
         let key = self.vote_key(index);
-        let member = self.members().contains(&index);
-        let member = member.then(|| u16::try_from(index).unwrap());
+        let votes = self.number(index) < FIRST_FOLLOWER;
+        let vote_key = votes.then(|| super::genesis::account(self.number(index)));
         let mut shards = Shards::new();
         let mut kept = Vec::new();
         for entry in &self.genesis.shards {
             let (mut shard, queues) = Shard::new(
                 Arc::clone(&self.genesis),
                 entry.id,
-                member,
+                vote_key,
                 (Application::Ledger, MempoolConfig::default()),
             );
             Arc::get_mut(&mut shard).unwrap().minds_twins = self.twin != Some(index);
@@ -474,9 +486,9 @@ impl Committee {
     }
 
     /// The number of a member's vote key in [`key`].
-    fn number(&self, index: usize) -> u8 {
+    pub(super) fn number(&self, index: usize) -> u8 {
         if let Some(follower) = index.checked_sub(self.members().end) {
-            return FIRST_FOLLOWER + u8::try_from(follower).unwrap();
+            return self.followers[follower];
         }
         let vote_key = self.genesis.committee().keys()[index];
         let numbers = 100..100 + u8::try_from(self.genesis.operators.len()).unwrap();
@@ -548,6 +560,9 @@ pub(super) const NONE: Link = Link {
     jitter: Duration::ZERO,
     success_rate: probability!(0.0),
 };
+
+/// The number of the first vote key that has no seat yet.
+const FIRST_JOINER: u8 = 150;
 
 /// The number of the first follower's key; above all members'.
 const FIRST_FOLLOWER: u8 = 200;

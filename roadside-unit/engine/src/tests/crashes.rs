@@ -223,7 +223,7 @@ fn state_is_made_again_from_a_snapshot_and_from_the_beginning() {
         let stores = Stores::new("m2-", SHARD);
         let genesis = Arc::clone(&committee.genesis);
         let with = (Application::Ledger, MempoolConfig::default());
-        let (shard, _) = Shard::new(genesis, SHARD, Some(2), with);
+        let (shard, _) = Shard::new(genesis, SHARD, None, with);
         for from in [RebuildFrom::Snapshot, RebuildFrom::Genesis] {
             let rebuilt = rebuild(&committee.context, &stores, &shard, from)
                 .await
@@ -259,9 +259,12 @@ fn broken_snapshot_is_passed_over() {
 }
 
 /// All that a member stores of a shard.
-pub(super) const ALL: [&str; 14] = [
+pub(super) const ALL: [&str; 17] = [
     "votes",
+    "votes-1",
+    "votes-2",
     "fence",
+    "handovers",
     "snapshots",
     "blocks-key",
     "blocks-value",

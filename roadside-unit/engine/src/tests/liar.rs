@@ -24,8 +24,8 @@ use super::{
 };
 use crate::{
     block::Payload,
-    member::participants,
     scheme::{VoteGate, VoteScheme},
+    session::participants,
 };
 
 /// Votes in every view for what others vote for, and for something else.
@@ -39,7 +39,7 @@ pub(super) async fn lie(committee: &Committee, index: usize) {
         gate.silence_through(0);
         gate.reserve_through(u64::MAX);
         let namespace = vote_namespace(committee.genesis.chain(), shard);
-        let members = participants(&committee.genesis);
+        let members = participants(committee.genesis.committee());
         let key = committee.vote_key(index);
         let scheme = VoteScheme::new(&namespace, members, key, gate).unwrap();
         committee.context.child("lies").spawn(move |_| async move {

@@ -5,6 +5,7 @@ mod attacks;
 mod committee;
 mod crashes;
 mod disks;
+mod epochs;
 mod follower;
 mod fork;
 mod genesis;
