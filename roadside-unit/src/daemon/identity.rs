@@ -6,12 +6,8 @@ use std::{
 };
 
 use wayside::{
-    crypto::SigningKey,
-    ledger::{AccountKey, Genesis},
-    security::UnitCertificate,
-    serve::read_key,
-    time::Timestamp,
-    transport::door::DoorIdentity,
+    crypto::SigningKey, ledger::Genesis, security::UnitCertificate, serve::read_key,
+    time::Timestamp, transport::door::DoorIdentity,
 };
 
 use super::StartError;
@@ -25,7 +21,6 @@ pub(super) struct Opened {
     pub(super) genesis: Arc<Genesis>,
     /// The vote key, or that of a follower.
     pub(super) key: SigningKey,
-    pub(super) operator: String,
     pub(super) folder: PathBuf,
     pub(super) door: Option<DoorIdentity>,
 }
@@ -63,9 +58,6 @@ pub(super) fn open(config: &Config, now: Timestamp) -> Result<Opened, StartError
     };
     let genesis = Arc::new(read_genesis(&files.genesis)?);
     let key = read_key(&files.key)?;
-    let account = AccountKey::from(key.verifying_key());
-    let operator = genesis.operators.iter().find(|it| it.vote_key == account);
-    let operator = operator.map(|it| it.name.clone()).unwrap_or_default();
     let wants_door = config.profile.has(Profile::Relay);
     let door = files
         .door
@@ -75,7 +67,6 @@ pub(super) fn open(config: &Config, now: Timestamp) -> Result<Opened, StartError
     Ok(Opened {
         genesis,
         key,
-        operator,
         folder,
         door,
     })

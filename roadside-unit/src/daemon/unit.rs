@@ -102,7 +102,6 @@ impl Daemon {
             limits: config.grpc.limits.clone(),
             clock,
             profile: config.profile.clone(),
-            operator: opened.operator,
             key: opened.key,
             witnesses: config.witnesses.parsed()?,
         }));

@@ -5,7 +5,7 @@ use tonic::Status;
 use wayside::{
     crypto::SigningKey,
     id::ShardId,
-    ledger::{Genesis, NoteKey, StateView as _},
+    ledger::{AccountKey, Genesis, NoteKey, State, StateView as _},
     rpc::{
         self,
         ledger::v1::{self as wire, GetInfoResponse},
@@ -38,7 +38,7 @@ pub(crate) struct Desk {
     pub(super) notes: Notes,
     pub(super) draining: watch::Sender<bool>,
     profile: ProfileSet,
-    operator: String,
+    account: AccountKey,
 }
 
 /// What a desk is made of.
@@ -59,8 +59,6 @@ pub(crate) struct DeskParts {
     pub(crate) clock: Clock,
     /// What the unit does.
     pub(crate) profile: ProfileSet,
-    /// Whose unit it is.
-    pub(crate) operator: String,
     /// The unit's key among units, which also signs notes.
     pub(crate) key: SigningKey,
     /// Whose cosignatures are collected.
@@ -69,7 +67,9 @@ pub(crate) struct DeskParts {
 
 impl Desk {
     pub(crate) fn new(parts: DeskParts) -> Self {
+        let account = parts.key.verifying_key().into();
         Self {
+            account,
             genesis: parts.genesis,
             engine: parts.engine,
             followed: parts.followed,
@@ -80,7 +80,6 @@ impl Desk {
             notes: Notes::new(parts.key, parts.witnesses),
             draining: watch::Sender::new(false),
             profile: parts.profile,
-            operator: parts.operator,
         }
     }
 
@@ -200,7 +199,7 @@ impl Desk {
             chain_name: self.genesis.name.clone(),
             development: self.genesis.development,
             profiles: self.profile.names().map(str::to_owned).collect(),
-            operator: self.operator.clone(),
+            operator: state.map(|it| self.operator(&it)).unwrap_or_default(),
             operators: count(committee.keys().len()),
             quorum: count(committee.quorum()),
             shards: self
@@ -214,6 +213,13 @@ impl Desk {
             roles,
             draining: *self.draining.borrow(),
         }
+    }
+
+    /// Whose unit it is: nobody's, for one whose key never voted.
+    fn operator(&self, state: &State) -> String {
+        let seat = state.seat(&self.genesis, self.account);
+        let operator = seat.and_then(|seat| state.operator(seat.operator));
+        operator.map(|it| it.name.clone()).unwrap_or_default()
     }
 
     fn shard_info(&self, shard: ShardId) -> Option<wire::ShardInfo> {

@@ -15,6 +15,7 @@
 mod desk;
 mod door;
 mod governance;
+mod handovers;
 mod health;
 mod ledger;
 mod notes;

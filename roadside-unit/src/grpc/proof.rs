@@ -6,8 +6,8 @@ use tonic::{Code, Status};
 use wayside::{
     id::ShardId,
     ledger::{
-        Bundle, BundleRecord, Checkpoint, EntryProof, FinalizedHeader, Head, Header, Key, Proof,
-        StateEntryProof, Trunk,
+        Bundle, BundleRecord, Checkpoint, EntryProof, FinalizedHeader, Handover, Head, Header, Key,
+        Proof, StateEntryProof, Trunk,
     },
     rpc::{
         self, FieldError, FieldProblem,
@@ -29,7 +29,7 @@ impl Desk {
     /// A vehicle's whole history, as the bytes of a bundle.
     pub(super) async fn history(&self, request: &GetHistoryRequest) -> Result<Bytes, Status> {
         let id = rpc::parse_vehicle(&request.vehicle_id, "vehicle_id")?;
-        let (tip, newest) = self.certified_tip(id.home).await?;
+        let (tip, newest, governance, handovers) = self.tips_of(id.home).await?;
         let value = tip.state.get(&Key::Vehicle(id)).and_then(as_vehicle);
         let count = value.ok_or_else(vehicle_unknown)?.history.sequence;
         self.followed.wait_for_tip(id.home).await;
@@ -49,25 +49,44 @@ impl Desk {
             return Err(self.lacks_records(id.home));
         }
         let headers = blocks.into_values().map(|it| it.block.header.clone());
-        let home = self
-            .trunk(newest, headers.collect(), &request.earlier)
-            .await?;
-        let governance = if id.home == ShardId::GOVERNANCE {
-            None
-        } else {
-            let (_, newest) = self.certified_tip(ShardId::GOVERNANCE).await?;
-            Some(self.trunk(newest, Vec::new(), &request.earlier).await?)
+        let mut headers: Vec<_> = headers.collect();
+        let handed_over = handovers.iter().map(|it| it.finalized.header.clone());
+        let governance = match governance {
+            None => {
+                headers.extend(handed_over);
+                None
+            }
+            Some(newest) => {
+                let headers = handed_over.collect();
+                Some(self.trunk(newest, headers, &request.earlier).await?)
+            }
         };
+        let home = self.trunk(newest, headers, &request.earlier).await?;
         let bundle = Bundle {
             chain: self.genesis.chain(),
             vehicle: id,
-            handovers: Vec::new(),
+            handovers,
             governance,
             home,
             records,
             head: Head::of_state(&tip.state, id).ok_or_else(vehicle_unknown)?,
         };
         Ok(bundle.to_bytes().into())
+    }
+
+    /// The newest state of a vehicle's home shard with the votes for its header, the governing shard's
+    /// header where that is another one, and how committees followed each other up to both.
+    async fn tips_of(
+        &self,
+        home: ShardId,
+    ) -> Result<(Tip, FinalizedHeader, Option<FinalizedHeader>, Vec<Handover>), Status> {
+        if home == ShardId::GOVERNANCE {
+            let it = self.governance(0).await?;
+            return Ok((it.tip, it.newest, None, it.handovers));
+        }
+        let (tip, newest) = self.certified_tip(home).await?;
+        let it = self.governance(newest.header.epoch).await?;
+        Ok((tip, newest, Some(it.newest), it.handovers))
     }
 
     /// The proof of a transaction's outcome, or of what the state says.
@@ -95,14 +114,16 @@ impl Desk {
         request: &GetCheckpointRequest,
     ) -> Result<GetCheckpointResponse, Status> {
         let (mut trunks, mut tips) = (Vec::new(), Vec::new());
+        let mut epoch = 0;
         for shard in self.asked_shards(&request.shard_ids)? {
             let (tip, newest) = self.certified_tip(shard).await?;
+            epoch = epoch.max(newest.header.epoch);
             tips.push(rpc::to_wire_tip(&tip.header));
             trunks.push(self.trunk(newest, Vec::new(), &request.earlier).await?);
         }
         let checkpoint = Checkpoint {
             chain: self.genesis.chain(),
-            handovers: Vec::new(),
+            handovers: self.governance(epoch).await?.handovers,
             shards: trunks,
         };
         Ok(GetCheckpointResponse {
@@ -262,8 +283,8 @@ fn to_bundle_record(block: &FinalizedBlock, entry: u32) -> Option<BundleRecord> 
     })
 }
 
-const LOOKS_MAX: u32 = 100;
-const LOOK_PAUSE: Duration = Duration::from_millis(20);
+pub(super) const LOOKS_MAX: u32 = 100;
+pub(super) const LOOK_PAUSE: Duration = Duration::from_millis(20);
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// The most earlier blocks that somebody may ask to be tied in.
 const POSITIONS_MAX: usize = 256;

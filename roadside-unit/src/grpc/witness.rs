@@ -120,6 +120,7 @@ impl Desk {
     ) -> Result<GetCosignedCheckpointResponse, Status> {
         self.open()?;
         let (mut heads, mut trunks, mut tips) = (Vec::new(), Vec::new(), Vec::new());
+        let mut epoch = 0;
         for shard in self.asked_shards(&request.shard_ids)? {
             let cosigned = self.notes.cosigned(shard);
             let (head, note) = cosigned.ok_or_else(|| not_cosigned(shard))?;
@@ -132,12 +133,13 @@ impl Desk {
                 note: note.to_string(),
                 path: path.ok_or_else(|| self.no_proof(shard))?,
             });
+            epoch = epoch.max(newest.header.epoch);
             tips.push(rpc::to_wire_tip(&newest.header));
             trunks.push(self.trunk(newest, Vec::new(), &request.earlier).await?);
         }
         let checkpoint = Checkpoint {
             chain: self.genesis.chain(),
-            handovers: Vec::new(),
+            handovers: self.governance(epoch).await?.handovers,
             shards: trunks,
         };
         let cosigned = CosignedCheckpoint { checkpoint, heads };

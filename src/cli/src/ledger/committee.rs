@@ -58,8 +58,8 @@ struct Change {
     #[arg(long, value_name = "KEY", requires = "replace")]
     vote_key: Option<AccountKey>,
     /// Where it is reached from then on.
-    #[arg(long, value_name = "HOST:PORT", requires = "replace")]
-    address: Option<String>,
+    #[arg(long = "address", value_name = "HOST:PORT", requires = "replace")]
+    new_address: Option<String>,
     #[command(flatten)]
     signing: Signing,
 }
@@ -116,7 +116,7 @@ impl Change {
             seats.push(SeatChange::Replace(ReplaceSeat {
                 operator,
                 vote_key: self.vote_key,
-                address: self.address.clone(),
+                address: self.new_address.clone(),
             }));
         }
         let removed = self.remove.iter();
