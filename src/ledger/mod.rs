@@ -20,6 +20,15 @@
 //! version number, digests are BLAKE3 with a context of their own (the table is in
 //! [`crypto`](crate::crypto)), and files under `golden/` hold them to it.
 //!
+//! # Committees follow each other
+//!
+//! Whose votes count changes only by governance: shard 0 decides, and each shard begins the next epoch
+//! at a height of its own that its own state tells ([`EpochState`]). The header's state that names the
+//! next committee, final by the votes of the last one, is the [`Handover`]: a chain of them leads from
+//! the genesis to every later epoch. Retired keys can still sign what they like in their old epochs.
+//! Between shards that counts for nothing once a shard has told that it began the next epoch; for
+//! whoever checks a proof, it is what a checkpoint is for.
+//!
 //! # The state is a tree of our own
 //!
 //! A database with proofs of its own would bind the ledger to that database's files and make the

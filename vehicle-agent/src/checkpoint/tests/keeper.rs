@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use wayside::{id::ShardId, ledger::CheckpointError};
+use wayside::{
+    id::ShardId,
+    ledger::{CheckpointError, HandoverError},
+};
 
 use super::past::{HOME, Past};
 use crate::checkpoint::{CheckpointConfig, KeepError, Keeper};
@@ -39,6 +42,81 @@ fn operators_vouch_for_one_past_one_after_the_other() {
         .now()
         .saturating_add(CheckpointConfig::default().refresh * 2);
     assert!(keeper.is_due(hours_later));
+}
+
+#[test]
+fn committees_that_follow_each_other_are_followed() {
+    let mut past = past();
+    let mut keeper = keeper(&past);
+    keeper
+        .handle_answer(0, &past.bytes(&[]), past.now())
+        .unwrap();
+    let first = past.height();
+    past.change(MINUTE, 60);
+    let second = past.height();
+    let shown = past.bytes(&[first]);
+    keeper.handle_answer(1, &shown, past.now()).unwrap();
+    assert!(keeper.committees().committee(1).is_some());
+    past.change(MINUTE, 70);
+    // Padded with what is known, by a unit that has not seen the newest epoch.
+    let mut padded = past.checkpoint(&[second]);
+    keeper
+        .handle_answer(2, &padded.to_bytes(), past.now())
+        .unwrap();
+    let newest = past.height();
+    past.grow(MINUTE, 1);
+    padded = past.checkpoint(&[newest]);
+    let again = padded.handovers.clone();
+    padded
+        .handovers
+        .splice(0..0, [again[0].clone(), again[0].clone(), again[0].clone()]);
+    keeper
+        .handle_answer(3, &padded.to_bytes(), past.now())
+        .unwrap();
+    assert!(keeper.committees().committee(2).is_some());
+
+    // What is remembered holds after a restart, and knows the committees.
+    let kept = keeper.kept().unwrap().clone();
+    let mut restarted = self::keeper(&past);
+    assert!(restarted.committees().committee(1).is_none());
+    restarted.restore(kept).unwrap();
+    assert!(restarted.committees().committee(2).is_some());
+}
+
+#[test]
+fn l8_a_committee_that_retired_keys_name_beside_the_known_one_is_refused() {
+    let mut honest = past();
+    let mut keeper = keeper(&honest);
+    let mut fork = honest.clone();
+    let before = honest.height();
+    honest.change(MINUTE, 60);
+    keeper
+        .handle_answer(0, &honest.bytes(&[]), honest.now())
+        .unwrap();
+    let kept = keeper.kept().cloned();
+    fork.change(MINUTE, 80);
+    fork.grow(MINUTE, 2);
+    let height = honest.height();
+    for earlier in [&[][..], &[height], &[before]] {
+        let refused = keeper.handle_answer(3, &fork.bytes(earlier), fork.now());
+        assert_eq!(
+            refused,
+            Err(KeepError::False(CheckpointError::Handover(
+                HandoverError::TwoCommittees(1)
+            )))
+        );
+        assert_eq!(keeper.kept().cloned(), kept, "what is kept stays");
+    }
+    // Nor is it believed that the first committee goes on after it was replaced.
+    let mut old = past();
+    for _ in 0..4 {
+        old.grow(MINUTE, 3);
+    }
+    let refused = keeper.handle_answer(3, &old.bytes(&[height]), old.now());
+    assert!(
+        matches!(refused, Err(KeepError::Fork { .. })),
+        "{refused:?}"
+    );
 }
 
 #[test]

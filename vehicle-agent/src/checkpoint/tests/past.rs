@@ -6,9 +6,9 @@ use wayside::{
     crypto::{Digest, SigningKey},
     id::ShardId,
     ledger::{
-        Block, Certificate, Checkpoint, FinalizedHeader, Genesis, GenesisContent, Header,
-        HistoryLog, Limits, List, Operator, Peaks, Proposal, Role, RoleGrant, ShardEntry, Trunk,
-        Vote,
+        Block, Certificate, Checkpoint, Committee, FinalizedHeader, Genesis, GenesisContent,
+        Handover, Header, HistoryLog, Key, Limits, List, Operator, Peaks, Proposal, Role,
+        RoleGrant, ShardEntry, State, Trunk, Value, Vote,
     },
     time::Timestamp,
 };
@@ -20,7 +20,9 @@ pub(super) const HOME: ShardId = ShardId(1);
 #[derive(Clone)]
 pub(super) struct Past {
     pub(super) genesis: Genesis,
-    votes: Vec<SigningSeed>,
+    /// Whose votes count, by epoch.
+    votes: Vec<Vec<SigningSeed>>,
+    handovers: Vec<Handover>,
     shards: BTreeMap<ShardId, Shard>,
 }
 
@@ -39,10 +41,7 @@ impl Past {
     /// Of the operators whose keys begin at a seed.
     pub(super) fn of(first_seed: u8) -> Self {
         let key = |seed: u8| SigningKey::from_seed(&[seed; 32]);
-        let mut votes: Vec<_> = (0..4_u8)
-            .map(|index| SigningSeed([first_seed + index; 32]))
-            .collect();
-        votes.sort_by_key(|seed| *seed.key().verifying_key().as_bytes());
+        let votes = committee(first_seed);
         let operators = votes
             .iter()
             .zip(0..)
@@ -85,13 +84,35 @@ impl Past {
         let shards = [ShardId(0), HOME].map(|id| (id, shard(id))).into();
         Self {
             genesis,
-            votes,
+            votes: vec![votes],
+            handovers: Vec::new(),
             shards,
         }
     }
 
+    /// Everybody who votes gets another key, which begin at a seed: one more block in each shard, by
+    /// those who voted before, and shard 0's state names the others.
+    pub(super) fn change(&mut self, after: Duration, first_seed: u8) {
+        self.grow(after, 0);
+        let votes = committee(first_seed);
+        let epoch = u64::try_from(self.votes.len()).unwrap();
+        let keys = votes.iter().map(|seed| seed.key().verifying_key().into());
+        let committee = Value::Committee(Committee::new(epoch, keys));
+        let named = BTreeMap::from([(Key::Committee(epoch), Some(committee))]);
+        let state = State::new().apply(named);
+        let governance = self.shards.get_mut(&ShardId(0)).unwrap();
+        let last = governance.headers.last_mut().unwrap();
+        last.state_root = state.root();
+        let last = last.clone();
+        let last = self.finalize(last);
+        self.handovers.push(Handover::of(last, &state).unwrap());
+        self.votes.push(votes);
+        self.grow(after, 0);
+    }
+
     /// Another block in each shard, `after` the last one; what it says differs by `word`.
     pub(super) fn grow(&mut self, after: Duration, word: u8) {
+        let epoch = u64::try_from(self.votes.len()).unwrap() - 1;
         for shard in self.shards.values_mut() {
             let parent = shard.headers.last().unwrap();
             let digest = parent.digest();
@@ -99,6 +120,7 @@ impl Past {
             shard.peaks.append(digest);
             let mut header = parent.clone();
             header.height += 1;
+            header.epoch = epoch;
             header.parent = digest;
             header.time = header.time.saturating_add(after);
             header.history_root = shard.peaks.root(List::History);
@@ -116,7 +138,7 @@ impl Past {
             .map(|shard| self.trunk(shard, newest(shard), earlier));
         Checkpoint {
             chain: self.genesis.chain(),
-            handovers: Vec::new(),
+            handovers: self.handovers.clone(),
             shards: trunks.collect(),
         }
     }
@@ -150,7 +172,8 @@ impl Past {
             payload: header.digest(),
         };
         let bytes = Vote::Finalize(proposal).to_signed_bytes(self.genesis.chain(), header.shard);
-        let voters = self.votes.iter().take(3);
+        let epoch = usize::try_from(header.epoch).unwrap();
+        let voters = self.votes[epoch].iter().take(3);
         FinalizedHeader {
             certificate: Certificate {
                 epoch: proposal.epoch,
@@ -170,6 +193,15 @@ impl SigningSeed {
     fn key(&self) -> SigningKey {
         SigningKey::from_seed(&self.0)
     }
+}
+
+/// Keys that begin at a seed, in the order of their votes.
+fn committee(first_seed: u8) -> Vec<SigningSeed> {
+    let mut votes: Vec<_> = (0..4_u8)
+        .map(|index| SigningSeed([first_seed + index; 32]))
+        .collect();
+    votes.sort_by_key(|seed| *seed.key().verifying_key().as_bytes());
+    votes
 }
 
 fn created() -> Timestamp {
