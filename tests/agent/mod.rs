@@ -1,6 +1,7 @@
 //! Real `wayside agent` processes: how they start, refuse to, talk, and end.
 
 mod doors;
+mod epochs;
 mod life;
 mod pki;
 pub(crate) mod process;

@@ -27,9 +27,15 @@ pub(super) struct Town {
 
 impl Town {
     pub(super) async fn new(operators: u16) -> Self {
+        Self::new_with(operators, &[]).await
+    }
+
+    /// With further arguments of `wayside pki init`.
+    pub(super) async fn new_with(operators: u16, arguments: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let made = wayside(&["pki", "init", "--slots", "3", "--vehicles", "2"])
             .args(["--operators", &operators.to_string()])
+            .args(arguments)
             .args(["--shards", "2", "--out"])
             .arg(folder.path().join("domain"))
             .output()
