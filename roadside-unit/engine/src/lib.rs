@@ -43,6 +43,7 @@ mod snapshots;
 mod start;
 mod storage;
 mod sync;
+mod tracking;
 
 #[cfg(test)]
 mod tests;

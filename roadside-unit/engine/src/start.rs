@@ -10,13 +10,10 @@ use std::{
 
 use commonware_codec::{Copying, DecodeExt as _};
 use commonware_consensus::{marshal, marshal::standard::Standard, simplex};
-use commonware_cryptography::{
-    ChaCha20Poly1305,
-    ed25519::{PrivateKey, PublicKey},
-};
+use commonware_cryptography::{ChaCha20Poly1305, ed25519::PrivateKey};
 use commonware_macros::select;
 use commonware_p2p::{
-    Address, AddressableManager as _, AddressableTrackedPeers, Ingress,
+    AddressableManager as _,
     authenticated::lookup::{self, Network},
     max_message_size,
     utils::mux::prefixed,
@@ -30,7 +27,7 @@ use commonware_stream::{
     cups::{self, Cups},
     sake::{self, Sake},
 };
-use commonware_utils::{NZU32, NZUsize, hostname::Hostname, ordered::Map};
+use commonware_utils::{NZU32, NZUsize};
 use thiserror::Error;
 use tokio::sync::{broadcast, mpsc};
 use tracing::{error, info};
@@ -40,15 +37,15 @@ use wayside::{
 };
 
 use crate::{
-    Config, FOLLOWERS_MAX, Handle, Seat, StartError,
+    Config, Handle, StartError,
     block::{OrderedBlock, Payload},
     disk::ENGINE_FOLDER,
     gossip,
     handle::Command,
     member::{Member, QUOTAS, keep},
     scheme::VoteScheme,
-    session::{participants, public_key},
     shard::{Queues, Shard, Shards},
+    tracking::Tracking,
 };
 
 /// The engine's own thread.
@@ -82,8 +79,8 @@ pub fn start(config: Config) -> Result<(Handle, Running), StartError> {
     let key = AccountKey::from(config.seat.key().verifying_key());
     let vote_key = config.seat.vote_key(&config.genesis)?;
     config.timing.check()?;
-    let peers = AddressableTrackedPeers::new(addresses(&config)?, followers(&config)?);
     let folder = folder(&config.storage, &config.genesis, key)?;
+    let tracking = Tracking::new(&config, &folder)?;
     let lock = lock(&folder)?;
     let mut shards = Shards::new();
     let mut kept = Vec::new();
@@ -116,8 +113,8 @@ pub fn start(config: Config) -> Result<(Handle, Running), StartError> {
             stores: String::new(),
         },
         genesis: Arc::clone(&config.genesis),
-        listen: listen(&config, &peers),
-        peers,
+        listen: tracking.listen(&config),
+        tracking,
         kept,
         commands: commands_end,
     };
@@ -139,7 +136,7 @@ pub fn start(config: Config) -> Result<(Handle, Running), StartError> {
 struct Engine {
     member: Member,
     genesis: Arc<Genesis>,
-    peers: AddressableTrackedPeers<PublicKey>,
+    tracking: Tracking,
     listen: SocketAddr,
     kept: Vec<(Arc<Shard>, Queues)>,
     commands: mpsc::UnboundedReceiver<Command>,
@@ -151,7 +148,7 @@ impl Engine {
     async fn run(mut self, context: runtime::Context) {
         let config = self.network_config();
         let (mut network, mut oracle) = Network::new(context.child("network"), config);
-        oracle.track(0, self.peers.clone());
+        oracle.track(0, self.tracking.first().clone());
         let channels = QUOTAS
             .iter()
             .zip(0..)
@@ -159,6 +156,11 @@ impl Engine {
         let channels: Vec<_> = channels.collect();
         network.start();
         let (member, kept) = (self.member.clone(), std::mem::take(&mut self.kept));
+        if let Some((shard, _)) = kept.first() {
+            let (tracking, seats, oracle) = (self.tracking.clone(), shard.seats(), oracle.clone());
+            let child = context.child("tracking");
+            child.spawn(move |_| tracking.run(seats, oracle));
+        }
         let child = context.child("member");
         let keeping = child.spawn(move |runtime| keep(runtime, member, kept, channels, oracle));
         self.obey(&context, keeping).await;
@@ -195,21 +197,19 @@ impl Engine {
             max_handshake_age: HANDSHAKE_AGE_MAX,
             version: sake::Version::V1,
         };
-        // A follower is not among them, and counts itself too.
-        let known = self.peers.primary.len() + self.peers.secondary.len();
-        let known = NZUsize!(known + 1);
         let namespace = format!("wayside/engine/v1/{}", self.genesis.chain());
         let mut config = lookup::Config::local(
             Cups::<_, ChaCha20Poly1305>::new(handshake, cups::Version::V1),
             namespace.as_bytes(),
             self.listen,
-            known,
+            self.tracking.room(),
             message_length_max(&self.genesis),
             MAILBOX,
         );
         // Who a peer is, its key says; where it is may be behind an address translation.
         config.bypass_ip_check = true;
-        config.tracked_peer_sets = NZUsize!(1);
+        // Whoever leaves the committee is heard until the next change, and so gets the last blocks.
+        config.tracked_peer_sets = NZUsize!(2);
         config.peer_connection_cooldown = Duration::from_millis(250);
         config.dial_frequency = Duration::from_millis(200);
         config.allowed_handshake_rate_per_ip = Quota::per_second(NZU32!(64));
@@ -220,81 +220,19 @@ impl Engine {
 
 /// The most bytes of any message that members send each other.
 fn message_length_max(genesis: &Genesis) -> u32 {
-    let committee = u32::try_from(genesis.committee().keys().len());
-    let committee = committee.expect("a genesis bounds its committee");
     let block = usize::try_from(genesis.limits.block_bytes_max).unwrap_or(usize::MAX);
     max_message_size(&[
-        prefixed(simplex::max_payload_size::<VoteScheme, Payload>(committee)),
+        prefixed(simplex::max_payload_size::<VoteScheme, Payload>(
+            COMMITTEE_MAX,
+        )),
         prefixed(marshal::max_payload_size::<
             Standard<OrderedBlock>,
             VoteScheme,
-        >(committee, &block)),
+        >(COMMITTEE_MAX, &block)),
         prefixed(gossip::message_length_max(
             genesis.limits.transaction_length_max(),
         )),
     ])
-}
-
-/// Where to listen; nowhere that others could reach, if nobody connects.
-fn listen(config: &Config, peers: &AddressableTrackedPeers<PublicKey>) -> SocketAddr {
-    let is_alone = peers.primary.len() + peers.secondary.len() == 1;
-    match config.seat {
-        Seat::Member { .. } if !is_alone => config.listen,
-        Seat::Member { .. } | Seat::Follower { .. } => SocketAddr::from(([127, 0, 0, 1], 0)),
-    }
-}
-
-/// The followers that may connect; where they are does not matter, since they are never dialled.
-fn followers(config: &Config) -> Result<Map<PublicKey, Address>, StartError> {
-    let keys = config.seat.followers();
-    if keys.len() > FOLLOWERS_MAX {
-        return Err(StartError::Followers(keys.len()));
-    }
-    let nowhere = Address::Symmetric(SocketAddr::from(([127, 0, 0, 1], 0)));
-    let followers = keys.iter().map(|key| {
-        let follower = public_key(key).filter(|_| config.genesis.committee().index(key).is_none());
-        Ok((follower.ok_or(StartError::Follower(*key))?, nowhere.clone()))
-    });
-    let followers: Vec<_> = followers.collect::<Result<_, StartError>>()?;
-    Ok(Map::from_iter_dedup(followers))
-}
-
-/// Where each operator is reached.
-fn addresses(config: &Config) -> Result<Map<PublicKey, Address>, StartError> {
-    let first = config.shards.first().ok_or(StartError::NoShard)?;
-    let keys = participants(config.genesis.committee());
-    let mut addresses = Vec::new();
-    for operator in &config.genesis.operators {
-        let of = |shard| operator.addresses.get(shard);
-        if config.shards.iter().any(|shard| of(shard) != of(first)) {
-            return Err(StartError::Addresses(operator.name.clone()));
-        }
-        let text = of(first).ok_or(StartError::Shard(*first))?;
-        let address = address(text).ok_or_else(|| StartError::Address {
-            operator: operator.name.clone(),
-            address: text.clone(),
-        })?;
-        let key = keys
-            .iter()
-            .find(|key| key.as_ref() == operator.vote_key.as_bytes());
-        addresses.push((key.expect("operators are the committee").clone(), address));
-    }
-    Ok(Map::from_iter_dedup(addresses))
-}
-
-/// Reads `host:port`.
-fn address(text: &str) -> Option<Address> {
-    if let Ok(address) = text.parse::<SocketAddr>() {
-        return Some(Address::Symmetric(address));
-    }
-    let (host, port) = text.rsplit_once(':')?;
-    Some(Address::Asymmetric {
-        ingress: Ingress::Dns {
-            host: Hostname::new(host).ok()?,
-            port: port.parse().ok()?,
-        },
-        egress: SocketAddr::from(([0, 0, 0, 0], 0)),
-    })
 }
 
 /// The folder of one ledger and key, made if missing.
@@ -325,6 +263,9 @@ pub(crate) fn lock(folder: &Path) -> Result<File, StartError> {
         Err(TryLockError::Error(source)) => Err(StartError::Storage { path, source }),
     }
 }
+
+/// The members of the largest committee.
+const COMMITTEE_MAX: u32 = 64;
 
 /// Messages between the parts of the network.
 const MAILBOX: NonZeroUsize = NZUsize!(1_024);

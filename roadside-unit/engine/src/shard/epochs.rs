@@ -1,13 +1,20 @@
 //! In which epoch this unit is, and what it knows of the next.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    collections::BTreeMap,
+    mem,
+    sync::{Arc, atomic::Ordering},
+};
 
 use commonware_utils::ordered::Set;
 use tokio::sync::watch;
-use wayside::ledger::{Committee, EPOCH_LAG, StateView as _};
+use wayside::ledger::{AccountKey, Committee, EPOCH_LAG, StateView as _};
 
 use super::{Node, Shard, Standing, height};
 use crate::session::{Session, participants};
+
+/// Vote keys, with where their owners' units are reached, as far as that is known.
+pub(crate) type Seats = BTreeMap<AccountKey, Option<String>>;
 
 impl Shard {
     /// Notes which epoch comes after a final block, and listens to the members of the next.
@@ -30,6 +37,19 @@ impl Shard {
         let members = committees.into_iter().flat_map(participants);
         let members = Set::from_iter_dedup(members);
         self.peers.lock().listen_to(members);
+        let state = self.tip_node().state.clone();
+        let address = |key| Some(state.seat(&self.genesis, key)?.address);
+        let keys = committees.into_iter().flat_map(Committee::keys);
+        let seats = keys.map(|key| (*key, address(*key))).collect();
+        self.seats.send_if_modified(|known| {
+            let before = mem::replace(known, seats);
+            before != *known
+        });
+    }
+
+    /// The members of this epoch, and of the next if it is decided.
+    pub(crate) fn seats(&self) -> watch::Receiver<Seats> {
+        self.seats.subscribe()
     }
 
     /// The epoch of the next block after the final tip.

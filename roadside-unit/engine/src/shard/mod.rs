@@ -37,6 +37,7 @@ use wayside::{
 };
 
 pub(crate) use chain::{Chain, Node};
+pub(crate) use epochs::Seats;
 pub(crate) use execute::genesis_node;
 pub(crate) use inbox::Inbox;
 pub(crate) use pace::Pace;
@@ -85,6 +86,7 @@ pub(crate) struct Shard {
     session: Mutex<Arc<Session>>,
     /// The epoch of the next block after the final tip.
     epoch: watch::Sender<u64>,
+    seats: watch::Sender<Seats>,
     /// The newest epoch whose members are listened to.
     expected: AtomicU64,
     /// The greatest height that is known to be final, and its epoch.
@@ -170,6 +172,7 @@ impl Shard {
             handovers: Arc::new(Handovers::new(&genesis)),
             work: Notify::new(),
             epoch: watch::Sender::new(session.epoch()),
+            seats: watch::Sender::default(),
             expected: AtomicU64::new(session.epoch()),
             session: Mutex::new(Arc::new(session)),
             certified: Mutex::default(),

@@ -28,10 +28,17 @@ pub(super) fn genesis(operators: u8) -> Genesis {
 
 /// The same by another name, which makes it another ledger.
 pub(super) fn named(name: &str, operators: u8) -> Genesis {
+    let ports: Vec<_> = (7_000..7_000 + u16::from(operators)).collect();
+    with_ports(name, &ports)
+}
+
+/// A ledger of one operator for each of these ports, on which it is reached.
+pub(super) fn with_ports(name: &str, ports: &[u16]) -> Genesis {
+    let operators = (0..).zip(ports);
     let mut content = GenesisContent {
         version: GenesisContent::VERSION,
         name: name.to_owned(),
-        development: operators < 4,
+        development: ports.len() < 4,
         created: Timestamp::EPOCH,
         snapshot_interval: 16,
         buckets: std::array::from_fn(|byte| ShardId(u16::try_from(byte % 2).unwrap())),
@@ -41,7 +48,9 @@ pub(super) fn named(name: &str, operators: u8) -> Genesis {
                 weight: 1,
             })
             .to_vec(),
-        operators: (0..operators).map(operator).collect(),
+        operators: operators
+            .map(|(number, port)| operator(number, *port))
+            .collect(),
         roles: [
             (MAKER, Role::Maker),
             (WORKSHOP, Role::Workshop),
@@ -59,13 +68,8 @@ pub(super) fn named(name: &str, operators: u8) -> Genesis {
     Genesis::new(content).unwrap()
 }
 
-fn operator(number: u8) -> Operator {
-    let addresses = [0, 1].map(|shard| {
-        (
-            ShardId(shard),
-            format!("127.0.0.1:{}", 7_000 + u16::from(number)),
-        )
-    });
+fn operator(number: u8, port: u16) -> Operator {
+    let addresses = [0, 1].map(|shard| (ShardId(shard), format!("127.0.0.1:{port}")));
     Operator {
         name: format!("operator {number}"),
         cold_key: account(200 + number),

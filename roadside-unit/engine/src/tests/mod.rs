@@ -11,6 +11,7 @@ mod fork;
 mod genesis;
 mod liar;
 mod liveness;
+mod loopback;
 mod outage;
 mod parts;
 mod seeds;
