@@ -19,8 +19,9 @@ use crate::agent::process::{Agent, PATIENCE, wayside};
 
 /// Several operators' units, as `wayside pki init` sets them up.
 pub(super) struct Committee {
-    folder: TempDir,
+    // Before the folder, which they write to.
     units: Vec<Agent>,
+    folder: TempDir,
 }
 
 impl Committee {
@@ -45,7 +46,7 @@ impl Committee {
         for started in starts.map(tokio::spawn).collect::<Vec<_>>() {
             units.push(started.await.unwrap());
         }
-        Self { folder, units }
+        Self { units, folder }
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -72,6 +73,13 @@ impl Committee {
         let number = u16::try_from(index).unwrap() + 1;
         let unit = Agent::start(command(self.folder(), number)).await;
         *self.units.get_mut(index).unwrap() = unit;
+    }
+
+    /// Starts another unit, which is the last one from now on.
+    pub(super) async fn join(&mut self, config: &Path) {
+        let mut unit = wayside(&["unit", "--config"]);
+        unit.arg(config);
+        self.units.push(Agent::start(unit).await);
     }
 
     pub(super) fn genesis(&self) -> Genesis {

@@ -2,6 +2,7 @@
 
 mod committee;
 mod doors;
+mod epochs;
 mod followers;
 mod growth;
 mod ledger;
