@@ -13,6 +13,10 @@
 //! A process need not be a member: a follower runs the same parts with a scheme that checks votes and
 //! signs none, so it counts in no quorum and nobody waits for it.
 //!
+//! The committee changes as governance decides. Each committee has an epoch, with consensus of its own;
+//! blocks, state and snapshots go on. A unit votes in the epochs whose committee has its key, and
+//! follows in the others.
+//!
 //! The state is not in a database: a block is executed on the state of its parent, which costs
 //! nothing to keep, and after a restart the blocks above the newest snapshot are executed again.
 

@@ -60,6 +60,10 @@ impl Unit {
 }
 
 /// Waits until something is so.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the units run on threads and sockets, whose time is the clock's"
+)]
 fn wait(what: &str, is_so: impl Fn() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !is_so() {

@@ -11,7 +11,8 @@ use wayside::{
     crypto::Digest,
     id::ShardId,
     ledger::{
-        Audit, Auditor, Entry, ReceiptBody, SignedTransaction, StateView as _, TransactionId,
+        Audit, Auditor, ChangeCommittee, Entry, ReceiptBody, ReplaceSeat, SeatChange,
+        SignedTransaction, StateView as _, TransactionId,
     },
 };
 
@@ -46,6 +47,8 @@ struct Seen {
     audited: BTreeMap<ShardId, u64>,
     /// How many parts left for the other shard.
     moved: u64,
+    /// The newest epoch of a final block.
+    epoch: u64,
     /// Whether the liar was named on the ledger.
     named: bool,
 }
@@ -64,10 +67,11 @@ enum Liar {
 fn committee_agrees_and_forgets_nothing_whatever_fails() {
     let seen = seeds::each(3, simulate);
     println!(
-        "{} seeds: {} blocks, {} parts moved, {} liars, of whom {} named",
+        "{} seeds: {} blocks, {} parts moved, {} epochs, {} liars, of whom {} named",
         seen.len(),
         seen.iter().map(|it| it.blocks.len()).sum::<usize>(),
         seen.iter().map(|it| it.moved).sum::<u64>(),
+        seen.iter().map(|it| it.epoch).sum::<u64>(),
         seen.iter().filter(|it| it.liar.is_some()).count(),
         seen.iter().filter(|it| it.named).count(),
     );
@@ -192,7 +196,9 @@ async fn submit(context: &mut Context, committee: &Committee, seen: &mut Seen) {
     let index = running[usize::try_from(context.next_u32()).unwrap() % running.len()];
     let handle = committee.handle(index);
     let genesis = &committee.genesis;
-    let (shard, transaction) = if context.next_u32().is_multiple_of(4) {
+    let (shard, transaction) = if context.next_u32().is_multiple_of(32) {
+        (ShardId::GOVERNANCE, change(context, committee, seen))
+    } else if context.next_u32().is_multiple_of(4) {
         let shard = SHARDS[usize::try_from(context.next_u32() % 2).unwrap()];
         (
             shard,
@@ -212,6 +218,25 @@ async fn submit(context: &mut Context, committee: &Committee, seen: &mut Seen) {
     seen.sent.push(transaction);
 }
 
+/// Governance moves a member to another address, which begins another epoch. The members stay, so
+/// that they are tried by whatever fails in all of them.
+fn change(context: &mut Context, committee: &Committee, seen: &mut Seen) -> SignedTransaction {
+    let operator = u16::try_from(context.next_u32() % 4).unwrap();
+    let port = 8_000 + context.next_u32() % 1_000;
+    let moved = SeatChange::Replace(ReplaceSeat {
+        operator,
+        vote_key: None,
+        address: Some(format!("127.0.0.1:{port}")),
+    });
+    let change = ChangeCommittee { seats: vec![moved] };
+    let about = (&*committee.genesis, ShardId::GOVERNANCE);
+    let cold_keys: Vec<_> = committee
+        .members()
+        .map(|index| committee.number(index) + 100)
+        .collect();
+    seen.nonces.sign(about, &cold_keys, change)
+}
+
 /// Holds what every member has against what was seen before.
 async fn observe(committee: &Committee, seen: &mut Seen) {
     let honest = honest(committee, seen);
@@ -228,6 +253,7 @@ async fn observe(committee: &Committee, seen: &mut Seen) {
             assert_eq!(tip.state.root(), tip.header.state_root);
             audit(committee, seen, shard, &tip);
             let tip = tip.header;
+            seen.epoch = seen.epoch.max(tip.epoch);
             for height in 1..=tip.height {
                 if !seen.blocks.contains_key(&(shard, height))
                     && let Some(block) = handle.block(shard, height).await
