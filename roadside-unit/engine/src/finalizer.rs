@@ -291,7 +291,9 @@ impl<E: Runtime> Finalizer<E> {
             return;
         };
         let base = self.border.take().expect("it was there a moment ago");
-        if !finalized.link.is_empty() {
+        let shown = self.shard.handovers.newest().epoch();
+        if !finalized.link.is_empty() || finalized.header.epoch > shown {
+            // Nobody could be shown that it holds.
             return;
         }
         // What the snapshot stands in for must not be made again from blocks that are gone.

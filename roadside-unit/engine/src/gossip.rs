@@ -15,7 +15,7 @@ use commonware_runtime::IoBuf;
 use commonware_utils::vec::NonEmptyVec;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, trace};
-use wayside::ledger::{SignedTransaction, TransactionId};
+use wayside::ledger::{Handover, SignedTransaction, TransactionId};
 
 use crate::{
     keeper::Order,
@@ -185,6 +185,7 @@ impl Gossip {
             votes: session.votes.lock().clone(),
         };
         send(sender, &Told::Hello(standing));
+        self.ask_handover(sender);
         self.shard
             .peers
             .lock()
@@ -205,6 +206,18 @@ impl Gossip {
         }
     }
 
+    /// Asks the others how the committee changed, if this unit came late and has not got to show it
+    /// itself.
+    fn ask_handover(&self, sender: &mut impl Sender<PublicKey = PublicKey>) {
+        let newest = self.shard.handovers.newest().epoch();
+        if newest < self.shard.tip_node().header.epoch
+            && let Ok(index) = u32::try_from(self.shard.handovers.all().len())
+        {
+            let height = HANDOVERS;
+            send(sender, &Told::WantsPart { height, index });
+        }
+    }
+
     fn hear<E: Runtime>(
         &mut self,
         runtime: &E,
@@ -214,6 +227,17 @@ impl Gossip {
     ) {
         match told {
             Told::WantsPart { .. } => {}
+            Told::Part {
+                height: HANDOVERS,
+                bytes,
+                ..
+            } if self.shard.marshal().is_some() => {
+                // Later than those who begin by it.
+                let handover = Handover::from_bytes(&bytes);
+                if handover.is_none_or(|it| self.shard.handovers.add(&it).is_err()) {
+                    debug!(?peer, "has no hand-over that holds");
+                }
+            }
             Told::Part {
                 height,
                 index,

@@ -403,3 +403,61 @@ fn a_member_that_misses_the_border_is_blamed_for_nothing() {
         changing.agree().await;
     });
 }
+
+#[test]
+fn a_wiped_member_is_shown_a_committee_of_which_it_hardly_knows_anybody() {
+    run(|context| async move {
+        let mut changing = Changing::new(context, 2).await;
+        let (first, second) = (
+            changing.committee.number(JOINER),
+            changing.committee.number(JOINER + 1),
+        );
+        changing
+            .change(2, [replace(0, first), replace(1, second)])
+            .await;
+        changing.cross(1).await;
+        changing.committee.kill(0).await;
+        changing.committee.kill(1).await;
+        changing.work(2, 40).await;
+        changing.committee.kill(3).await;
+        changing.committee.wipe(3, &ALL).await;
+        changing.committee.start(3).await;
+
+        changing.cross(1).await;
+        assert!(changing.committee.handle(3).past(ShardId(0)).is_some());
+        changing.work(2, 10).await;
+        changing.votes(3).await;
+        changing.agree().await;
+    });
+}
+
+#[test]
+fn l7_member_with_a_disk_of_an_earlier_epoch_stays_silent_until_its_votes_are_past() {
+    run(|context| async move {
+        const VOTES: [&str; 3] = ["votes", "votes-1", "fence"];
+        let mut changing = Changing::new(context, 1).await;
+        changing.work(0, 3).await;
+        changing.committee.kill(3).await;
+        let image = changing.committee.image(3, &VOTES).await;
+        changing.committee.start(3).await;
+        let joiner = changing.committee.number(JOINER);
+        changing.change(0, [join(joiner)]).await;
+        changing.cross(1).await;
+        changing.votes(3).await;
+        changing.work(0, 5).await;
+        changing.committee.kill(3).await;
+        changing.committee.wipe(3, &VOTES).await;
+        changing.committee.restore(image).await;
+        changing.committee.start(3).await;
+        changing.committee.handle(3).ready().await.unwrap();
+        changing.committee.pass(Duration::from_secs(2)).await;
+
+        for shard in SHARDS {
+            let status = changing.committee.handle(3).status(shard).unwrap();
+            assert!(status.epoch == 1 && !status.voting);
+        }
+        changing.work(0, 20).await;
+        changing.votes(3).await;
+        changing.agree().await;
+    });
+}
