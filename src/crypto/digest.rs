@@ -69,6 +69,12 @@ pub enum Purpose {
     LedgerPartTag,
     /// A record that is kept off the ledger, with its salt.
     LedgerRecordCommitment,
+    /// The sealed bytes of a record that is kept off the ledger.
+    VaultPayload,
+    /// A share of a record's key.
+    VaultShare,
+    /// Who keeps which share of a record's key.
+    VaultDeal,
 }
 
 impl Digest {
@@ -159,6 +165,9 @@ impl Purpose {
             Self::LedgerVinTag => "wayside 2026-11-23 ledger vehicle tag v1",
             Self::LedgerPartTag => "wayside 2026-11-23 ledger part tag v1",
             Self::LedgerRecordCommitment => "wayside 2026-11-23 ledger record commitment v1",
+            Self::VaultPayload => "wayside 2026-11-23 vault payload v1",
+            Self::VaultShare => "wayside 2026-11-23 vault share v1",
+            Self::VaultDeal => "wayside 2026-11-23 vault deal v1",
         }
     }
 }

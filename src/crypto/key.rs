@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::{Digest, DigestBuilder, Purpose};
+use super::{Digest, DigestBuilder, Purpose, random::fill_random};
 use crate::id::{IdTextError, bytes_from_hex, deserialize_text, serialize_text};
 
 /// A private key, wiped when dropped.
@@ -46,6 +46,12 @@ pub enum Context {
     LedgerTransaction,
     /// A tag that is unique on a ledger, by its issuer.
     LedgerTag,
+    /// Who keeps which share of a record's key, by whoever dealt them.
+    VaultDeal,
+    /// That the shares of an earlier deal are destroyed, by whoever dealt anew.
+    VaultSettlement,
+    /// A wish to read a record, by the reader.
+    VaultReading,
 }
 
 /// Why a public key was refused.
@@ -72,7 +78,7 @@ impl SigningKey {
     /// If the operating system has no randomness to give, since no key may be made then.
     pub fn generate() -> Self {
         let mut seed = Zeroizing::new([0; 32]);
-        getrandom::fill(seed.as_mut()).expect("the operating system gives randomness");
+        fill_random(seed.as_mut());
         Self::from_seed(&seed)
     }
 
@@ -113,6 +119,13 @@ impl SigningKey {
         builder.finish()
     }
 
+    /// The private half of the same point in its X25519 form (RFC 8032 §5.1.5 step 2, before it is
+    /// reduced).
+    pub(super) fn to_x25519(&self) -> Zeroizing<[u8; 32]> {
+        let key = ed25519_dalek::SigningKey::from_bytes(&self.seed);
+        Zeroizing::new(key.to_scalar_bytes())
+    }
+
     /// The public half.
     pub fn verifying_key(&self) -> VerifyingKey {
         self.verifying_key
@@ -151,6 +164,11 @@ impl VerifyingKey {
     /// The key's 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         self.0.as_bytes()
+    }
+
+    /// The same point in its X25519 form.
+    pub(super) fn to_montgomery(self) -> [u8; 32] {
+        self.0.to_montgomery().to_bytes()
     }
 
     /// Checks a signature over `parts`, one after the other, made for one purpose.
@@ -206,6 +224,9 @@ impl Context {
             Self::UnitCertificate => "wayside/unit-certificate/v1",
             Self::LedgerTransaction => "wayside/ledger/transaction/v1",
             Self::LedgerTag => "wayside/ledger/tag/v1",
+            Self::VaultDeal => "wayside/vault/deal/v1",
+            Self::VaultSettlement => "wayside/vault/settlement/v1",
+            Self::VaultReading => "wayside/vault/reading/v1",
         }
     }
 }

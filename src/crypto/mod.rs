@@ -1,4 +1,4 @@
-//! Keys, signatures and digests: the only module that names a signature or hash crate.
+//! Keys, signatures, digests and ciphers: the only module that names a crate for them.
 //!
 //! Signatures are Ed25519 (RFC 8032), checked by the strict rule: small-order keys and commitments
 //! and non-canonical numbers are refused, so that every station answers alike. A key that comes
@@ -18,6 +18,11 @@
 //! | signature of an update by a hazard's one-time key | `wayside/hazard-update/v1` |
 //! | signature of a ledger's transaction by its sender and its approvers | `wayside/ledger/transaction/v1` |
 //! | signature of a unique tag by its issuer | `wayside/ledger/tag/v1` |
+//! | signature of who keeps which share of a record's key | `wayside/vault/deal/v1` |
+//! | signature that earlier shares of a record's key are destroyed | `wayside/vault/settlement/v1` |
+//! | signature of a wish to read a record | `wayside/vault/reading/v1` |
+//! | share of a record's key, sealed to its custodian | `wayside/vault/share/v1` |
+//! | the same share, sealed to a reader | `wayside/vault/release/v1` |
 //! | digest of a ticket, whose first 8 bytes are the station's id | `wayside 2026-11-22 ticket digest v1` |
 //! | digest of a trust domain's description | `wayside 2026-11-22 trust domain digest v1` |
 //! | what a scraper of metrics must know | `wayside 2026-11-22 metrics token v1` |
@@ -45,20 +50,37 @@
 //! | tag of a vehicle identification number, with the tag issuer's key | `wayside 2026-11-23 ledger vehicle tag v1` |
 //! | tag of a part's maker and serial number, with the tag issuer's key | `wayside 2026-11-23 ledger part tag v1` |
 //! | commitment to a record that is kept off a ledger, with its salt | `wayside 2026-11-23 ledger record commitment v1` |
+//! | sealed bytes of a record that is kept off a ledger | `wayside 2026-11-23 vault payload v1` |
+//! | share of a record's key | `wayside 2026-11-23 vault share v1` |
+//! | who keeps which share of a record's key | `wayside 2026-11-23 vault deal v1` |
 //!
 //! Signed notes are C2SP's, over the text itself, which begins with `wayside.dev/ledger/` or with
 //! `cosignature/v1`; key ids in them are the one use of SHA-256 (`ledger::Note`).
 //!
 //! Votes of the ledger's committee are the one other exception: their bytes are the consensus engine's, which
 //! begin with a namespace of their own (`ledger::vote`).
+//!
+//! # Secrets
+//!
+//! Types that hold one ([`SigningKey`], [`OpeningKey`], [`DataKey`], [`SecretShare`]) wipe it when they
+//! are dropped, and have neither `Debug` nor `Clone` nor `Serialize`: what cannot be printed is in no
+//! log. A record is encrypted with XChaCha20-Poly1305 ([`DataKey`]), its key is split after Shamir
+//! ([`SecretShare`]), and a share is sealed with HPKE ([`SealingKey`]).
 
 mod backend;
+mod data_key;
 mod digest;
 mod key;
+mod random;
+mod sealed;
+mod sharing;
 
 pub use backend::verification_backend;
+pub use data_key::{DataKey, OpenError};
 pub use digest::{Digest, DigestBuilder, Purpose, sha256};
 pub use key::{Context, KeyError, Signature, SignatureError, SigningKey, VerifyingKey};
+pub use sealed::{OpeningKey, Seal, SealError, SealingKey};
+pub use sharing::{CombineError, SecretShare};
 
 #[cfg(test)]
 mod tests;

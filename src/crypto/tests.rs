@@ -1,12 +1,18 @@
-use super::{Context, Digest, KeyError, Purpose, Signature, SigningKey, VerifyingKey};
+use super::{
+    Context, Digest, KeyError, OpeningKey, Purpose, Seal, SealingKey, SecretShare, Signature,
+    SigningKey, VerifyingKey,
+};
 
-const CONTEXTS: [Context; 6] = [
+const CONTEXTS: [Context; 9] = [
     Context::HazardUpdate,
     Context::Message,
     Context::Ticket,
     Context::UnitCertificate,
     Context::LedgerTransaction,
     Context::LedgerTag,
+    Context::VaultDeal,
+    Context::VaultSettlement,
+    Context::VaultReading,
 ];
 
 #[test]
@@ -137,4 +143,61 @@ fn keyed_digests_differ_by_key_purpose_and_content() {
         tag
     );
     assert_ne!(Digest::of(Purpose::LedgerVinTag, vin), tag);
+}
+
+#[test]
+fn what_is_sealed_opens_for_its_key_purpose_and_circumstances_alone() {
+    let (key, other) = (
+        SigningKey::from_seed(&[1; 32]),
+        SigningKey::from_seed(&[2; 32]),
+    );
+    let sealing = SealingKey::of(&key.verifying_key());
+    assert_eq!(
+        OpeningKey::of(&key).sealing_key(),
+        sealing,
+        "two ways to one point"
+    );
+    let sealed = sealing.seal(Seal::VaultShare, b"bound", b"secret").unwrap();
+    let open = |key: &SigningKey, seal, bound: &[u8], sealed: &[u8]| {
+        OpeningKey::of(key)
+            .open(seal, bound, sealed)
+            .map(|it| it.to_vec())
+    };
+    assert_eq!(
+        open(&key, Seal::VaultShare, b"bound", &sealed).unwrap(),
+        b"secret"
+    );
+    assert!(open(&other, Seal::VaultShare, b"bound", &sealed).is_err());
+    assert!(open(&key, Seal::VaultRelease, b"bound", &sealed).is_err());
+    assert!(open(&key, Seal::VaultShare, b"other", &sealed).is_err());
+    for place in 0..sealed.len() {
+        let mut changed = sealed.clone();
+        *changed.get_mut(place).unwrap() ^= 1;
+        assert!(
+            open(&key, Seal::VaultShare, b"bound", &changed).is_err(),
+            "byte {place}"
+        );
+        let cut = sealed.get(..place).unwrap();
+        assert!(open(&key, Seal::VaultShare, b"bound", cut).is_err());
+    }
+    // A point of small order, which every private key takes to the same one.
+    let refused = SealingKey::from_bytes([0; 32]).seal(Seal::VaultShare, b"", b"secret");
+    assert!(refused.is_err());
+}
+
+#[test]
+fn shares_that_do_not_belong_together_are_no_secret() {
+    let split = |secret: &[u8]| SecretShare::split(secret, 2, 3);
+    let (mut first, mut second) = (split(b"secret"), split(b"longer secret"));
+    let (a, b) = (first.remove(0), second.remove(1));
+    assert!(
+        SecretShare::combine(&[a, b]).is_err(),
+        "of different lengths"
+    );
+    let again = SecretShare::from_bytes(first[0].as_bytes().to_vec().into());
+    assert!(
+        SecretShare::combine(&[again, first.remove(0)]).is_err(),
+        "the same twice"
+    );
+    assert!(SecretShare::combine(&[]).is_err());
 }

@@ -1,0 +1,129 @@
+use getrandom::{SysRng, rand_core::UnwrapErr};
+use hpke::{
+    Deserializable as _, Kem as _, OpModeR, OpModeS, Serializable as _, aead::ChaCha20Poly1305,
+    kdf::HkdfSha256, kem::X25519HkdfSha256, single_shot_open, single_shot_seal_with_rng,
+};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::{OpenError, SigningKey, VerifyingKey};
+
+/// A public key (X25519) to which secrets are sealed, so that only the owner of its private half opens
+/// them (HPKE, RFC 9180, base mode).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SealingKey([u8; 32]);
+
+/// The private half of a [`SealingKey`], wiped when dropped.
+pub struct OpeningKey(<X25519HkdfSha256 as hpke::Kem>::PrivateKey);
+
+/// What a sealed secret is for; one that was sealed for another purpose does not open.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Seal {
+    /// A share of a record's key, to the custodian who keeps it.
+    VaultShare,
+    /// The same share, from the custodian to a reader.
+    VaultRelease,
+}
+
+/// Nothing can be sealed to the key: whatever its owner has, the result would be open to anybody.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("nothing can be sealed to this key")]
+pub struct SealError;
+
+impl SealingKey {
+    /// The key with these bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The key to which secrets for the owner of a signing key are sealed.
+    ///
+    /// It is the same point of the curve in its other form. One key may both sign and be sealed to
+    /// where, as here, all of what is signed and all of what is derived begin with a purpose of its own
+    /// (Thormarker, "On using the same key pair for Ed25519 and an X25519 based KEM", 2021).
+    pub fn of(key: &VerifyingKey) -> Self {
+        Self(key.to_montgomery())
+    }
+
+    /// The key's bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Seals a secret; `bound` has to be the same when it is opened.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no randomness to give.
+    pub fn seal(&self, seal: Seal, bound: &[u8], secret: &[u8]) -> Result<Vec<u8>, SealError> {
+        let key = PublicKey::from_bytes(&self.0).map_err(|_| SealError)?;
+        let (to, sealed) =
+            single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+                &OpModeS::Base,
+                &key,
+                seal.string().as_bytes(),
+                secret,
+                bound,
+                &mut UnwrapErr(SysRng),
+            )
+            .map_err(|_| SealError)?;
+        Ok([to.to_bytes().as_slice(), &sealed].concat())
+    }
+}
+
+impl OpeningKey {
+    /// Makes a key for one use.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no randomness to give.
+    pub fn generate() -> Self {
+        let (private, _) = X25519HkdfSha256::gen_keypair_with_rng(&mut UnwrapErr(SysRng));
+        Self(private)
+    }
+
+    /// The key that opens what is sealed to [`SealingKey::of`] a signing key's public half.
+    pub fn of(key: &SigningKey) -> Self {
+        let scalar = key.to_x25519();
+        let private = PrivateKey::from_bytes(scalar.as_slice());
+        Self(private.expect("every 32 bytes are a private key"))
+    }
+
+    /// The public half.
+    pub fn sealing_key(&self) -> SealingKey {
+        SealingKey(X25519HkdfSha256::sk_to_pk(&self.0).to_bytes().into())
+    }
+
+    /// Opens what was sealed to the public half, for the same purpose and with the same `bound`.
+    pub fn open(
+        &self,
+        seal: Seal,
+        bound: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let (to, sealed) = sealed.split_first_chunk::<32>().ok_or(OpenError)?;
+        let to = EncappedKey::from_bytes(to).map_err(|_| OpenError)?;
+        let opened = single_shot_open::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+            &OpModeR::Base,
+            &self.0,
+            &to,
+            seal.string().as_bytes(),
+            sealed,
+            bound,
+        );
+        opened.map(Zeroizing::new).map_err(|_| OpenError)
+    }
+}
+
+impl Seal {
+    fn string(self) -> &'static str {
+        match self {
+            Self::VaultShare => "wayside/vault/share/v1",
+            Self::VaultRelease => "wayside/vault/release/v1",
+        }
+    }
+}
+
+type PublicKey = <X25519HkdfSha256 as hpke::Kem>::PublicKey;
+type PrivateKey = <X25519HkdfSha256 as hpke::Kem>::PrivateKey;
+type EncappedKey = <X25519HkdfSha256 as hpke::Kem>::EncappedKey;
