@@ -32,6 +32,7 @@
 //! | | [`plausibility`] | whether a statement can be true |
 //! | | [`world`] | the picture of the road, and subscribers' views of it |
 //! | | [`ledger`] | records of vehicles that no single operator can alter unseen, and their proofs |
+//! | | [`vault`] | records kept off the ledger: sealed, shared among custodians, erasable |
 //! | | [`pipeline`] | one station: all of the above as one machine |
 //! | laboratory | [`replay`] | recorded drives, from the formats of others and in our own |
 //! | | [`sim`] | many stations on virtual time, with faults and liars |
@@ -62,4 +63,5 @@ pub mod time;
 pub mod track;
 pub mod transport;
 pub mod units;
+pub mod vault;
 pub mod world;

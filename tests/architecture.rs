@@ -39,6 +39,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "units", "time", "id", "geo", "message", "crypto", "security",
         ],
     ),
+    ("vault", &["time", "id", "crypto", "ledger"]),
     ("pipeline", &["*"]),
     (
         "replay",
@@ -88,6 +89,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         ],
     ),
     ("aws_lc_rs", &["src/crypto/"]),
+    ("blahaj", &["src/crypto/"]),
     ("blake3", &["src/crypto/"]),
     (
         "borsh",
@@ -96,11 +98,13 @@ const CONFINED: &[(&str, &[&str])] = &[
             "src/id/",
             "src/crypto/",
             "src/ledger/",
+            "src/vault/",
             "vehicle-agent/src/checkpoint/",
             "vehicle-agent/src/outbox",
             "tests/conformance",
         ],
     ),
+    ("chacha20poly1305", &["src/crypto/"]),
     (
         "clap",
         &["src/serve/", "src/cli/", "vehicle-agent/", "roadside-unit/"],
@@ -124,6 +128,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         ],
     ),
     ("h3o", &["src/geo/"]),
+    ("hpke", &["src/crypto/"]),
     ("mcap", &["src/replay/", "tests/"]),
     (
         "prost",

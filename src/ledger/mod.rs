@@ -99,7 +99,9 @@ pub use certificate::{Certificate, CertificateError};
 pub use committee::Committee;
 pub use consistency::{Consistency, ConsistencyError, ListRoot};
 pub use entry::{CheckedDelivery, CheckedEntry, EntryError, check_entries};
-pub use execute::{BlockContext, ExecuteError, Executed, Inadmissible, RULES, admit, execute};
+pub use execute::{
+    BlockContext, ExecuteError, Executed, Inadmissible, RULES, admit, execute, may_read,
+};
 pub use finalized::{FinalityError, FinalizedHeader};
 pub use genesis::{Genesis, GenesisContent, GenesisError, Limits, Operator, RoleGrant, ShardEntry};
 use genesis::{OPERATORS_MAX, OPERATORS_MIN};

@@ -62,14 +62,7 @@ impl Step<'_, '_> {
     pub(super) fn read_receipt(&mut self, read: &ReadReceipt) -> Result<(), Rule> {
         let mut vehicle = self.vehicle(read.vehicle)?;
         self.require_role(&[Role::Custodian])?;
-        self.require_not_erased(&Key::Tombstone(read.vehicle, read.record))?;
-        if read.reader != vehicle.owner {
-            let grant = self.overlay.grant(read.vehicle, read.reader, read.class);
-            let grant = grant.ok_or(Rule::GrantUnknown)?;
-            if !is_valid(grant, &vehicle, self.time()) {
-                return Err(Rule::GrantNotValid);
-            }
-        }
+        may_read(&*self.overlay, read, self.time())?;
         vehicle.reads += 1;
         self.put_vehicle(read.vehicle, vehicle);
         Ok(())
@@ -114,6 +107,23 @@ impl Step<'_, '_> {
         let is_erased = self.overlay.value(tombstone).is_some();
         (!is_erased).then_some(()).ok_or(Rule::RecordErased)
     }
+}
+
+/// Whether a record may be read at a time: by the owner, or by whoever was granted its class.
+///
+/// A custodian asks this before it offers a receipt to the ledger, which asks again.
+pub fn may_read(state: &impl StateView, read: &ReadReceipt, time: Timestamp) -> Result<(), Rule> {
+    let vehicle = state.vehicle(read.vehicle).ok_or(Rule::VehicleUnknown)?;
+    if state.tombstone(read.vehicle, read.record).is_some() {
+        return Err(Rule::RecordErased);
+    }
+    if read.reader == vehicle.owner {
+        return Ok(());
+    }
+    let grant = state.grant(read.vehicle, read.reader, read.class);
+    let grant = grant.ok_or(Rule::GrantUnknown)?;
+    let holds = is_valid(grant, vehicle, time);
+    holds.then_some(()).ok_or(Rule::GrantNotValid)
 }
 
 /// Whether a grant holds at a time; it ends with the ownership of whoever gave it.

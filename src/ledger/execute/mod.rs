@@ -42,6 +42,7 @@ mod vehicle;
 mod warranty;
 mod wear;
 
+pub use access::may_read;
 pub use admission::{Inadmissible, admit};
 pub(super) use executor::Executor;
 pub use executor::{BlockContext, ExecuteError, Executed, RULES, execute};
