@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use super::{
     AnnounceError, ConfigError, Override, Sources,
-    process::{Ends, announce, orphaned},
+    process::{Ends, announce, forbid_core_dumps, orphaned},
     read,
 };
 use crate::telemetry::{LogConfig, LogError, LogHandle, init_logs};
@@ -100,6 +100,9 @@ pub enum BeginError {
     /// The configuration is refused.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The system might write the process's memory to a file.
+    #[error("cannot forbid core dumps")]
+    CoreDumps(#[source] io::Error),
     /// There can be no log.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -157,6 +160,8 @@ impl<'a, C: DaemonConfig> Process<'a, C> {
         file: Option<PathBuf>,
         flags: Vec<Override>,
     ) -> Result<Option<Self>, BeginError> {
+        // Before any key is read.
+        forbid_core_dumps().map_err(BeginError::CoreDumps)?;
         let flags = [flags, arguments.overrides()].concat();
         let sources = Sources::of_process(C::FILE_USUAL, file, flags);
         let config: C = load(&sources)?;

@@ -39,7 +39,7 @@ pub use limits::{Limits, MESSAGE_BYTES_MAX, STREAMS_PER_CONNECTION_MAX};
 pub use listen::{Connection, Doors, Incoming, ListenError, Listener};
 pub use outlet::{Inlet, Outlet, outlet};
 pub use page::{bad_token, page, page_len};
-pub use process::{AnnounceError, SocketError, socket_path};
+pub use process::{AnnounceError, SocketError, forbid_core_dumps, socket_path};
 pub use sections::{
     GrpcConfig, MetricsConfig, MetricsServeError, Mode, Reflection, RoleConfig, ShutdownConfig,
     TcpConfig, TlsFiles, Version,

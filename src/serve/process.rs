@@ -6,12 +6,22 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, geteuid, getppid};
+use rustix::process::{Pid, Resource, Rlimit, geteuid, getppid, setrlimit};
 use thiserror::Error;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::sleep,
 };
+
+/// Lets the system write no image of this process's memory, in which keys would be, should it crash.
+/// Nothing that it starts can have one either.
+pub fn forbid_core_dumps() -> io::Result<()> {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    setrlimit(Resource::Core, none).map_err(io::Error::from)
+}
 
 /// The signals that end a daemon.
 pub(super) struct Ends {

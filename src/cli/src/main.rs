@@ -16,6 +16,7 @@ use std::{io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use vehicle_agent::daemon::{AgentArguments, run_from_arguments};
+use wayside::serve::forbid_core_dumps;
 
 /// Middleware by which automated vehicles share data with each other and with the road.
 #[derive(Debug, Parser)]
@@ -55,6 +56,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // Some of these commands read keys.
+    if let Err(error) = forbid_core_dumps() {
+        eprintln!("error: cannot forbid core dumps: {error}");
+        return ExitCode::FAILURE;
+    }
     run(Arguments::parse().command).unwrap_or_else(|error| {
         // Whoever reads the output has seen enough, as `head` has.
         let is_cut = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
