@@ -11,5 +11,6 @@ mod follow;
 mod grpc;
 pub mod index;
 mod role;
+mod vault;
 
 pub use role::Role;

@@ -23,8 +23,11 @@ impl serve::Role for Role {
     const ALL: &'static [Self] = &[Self::Vehicle, Self::Client, Self::Reader];
     const OWNER: Self = Self::Reader;
     const METHODS: &'static [(&'static str, Access<Self>)] = METHODS;
-    /// Waits for an outcome as long as it is asked to, within a bound of its own.
-    const UNTIMED: &'static [&'static str] = &["/wayside.ledger.v1.LedgerService/Submit"];
+    /// Each waits for an outcome, within a bound of its own.
+    const UNTIMED: &'static [&'static str] = &[
+        "/wayside.ledger.v1.LedgerService/Submit",
+        "/wayside.ledger.v1.VaultService/ReleaseShare",
+    ];
 }
 
 impl fmt::Display for Role {

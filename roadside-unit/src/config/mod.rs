@@ -8,6 +8,7 @@ mod sections;
 
 pub use sections::{
     Config, DoorConfig, EngineConfig, IdentityConfig, Profile, ProfileSet, StorageConfig,
+    VaultConfig,
 };
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// What it keeps.
     pub storage: StorageConfig,
+    /// What it keeps of records off the ledger.
+    pub vault: VaultConfig,
     /// Where vehicles hand in their transactions; needs the profile `relay`.
     pub door: DoorConfig,
     /// Who watches that everybody is shown the same.
@@ -75,6 +77,9 @@ pub struct IdentityConfig {
     /// The file of the key by which a unit that has no vote is known to those that it follows, for
     /// every profile without `validator`. It may be any key, of this unit alone.
     pub follower_key: Option<PathBuf>,
+    /// The file of the custodian's key, where the unit keeps a custodian's shares of records' keys. It
+    /// needs the role `custodian` on the ledger. Never on two units.
+    pub custodian_key: Option<PathBuf>,
 }
 
 /// How the unit takes part in the consensus.
@@ -126,6 +131,14 @@ pub struct StorageConfig {
     /// How many heights' blocks are kept below the newest snapshot; all, if not given, and always
     /// with the profile `archive`.
     pub retention: Option<NonZeroU64>,
+}
+
+/// What the unit keeps of records off the ledger: sealed bytes, and a custodian's shares.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VaultConfig {
+    /// At most so many bytes; at the bound, nothing more is taken.
+    pub bytes_max: u64,
 }
 
 /// Who watches that everybody is shown the same.
@@ -282,6 +295,14 @@ impl Config {
 impl Default for ProfileSet {
     fn default() -> Self {
         Self::new([Profile::Validator, Profile::Archive])
+    }
+}
+
+impl Default for VaultConfig {
+    fn default() -> Self {
+        Self {
+            bytes_max: 16 << 30,
+        }
     }
 }
 

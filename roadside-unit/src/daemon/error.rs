@@ -7,7 +7,7 @@ use wayside::{
     transport,
 };
 
-use crate::{development::DevelopmentError, index::IndexError};
+use crate::{development::DevelopmentError, index::IndexError, vault::VaultError};
 
 /// Why a roadside unit did not start; nothing is left running.
 #[derive(Debug, Error)]
@@ -57,6 +57,9 @@ pub enum StartError {
     /// The index cannot be used.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// What is kept off the ledger cannot be used.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// Clients cannot be let in.
     #[error(transparent)]
     Listen(#[from] ListenError),

@@ -23,12 +23,15 @@ pub(super) struct Opened {
     pub(super) key: SigningKey,
     pub(super) folder: PathBuf,
     pub(super) door: Option<DoorIdentity>,
+    /// The key of the custodian whose shares are kept here.
+    pub(super) custodian: Option<SigningKey>,
 }
 
 struct Files {
     genesis: PathBuf,
     key: PathBuf,
     door: Option<(PathBuf, PathBuf)>,
+    custodian: Option<PathBuf>,
 }
 
 /// Reads genesis and keys; makes them first, if the configuration leaves that to the unit.
@@ -53,11 +56,13 @@ pub(super) fn open(config: &Config, now: Timestamp) -> Result<Opened, StartError
             genesis: genesis.clone(),
             key: key.clone(),
             door: config.door.key.clone().zip(config.door.certificate.clone()),
+            custodian: identity.custodian_key.clone(),
         },
         (None, _) | (_, None) => own_files(&folder, now)?,
     };
     let genesis = Arc::new(read_genesis(&files.genesis)?);
     let key = read_key(&files.key)?;
+    let custodian = files.custodian.as_deref().map(read_key).transpose()?;
     let wants_door = config.profile.has(Profile::Relay);
     let door = files
         .door
@@ -69,6 +74,7 @@ pub(super) fn open(config: &Config, now: Timestamp) -> Result<Opened, StartError
         key,
         folder,
         door,
+        custodian,
     })
 }
 
@@ -101,6 +107,8 @@ fn own_files(folder: &Path, now: Timestamp) -> Result<Files, StartError> {
         genesis,
         key: unit.vote_key,
         door: Some((unit.door_key, unit.door_certificate)),
+        // One that an earlier release made has none.
+        custodian: Some(unit.custodian_key).filter(|path| path.exists()),
     })
 }
 

@@ -34,6 +34,7 @@ use crate::{
     follow::{Followed, Follower},
     grpc::{Desk, DeskParts, Services},
     index::Index,
+    vault::{Custodian, CustodianParts, Sweeper, Vault},
 };
 
 /// A running roadside unit.
@@ -66,7 +67,7 @@ impl Daemon {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.validate()?;
         let clock = Clock::system();
-        let opened = identity::open(&config, clock.now().timestamp)?;
+        let mut opened = identity::open(&config, clock.now().timestamp)?;
         let index = open_index(&opened.folder, &opened.genesis)?;
         let socket = socket_path(config.grpc.socket.as_ref(), SOCKET)?;
         let (listener, doors) = Listener::open(&config.grpc, socket).await?;
@@ -92,7 +93,8 @@ impl Daemon {
             &clock,
             listener.certificate_end(),
         );
-        let helpers = [follow].into_iter().chain(watchers).collect();
+        let (kept, sweep) = open_vault(&config, &mut opened, &engine, &followed, &clock)?;
+        let helpers = [follow, sweep].into_iter().chain(watchers).collect();
         let desk = Arc::new(Desk::new(DeskParts {
             genesis: Arc::clone(&opened.genesis),
             engine: engine.clone(),
@@ -104,6 +106,8 @@ impl Daemon {
             profile: config.profile.clone(),
             key: opened.key,
             witnesses: config.witnesses.parsed()?,
+            vault: kept.vault,
+            custodian: kept.custodian,
         }));
         let door = open_door(&config, opened.door, &desk)?;
         let services = Services::start(desk);
@@ -235,6 +239,47 @@ fn open_index(folder: &Path, genesis: &Genesis) -> Result<Index, StartError> {
     Ok(index)
 }
 
+/// What is kept off the ledger, and for whom.
+struct Kept {
+    vault: Arc<Vault>,
+    custodian: Option<Arc<Custodian>>,
+}
+
+fn open_vault(
+    config: &Config,
+    opened: &mut Opened,
+    engine: &Handle,
+    followed: &Arc<Followed>,
+    clock: &Clock,
+) -> Result<(Kept, JoinHandle<()>), StartError> {
+    let vault = Vault::open(opened.folder.join(VAULT_FOLDER), config.vault.bytes_max)?;
+    let custodian = opened.custodian.take().map(|key| {
+        Arc::new(Custodian::new(CustodianParts {
+            key,
+            genesis: Arc::clone(&opened.genesis),
+            engine: engine.clone(),
+            followed: Arc::clone(followed),
+            clock: clock.clone(),
+        }))
+    });
+    let kept = Kept {
+        vault: Arc::new(vault),
+        custodian,
+    };
+    let skew = opened.genesis.limits.clock_skew_max_ms;
+    let sweeper = Sweeper {
+        vault: Arc::clone(&kept.vault),
+        custodian: kept.custodian.clone(),
+        engine: engine.clone(),
+        followed: Arc::clone(followed),
+        fresh_from: clock
+            .now()
+            .timestamp
+            .saturating_add(Duration::from_millis(skew.into())),
+    };
+    Ok((kept, tokio::spawn(sweeper.run())))
+}
+
 fn start_engine(config: &Config, opened: &Opened) -> Result<(Handle, Running), StartError> {
     let is_archive = config.profile.has(Profile::Archive);
     let retention = config.storage.retention.filter(|_| !is_archive);
@@ -322,6 +367,7 @@ async fn serve_metrics(
 }
 
 pub(super) const INDEX_FILE: &str = "index.redb";
+const VAULT_FOLDER: &str = "vault";
 const END_MARK: &str = "# EOF\n";
 const ENGINE_END_TIMEOUT: Duration = Duration::from_secs(20);
 const SOCKET: &str = "unit.sock";

@@ -85,6 +85,8 @@ pub struct MadeUnit {
     pub door_key: PathBuf,
     /// The file in which the cold key certifies that.
     pub door_certificate: PathBuf,
+    /// The file of the key with which the operator is a custodian of records' keys.
+    pub custodian_key: PathBuf,
     /// Its ports.
     pub ports: UnitPorts,
 }
@@ -98,6 +100,7 @@ impl MadeUnit {
             vote_key: folder.join("vote.key"),
             door_key: folder.join("door.key"),
             door_certificate: folder.join("door.certificate"),
+            custodian_key: folder.join("custodian.key"),
             folder,
             ports,
         }
@@ -108,12 +111,13 @@ struct OperatorKeys {
     cold: SigningKey,
     vote: SigningKey,
     door: SigningKey,
+    custodian: SigningKey,
 }
 
 /// Makes a development ledger's files below a folder; nothing that is there is overwritten.
 ///
-/// `genesis.toml`, `keys/<role>.key` for every role and for two owners without one, and for each
-/// operator a folder `unit-<number>` with its keys.
+/// `genesis.toml`, `keys/<role>.key` for every role but `custodian` and for two owners without one, and
+/// for each operator a folder `unit-<number>` with its keys, one of which is a custodian's.
 pub fn make_domain(folder: &Path, domain: &Domain) -> Result<Made, DevelopmentError> {
     make_folder(folder)?;
     let keys: Vec<OperatorKeys> = domain
@@ -123,9 +127,11 @@ pub fn make_domain(folder: &Path, domain: &Domain) -> Result<Made, DevelopmentEr
             cold: SigningKey::generate(),
             vote: SigningKey::generate(),
             door: SigningKey::generate(),
+            custodian: SigningKey::generate(),
         })
         .collect();
-    let roles = write_roles(&folder.join("keys"))?;
+    let mut roles = write_roles(&folder.join("keys"))?;
+    roles.extend(custodians(&keys));
     let genesis = genesis(domain, &keys, roles)?;
     let units = (1..)
         .zip(keys.iter().zip(&domain.ports))
@@ -209,11 +215,23 @@ fn genesis(
     Ok(Genesis::new(content)?)
 }
 
-/// Writes a key for every role, and for two owners.
+/// Every operator is a custodian of records' keys, with a key of its own.
+fn custodians(keys: &[OperatorKeys]) -> impl Iterator<Item = RoleGrant> {
+    (1..).zip(keys).map(|(number, keys)| RoleGrant {
+        key: AccountKey::from(keys.custodian.verifying_key()),
+        role: Role::Custodian,
+        name: operator_name(number),
+    })
+}
+
+/// Writes a key for every role but the operators' own, and for two owners.
 fn write_roles(folder: &Path) -> Result<Vec<RoleGrant>, DevelopmentError> {
     make_folder(folder)?;
     let mut grants = Vec::new();
-    for role in Role::ALL {
+    for role in Role::ALL
+        .into_iter()
+        .filter(|role| *role != Role::Custodian)
+    {
         let key = SigningKey::generate();
         write_key(&folder.join(format!("{}.key", role.name())), &key, WARNING)?;
         grants.push(RoleGrant {
@@ -238,6 +256,7 @@ fn write_unit(
     write_key(&unit.cold_key, &keys.cold, WARNING)?;
     write_key(&unit.vote_key, &keys.vote, WARNING)?;
     write_key(&unit.door_key, &keys.door, WARNING)?;
+    write_key(&unit.custodian_key, &keys.custodian, WARNING)?;
     certify_door(&unit.door_certificate, &keys.cold, &keys.door, genesis)?;
     Ok(unit)
 }

@@ -8,6 +8,7 @@ use wayside::{
     crypto::Digest,
     id::ShardId,
     ledger::{AccountKey, HistoryLog, Key, NonceWindow, Peaks, State, Value},
+    vault::RecordName,
 };
 use wayside_engine::Handle;
 
@@ -22,6 +23,8 @@ pub(crate) struct Followed {
     shards: Mutex<BTreeMap<ShardId, Shard>>,
     /// Everybody who holds a role, and some who did before.
     holders: Mutex<BTreeSet<AccountKey>>,
+    /// Records that were erased, until they are taken.
+    erasures: Mutex<Vec<RecordName>>,
     turns: watch::Sender<u64>,
 }
 
@@ -32,6 +35,8 @@ struct Shard {
     log: HistoryLog,
     /// The first block that is not followed yet.
     next: u64,
+    /// How often blocks were passed over.
+    jumps: u64,
 }
 
 impl Followed {
@@ -43,6 +48,7 @@ impl Followed {
             pending: Pending::default(),
             shards: Mutex::default(),
             holders: Mutex::default(),
+            erasures: Mutex::default(),
             turns: watch::Sender::new(0),
         }
     }
@@ -128,11 +134,30 @@ impl Followed {
     /// Goes on at a height, since what comes before is not kept here. `past` has the tops over the
     /// headers before it, or over some more.
     pub(super) fn skip_to(&self, shard: ShardId, height: u64, past: &Peaks) {
-        let followed = Shard {
-            log: HistoryLog::after(past),
-            next: height,
-        };
-        self.lock().insert(shard, followed);
+        let mut shards = self.lock();
+        let followed = shards.entry(shard).or_default();
+        followed.log = HistoryLog::after(past);
+        followed.next = height;
+        followed.jumps += 1;
+    }
+
+    /// How often blocks of a shard were passed over, since they are not kept here.
+    pub(crate) fn jumps(&self, shard: ShardId) -> u64 {
+        let shards = self.lock();
+        shards.get(&shard).map_or(0, |shard| shard.jumps)
+    }
+
+    /// Takes the names of records that were erased since this was called last.
+    pub(crate) fn take_erasures(&self) -> Vec<RecordName> {
+        // Every change is one call that leaves it whole.
+        let mut erasures = self.erasures.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *erasures)
+    }
+
+    /// Notes that a record was erased.
+    pub(super) fn add_erasure(&self, name: RecordName) {
+        let mut erasures = self.erasures.lock().unwrap_or_else(PoisonError::into_inner);
+        erasures.push(name);
     }
 
     /// Wakes whoever waits.

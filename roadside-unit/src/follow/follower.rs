@@ -7,6 +7,7 @@ use wayside::{
     ledger::{AccountKey, Action, Block, Entry, Outcome, StateView as _},
     telemetry::LedgerMetrics,
     transport::Clock,
+    vault::RecordName,
 };
 use wayside_engine::{FinalizedBlock, Handle};
 
@@ -176,6 +177,9 @@ impl Follower {
         written
             .await
             .map_err(|_| IndexError::Storage("writing it panicked".to_owned()))??;
+        for name in blocks.iter().flat_map(|block| erased(block)) {
+            self.followed.add_erasure(name);
+        }
         let now = self.clock.now();
         for block in &blocks {
             self.count(block, now);
@@ -211,16 +215,35 @@ impl Follower {
 /// Who was granted a role by a block of the shard that governs.
 fn granted(finalized: &FinalizedBlock) -> impl Iterator<Item = AccountKey> {
     let governs = finalized.shard == ShardId::GOVERNANCE;
-    let entries = finalized.block.entries.iter().zip(&finalized.outcomes);
-    let applied = entries.filter(|(_, outcome)| **outcome == Outcome::Applied);
-    applied.filter_map(move |(entry, _)| {
-        if let (true, Entry::Transaction(signed)) = (governs, entry)
-            && let Action::GrantRole(granted) = &signed.transaction.action
-        {
+    applied(finalized).filter_map(move |action| {
+        if let (true, Action::GrantRole(granted)) = (governs, action) {
             Some(granted.key)
         } else {
             None
         }
+    })
+}
+
+/// The records that a block erased.
+fn erased(finalized: &FinalizedBlock) -> impl Iterator<Item = RecordName> {
+    applied(finalized).filter_map(|action| {
+        if let Action::EraseRecord(erased) = action {
+            Some(RecordName {
+                vehicle: erased.vehicle,
+                record: erased.record,
+            })
+        } else {
+            None
+        }
+    })
+}
+
+/// What a block's transactions did, but for those that a rule refused.
+fn applied(finalized: &FinalizedBlock) -> impl Iterator<Item = &Action> {
+    let entries = finalized.block.entries.iter().zip(&finalized.outcomes);
+    entries.filter_map(|(entry, outcome)| match (entry, outcome) {
+        (Entry::Transaction(signed), Outcome::Applied) => Some(&signed.transaction.action),
+        (Entry::Transaction(_), Outcome::Refused(_)) | (Entry::Delivery(_), _) => None,
     })
 }
 

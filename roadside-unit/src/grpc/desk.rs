@@ -24,6 +24,7 @@ use super::{
 use crate::{
     config::{Profile, ProfileSet},
     follow::{Followed, Pending},
+    vault::{Custodian, Receipts, Vault},
 };
 
 /// What the unit answers, whichever way it is asked.
@@ -36,6 +37,9 @@ pub(crate) struct Desk {
     pub(super) limits: Limits,
     pub(super) clock: Clock,
     pub(super) notes: Notes,
+    pub(super) vault: Arc<Vault>,
+    pub(super) custodian: Option<Arc<Custodian>>,
+    pub(super) receipts: Receipts,
     pub(super) draining: watch::Sender<bool>,
     profile: ProfileSet,
     account: AccountKey,
@@ -63,6 +67,10 @@ pub(crate) struct DeskParts {
     pub(crate) key: SigningKey,
     /// Whose cosignatures are collected.
     pub(crate) witnesses: Vec<NoteKey>,
+    /// What is kept of records off the ledger.
+    pub(crate) vault: Arc<Vault>,
+    /// Whose shares are among that.
+    pub(crate) custodian: Option<Arc<Custodian>>,
 }
 
 impl Desk {
@@ -78,6 +86,9 @@ impl Desk {
             limits: parts.limits,
             clock: parts.clock,
             notes: Notes::new(parts.key, parts.witnesses),
+            vault: parts.vault,
+            custodian: parts.custodian,
+            receipts: Receipts::default(),
             draining: watch::Sender::new(false),
             profile: parts.profile,
         }

@@ -25,6 +25,7 @@ mod refusal;
 mod roles;
 mod server;
 mod submission;
+mod vault;
 mod watch;
 mod witness;
 

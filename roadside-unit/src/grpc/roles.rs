@@ -45,6 +45,13 @@ pub(crate) const METHODS: &[(&str, Access)] = &[
     ("/wayside.ledger.v1.LedgerService/Submit", HAND_IN),
     ("/wayside.ledger.v1.LedgerService/SubmitMany", LOOK),
     ("/wayside.ledger.v1.LedgerService/Watch", READ),
+    // Who may read is decided by the key that signed the wish, and by the ledger.
+    ("/wayside.ledger.v1.VaultService/GetPayload", LOOK),
+    ("/wayside.ledger.v1.VaultService/GetVault", LOOK),
+    ("/wayside.ledger.v1.VaultService/PutPayload", LOOK),
+    ("/wayside.ledger.v1.VaultService/PutShare", LOOK),
+    ("/wayside.ledger.v1.VaultService/ReleaseShare", LOOK),
+    ("/wayside.ledger.v1.VaultService/SettleShares", LOOK),
     // What is taken over are signatures of witnesses that the configuration names.
     ("/wayside.ledger.v1.WitnessService/AddCosignature", LOOK),
     ("/wayside.ledger.v1.WitnessService/GetHead", LOOK),

@@ -5,13 +5,15 @@ use tonic_health::server::{HealthReporter, HealthService, health_reporter};
 use wayside::{
     rpc::ledger::v1::{
         governance_service_server::GovernanceServiceServer,
-        ledger_service_server::LedgerServiceServer, witness_service_server::WitnessServiceServer,
+        ledger_service_server::LedgerServiceServer, vault_service_server::VaultServiceServer,
+        witness_service_server::WitnessServiceServer,
     },
     serve::{Gate, MESSAGE_BYTES_MAX, with_reflection},
 };
 
 use super::{
-    Desk, governance::GovernanceDoor, health::keep_up, ledger::LedgerDoor, witness::WitnessDoor,
+    Desk, governance::GovernanceDoor, health::keep_up, ledger::LedgerDoor, vault::VaultDoor,
+    witness::WitnessDoor,
 };
 use crate::Role;
 
@@ -56,12 +58,16 @@ impl Services {
         let witness = WitnessServiceServer::new(WitnessDoor(Arc::clone(&self.desk)))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let vault = VaultServiceServer::new(VaultDoor(Arc::clone(&self.desk)))
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let health = tonic_health::pb::health_server::HealthServer::new(
             HealthService::from_health_reporter(self.health.clone()),
         )
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
         let routes = Routes::new(ledger)
             .add_service(governance)
+            .add_service(vault)
             .add_service(witness)
             .add_service(health);
         if reflection {
@@ -73,9 +79,10 @@ impl Services {
 }
 
 /// The names of the services.
-pub(super) const SERVICES: [&str; 3] = [
+pub(super) const SERVICES: [&str; 4] = [
     LEDGER,
     "wayside.ledger.v1.GovernanceService",
+    "wayside.ledger.v1.VaultService",
     "wayside.ledger.v1.WitnessService",
 ];
 pub(super) const LEDGER: &str = "wayside.ledger.v1.LedgerService";

@@ -43,6 +43,12 @@ const EXPECTED: &[(&str, &str)] = &[
     ("wayside.ledger.v1.LedgerService/Submit", ".+++"),
     ("wayside.ledger.v1.LedgerService/SubmitMany", "..++"),
     ("wayside.ledger.v1.LedgerService/Watch", "...+"),
+    ("wayside.ledger.v1.VaultService/GetPayload", "..++"),
+    ("wayside.ledger.v1.VaultService/GetVault", "..++"),
+    ("wayside.ledger.v1.VaultService/PutPayload", "..++"),
+    ("wayside.ledger.v1.VaultService/PutShare", "..++"),
+    ("wayside.ledger.v1.VaultService/ReleaseShare", "..++"),
+    ("wayside.ledger.v1.VaultService/SettleShares", "..++"),
     ("wayside.ledger.v1.WitnessService/AddCosignature", "..++"),
     ("wayside.ledger.v1.WitnessService/GetHead", "..++"),
 ];

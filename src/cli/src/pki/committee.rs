@@ -151,6 +151,7 @@ struct Kept<'a> {
     profile: &'static str,
     /// The name and the file of the key that names it.
     key: (&'static str, &'a Path),
+    custodian_key: Option<&'a Path>,
     door_key: &'a Path,
     door_certificate: &'a Path,
 }
@@ -163,6 +164,7 @@ impl<'a> Kept<'a> {
             ports: unit.ports,
             profile: "[\"relay\", \"validator\", \"archive\"]",
             key: ("vote_key", &unit.vote_key),
+            custodian_key: Some(&unit.custodian_key),
             door_key: &unit.door_key,
             door_certificate: &unit.door_certificate,
         }
@@ -175,6 +177,7 @@ impl<'a> Kept<'a> {
             ports: unit.ports,
             profile: "[\"relay\"]",
             key: ("follower_key", &unit.key),
+            custodian_key: None,
             door_key: &unit.door_key,
             door_certificate: &unit.door_certificate,
         }
@@ -191,6 +194,9 @@ fn configuration(made: &Made, unit: &Kept<'_>, root: &Path) -> anyhow::Result<St
     writeln!(text, "genesis = {}", quoted(&made.genesis_file))?;
     let (name, key) = unit.key;
     writeln!(text, "{name} = {}", quoted(key))?;
+    if let Some(key) = unit.custodian_key {
+        writeln!(text, "custodian_key = {}", quoted(key))?;
+    }
     if name == "vote_key" {
         writeln!(text, "\n[engine]")?;
         writeln!(text, "listen = \"127.0.0.1:{}\"", ports.engine)?;
