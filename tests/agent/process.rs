@@ -96,6 +96,10 @@ impl Agent {
         self.address("quic").parse().unwrap()
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let id = self.child.id().unwrap().try_into().unwrap();
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();

@@ -10,4 +10,5 @@ mod process;
 mod rejoin;
 mod rivals;
 mod start;
+mod vault;
 mod witness;

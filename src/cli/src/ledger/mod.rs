@@ -23,6 +23,7 @@ mod submit;
 mod tag;
 mod text;
 mod unit;
+mod vault;
 mod watch;
 
 #[cfg(test)]
@@ -54,14 +55,24 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Says who may read which of a vehicle's sealed records.
+    Access(vault::Access),
+    /// Lets somebody read a class of a vehicle's sealed records.
+    Allow(vault::Allow),
     /// Signs a draft of a transaction that needs more than one key.
     Approve(draft::Approve),
+    /// Seals a file as a record of a vehicle, and deals the key to custodians.
+    Attach(vault::Attach),
     /// Fetches recent headers, to hold a history against; best from another operator's unit.
     Checkpoint(read::Checkpoint),
     /// Says who votes, and changes it; needs a quorum of operators' cold keys.
     Committee(committee::Arguments),
+    /// Takes back what `allow` gave.
+    Disallow(vault::Disallow),
     /// Brings a vehicle to the ledger.
     Enrol(enrol::Enrol),
+    /// Has a sealed record destroyed everywhere.
+    Erase(vault::Erase),
     /// Prints what the unit says of a transaction or a vehicle.
     Get(read::Get),
     /// Gives a key a role; needs a quorum of operators' cold keys.
@@ -74,6 +85,12 @@ enum Command {
     List(read::List),
     /// Fetches the proof of a transaction's outcome, or of what the ledger says of a vehicle now.
     Prove(read::Prove),
+    /// Reads a sealed record, which leaves receipts.
+    Read(vault::Read),
+    /// Lists who read which of a vehicle's sealed records.
+    Reads(vault::Reads),
+    /// Deals the shares of a sealed record's key anew.
+    Reshare(vault::Reshare),
     /// Takes a role from a key; needs a quorum of operators' cold keys.
     Revoke(govern::Revoke),
     /// Lists who has which role.
@@ -109,16 +126,24 @@ impl Arguments {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let unit = self.unit;
         match self.command {
+            Command::Access(it) => it.run(unit.connect().await?).await?,
+            Command::Allow(it) => return it.run(&unit).await,
             Command::Approve(it) => it.run()?,
+            Command::Attach(it) => return it.run(&unit).await,
             Command::Checkpoint(it) => it.run(unit.connect().await?).await?,
             Command::Committee(it) => return it.run(&unit).await,
+            Command::Disallow(it) => return it.run(&unit).await,
             Command::Enrol(it) => return it.run(&unit).await,
+            Command::Erase(it) => return it.run(&unit).await,
             Command::Get(it) => it.run(unit.connect().await?).await?,
             Command::Grant(it) => return it.run(&unit).await,
             Command::History(it) => it.run(unit.connect().await?).await?,
             Command::Key(it) => it.run()?,
             Command::List(it) => it.run(unit.connect().await?).await?,
             Command::Prove(it) => it.run(unit.connect().await?).await?,
+            Command::Read(it) => it.run(&unit).await?,
+            Command::Reads(it) => it.run(unit.connect().await?).await?,
+            Command::Reshare(it) => return it.run(&unit).await,
             Command::Revoke(it) => return it.run(&unit).await,
             Command::Roles(it) => it.run(unit.connect().await?).await?,
             Command::Rules(it) => return it.run(&unit).await,

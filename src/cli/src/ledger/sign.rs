@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use tokio::time::Instant;
 use wayside::{
+    crypto::SigningKey,
     id::ShardId,
     ledger::{AccountKey, Action, Genesis, SignedTransaction},
     serve::read_key,
@@ -81,6 +82,11 @@ impl Signing {
     /// Whose key signs first.
     pub(super) fn account(&self) -> anyhow::Result<AccountKey> {
         Ok(key::account(&read_key(self.key_file()?)?))
+    }
+
+    /// The key that signs first.
+    pub(super) fn key(&self) -> anyhow::Result<SigningKey> {
+        Ok(read_key(self.key_file()?)?)
     }
 
     /// Signs with these keys, and `others`.

@@ -10,7 +10,8 @@ use tonic_types::StatusExt as _;
 use wayside::{
     rpc::ledger::v1::{
         governance_service_client::GovernanceServiceClient,
-        ledger_service_client::LedgerServiceClient, witness_service_client::WitnessServiceClient,
+        ledger_service_client::LedgerServiceClient, vault_service_client::VaultServiceClient,
+        witness_service_client::WitnessServiceClient,
     },
     serve::socket_path,
 };
@@ -50,6 +51,7 @@ pub(crate) struct TlsArguments {
 pub(crate) struct Unit {
     pub(crate) ledger: LedgerServiceClient<Channel>,
     pub(crate) governance: GovernanceServiceClient<Channel>,
+    pub(crate) vault: VaultServiceClient<Channel>,
     pub(crate) witness: WitnessServiceClient<Channel>,
 }
 
@@ -61,6 +63,11 @@ impl UnitArguments {
             None => format!("unix:{}", socket_path(None, SOCKET)?.display()),
         };
         Unit::connect(&address, &self.tls).await
+    }
+
+    /// Connects to another unit, and is known there by the same certificate.
+    pub(crate) async fn connect_to(&self, address: &str) -> anyhow::Result<Unit> {
+        Unit::connect(address, &self.tls).await
     }
 }
 
@@ -109,6 +116,8 @@ impl Unit {
             ledger: LedgerServiceClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
             governance: GovernanceServiceClient::new(channel.clone()),
+            vault: VaultServiceClient::new(channel.clone())
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
             witness: WitnessServiceClient::new(channel),
         }
     }
