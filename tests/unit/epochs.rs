@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Output,
     sync::{
@@ -27,7 +28,7 @@ use super::{
     committee::Committee,
     process::{Enrolled, enrol, outcome, reading, run, submit},
 };
-use crate::agent::process::{Agent, PATIENCE, wayside};
+use crate::agent::process::{Agent, PATIENCE, refused, wayside};
 
 #[tokio::test]
 async fn operators_join_change_keys_and_leave_under_load_and_nothing_is_lost() {
@@ -57,10 +58,8 @@ async fn operators_join_change_keys_and_leave_under_load_and_nothing_is_lost() {
     // A fifth operator joins.
     let newcomer = folder.join("operator-5");
     make_operator(&folder, &newcomer).await;
-    let add = ["--add".into(), newcomer.join("operator.toml")];
-    let signers = [1, 2, 3].map(cold_key);
-    let signers = [&signers[..], &[newcomer.join("cold.key")]].concat();
-    change(&staying, &add, &signers).await;
+    let others = [cold_key(2), cold_key(3), newcomer.join("cold.key")];
+    add_by_draft(&staying, &newcomer, &cold_key(1), &others).await;
     committee.join(&newcomer.join("unit.toml")).await;
     begun(committee.units(), 1).await;
     votes(committee.unit(4)).await;
@@ -111,6 +110,49 @@ async fn operators_join_change_keys_and_leave_under_load_and_nothing_is_lost() {
     assert!(last.index(&key.parse().unwrap()).is_some());
 }
 
+#[tokio::test]
+async fn an_operators_keys_are_private_and_never_overwritten() {
+    let committee = Committee::start(1).await;
+    let (folder, out) = (committee.folder(), committee.folder().join("new"));
+    let named = || {
+        let mut make = wayside(&["pki", "operator", "--name", "new", "--out"]);
+        make.arg(&out)
+            .arg("--genesis")
+            .arg(folder.join("genesis.toml"));
+        make.args(["--address", "ledger.example:7445"]);
+        make
+    };
+    assert!(refused(named()).await.contains("--listen"));
+    assert!(!out.exists(), "nothing is half made");
+    run(named().args(["--listen", "127.0.0.1:7445"])).await;
+    for key in ["cold.key", "vote.key"] {
+        let mode = fs::metadata(out.join(key)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let mut again = named();
+    again.args(["--listen", "127.0.0.1:7445"]);
+    assert!(refused(again).await.contains("nothing is overwritten"));
+    // Nobody takes itself in.
+    let mut change = wayside(&["ledger", "committee", "change", "--add"]);
+    change
+        .arg(out.join("operator.toml"))
+        .args(["--unit", committee.unit(0).address("grpc")])
+        .arg("--key")
+        .arg(folder.join("keys/maker.key"))
+        .arg("--with")
+        .arg(out.join("cold.key"));
+    let output = timeout(PATIENCE, change.output()).await.unwrap().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("quorum_missing"), "{output:?}");
+    let show = wayside(&["ledger", "committee", "show", "--json"])
+        .args(["--unit", committee.unit(0).address("grpc")])
+        .output();
+    let shown = timeout(PATIENCE, show).await.unwrap().unwrap();
+    let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(shown["committee"]["members"].as_array().unwrap().len(), 1);
+    assert!(shown["next_committee"].is_null());
+}
+
 /// Reads the odometer again and again; returns how often, once told that it is enough.
 async fn drive(
     unit: String,
@@ -150,6 +192,32 @@ async fn make_operator(domain: &Path, out: &Path) {
         .arg("--out")
         .arg(out);
     run(&mut make).await;
+}
+
+/// Has governance take an operator in by a draft that goes from one to the next.
+async fn add_by_draft(unit: &str, newcomer: &Path, sender: &Path, others: &[PathBuf]) {
+    let draft = newcomer.join("draft.json");
+    let mut change = wayside(&["ledger", "committee", "change", "--unit", unit]);
+    change.arg("--add").arg(newcomer.join("operator.toml"));
+    change.arg("--key").arg(sender);
+    change.arg("--save-draft").arg(&draft);
+    for other in others {
+        let key: AccountKey = read_key(other).unwrap().verifying_key().into();
+        change.args(["--approver", &key.to_string()]);
+    }
+    run(&mut change).await;
+    for other in others {
+        let mut submit = wayside(&["ledger", "submit", "--unit", unit, "--draft"]);
+        let early = timeout(PATIENCE, submit.arg(&draft).output()).await;
+        assert!(
+            !early.unwrap().unwrap().status.success(),
+            "{other:?} has not signed"
+        );
+        let mut approve = wayside(&["ledger", "approve"]);
+        run(approve.arg(&draft).arg("--key").arg(other)).await;
+    }
+    let mut submit = wayside(&["ledger", "submit", "--unit", unit, "--draft"]);
+    run(submit.arg(&draft)).await;
 }
 
 /// Has governance change the committee, once every shard is done with the change before.
