@@ -79,6 +79,9 @@ pub fn start(config: Config) -> Result<(Handle, Running), StartError> {
     let key = AccountKey::from(config.seat.key().verifying_key());
     let vote_key = config.seat.vote_key(&config.genesis)?;
     config.timing.check()?;
+    if vote_key.is_some_and(|key| config.genesis.committee().index(&key).is_none()) {
+        info!(%key, "has no seat in the genesis, and follows while the committee does not have it");
+    }
     let folder = folder(&config.storage, &config.genesis, key)?;
     let tracking = Tracking::new(&config, &folder)?;
     let lock = lock(&folder)?;

@@ -2,9 +2,11 @@ use std::time::Duration;
 
 use commonware_p2p::simulated;
 use commonware_runtime::{
-    Clock as _, Runner as _,
-    deterministic::{Context, Runner},
+    Clock as _, Runner as _, Supervisor as _,
+    deterministic::{Config, Context, FaultConfig, PartialWriteMode, Runner, WriteConfig},
 };
+use commonware_utils::probability;
+use rand_core::Rng as _;
 use wayside::{
     id::ShardId,
     ledger::{
@@ -15,9 +17,10 @@ use wayside::{
 
 use super::{
     Committee,
-    committee::{GOOD, NONE},
+    committee::{BAD, GOOD, NONE},
     crashes::ALL,
     genesis::{MAKER, Nonces, account, read},
+    seeds,
 };
 
 const SHARDS: [ShardId; 2] = [ShardId(0), ShardId(1)];
@@ -281,6 +284,27 @@ fn members_are_replaced_and_removed_while_transactions_go_on() {
 }
 
 #[test]
+fn a_committee_hands_over_to_one_of_others_only() {
+    run(|context| async move {
+        let mut changing = Changing::new(context, 4).await;
+        let seats: Vec<_> = (0..4)
+            .map(|operator| {
+                let joiner = changing.committee.number(JOINER + usize::from(operator));
+                replace(operator, joiner)
+            })
+            .collect();
+        changing.change(0, seats).await;
+        changing.cross(1).await;
+        for index in 0..4 {
+            changing.votes(JOINER + index).await;
+            changing.committee.kill(index).await;
+        }
+        changing.work(JOINER, 5).await;
+        changing.agree().await;
+    });
+}
+
+#[test]
 fn a_member_that_was_away_for_two_epochs_catches_up_and_votes() {
     run(|context| async move {
         let mut changing = Changing::new(context, 1).await;
@@ -460,4 +484,55 @@ fn l7_member_with_a_disk_of_an_earlier_epoch_stays_silent_until_its_votes_are_pa
         changing.votes(3).await;
         changing.agree().await;
     });
+}
+
+#[test]
+fn epochs_begin_whatever_fails_around_borders() {
+    seeds::each(1, |seed| {
+        let faults = FaultConfig::default().write(WriteConfig {
+            failure_rate: probability!(0.0),
+            retention_rate: probability!(0.5),
+            mode: PartialWriteMode::Subset,
+        });
+        let config = Config::default()
+            .with_seed(seed)
+            .with_timeout(Some(Duration::from_secs(1_800)))
+            .with_storage_fault_config(faults);
+        Runner::new(config).start(fail_around_borders);
+    });
+}
+
+/// Three changes, each of another kind, around each of which units crash and links fail.
+async fn fail_around_borders(mut context: Context) {
+    let mut changing = Changing::new(context.child("committee"), 2).await;
+    let joiners = [0, 1].map(|it| changing.committee.number(JOINER + it));
+    let seat = u16::try_from(context.next_u32() % 4).unwrap();
+    let changes = [join(joiners[0]), replace(seat, joiners[1]), remove(seat)];
+    for (epoch, change) in (1..).zip(changes) {
+        changing.change(0, [change]).await;
+        for _ in 0..context.next_u32() % 60 {
+            let index = usize::try_from(context.next_u32() % 6).unwrap();
+            let committee = &mut changing.committee;
+            match context.next_u32() % 8 {
+                0 | 1 if committee.running() > 3 && committee.runs(index) => {
+                    committee.kill(index).await;
+                }
+                0..=3 if !committee.runs(index) => committee.start(index).await,
+                4 => committee.link_all(index, &NONE).await,
+                5 => committee.link_all(index, &BAD).await,
+                _ => committee.link_all(index, &GOOD).await,
+            }
+            let pause = Duration::from_millis(u64::from(context.next_u32() % 200));
+            committee.pass(pause).await;
+        }
+        for index in 0..6 {
+            changing.committee.link_all(index, &GOOD).await;
+            if !changing.committee.runs(index) {
+                changing.committee.start(index).await;
+            }
+        }
+        changing.cross(epoch).await;
+        changing.work(0, 2).await;
+        changing.agree().await;
+    }
 }
