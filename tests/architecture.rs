@@ -116,7 +116,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("commonware_storage", ENGINE),
     ("csv", &["src/replay/"]),
     ("ed25519_dalek", &["src/crypto/", "tests/conformance"]),
-    ("flate2", &["src/replay/"]),
+    ("flate2", &["src/replay/", "tests/unit/golden"]),
     (
         "getrandom",
         &[

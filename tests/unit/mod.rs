@@ -4,6 +4,7 @@ mod committee;
 mod doors;
 mod epochs;
 mod followers;
+mod golden;
 mod growth;
 mod ledger;
 mod process;
