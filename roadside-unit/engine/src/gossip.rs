@@ -55,7 +55,7 @@ struct Batch {
 
 /// What one member tells another.
 #[derive(Debug, Eq, PartialEq)]
-enum Told {
+pub(crate) enum Told {
     /// Where it is, and which votes it saw.
     Hello(Standing),
     /// Transactions, as bytes.
@@ -390,7 +390,8 @@ fn send(sender: &mut impl Sender<PublicKey = PublicKey>, told: &Told) {
 }
 
 impl Told {
-    fn to_bytes(&self) -> Vec<u8> {
+    /// As it goes over the wire.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         match self {
             Self::Hello(standing) => {
@@ -437,7 +438,8 @@ impl Told {
         bytes
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    /// Reads what [`Self::to_bytes`] writes; `None` if it is anything else.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (kind, mut rest) = bytes.split_first()?;
         match *kind {
             HELLO => {

@@ -16,6 +16,7 @@ mod outage;
 mod parts;
 mod seeds;
 mod simulation;
+mod snapshots;
 mod upgrade;
 mod wires;
 
