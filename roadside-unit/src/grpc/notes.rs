@@ -47,32 +47,41 @@ impl Notes {
 
     /// Offers another one, with the unit's signature.
     pub(super) fn offer(&self, head: NoteHead, now: (Instant, Timestamp)) -> Option<Note> {
-        let mut note = head.to_note().ok()?;
-        let public = self.unit_key.verifying_key();
-        let key = NoteKey::new(&head.origin(), NoteKeyKind::Text, public).ok()?;
-        note.sign(&self.unit_key, &key, now.1);
+        let note = self.signed(head, now.1)?;
         let mut shards = self.lock();
         let collected = keep(shards.entry(head.shard).or_default(), head, note, now.0);
         Some(collected.note.clone())
     }
 
     /// Takes over the cosignatures of known witnesses; returns whether there was one.
-    pub(super) fn collect(&self, head: NoteHead, note: &Note, now: Instant) -> bool {
+    ///
+    /// The note may have come by way of another unit. It is offered from here on too, so it gets this
+    /// unit's signature as well.
+    pub(super) fn collect(&self, head: NoteHead, note: &Note, now: (Instant, Timestamp)) -> bool {
         let known = self.witnesses.iter().filter(|key| note.is_signed_by(key));
         let known: Vec<_> = known.collect();
-        let Ok(blank) = head.to_note() else {
+        let Some(own) = self.signed(head, now.1) else {
             return false;
         };
         if known.is_empty() {
             return false;
         }
         let mut shards = self.lock();
-        let collected = keep(shards.entry(head.shard).or_default(), head, blank, now);
+        let collected = keep(shards.entry(head.shard).or_default(), head, own, now.0);
         let mut taken = false;
         for key in known {
             taken |= collected.note.adopt(note, key);
         }
         taken
+    }
+
+    /// A note of these headers with the unit's own signature.
+    fn signed(&self, head: NoteHead, time: Timestamp) -> Option<Note> {
+        let mut note = head.to_note().ok()?;
+        let public = self.unit_key.verifying_key();
+        let key = NoteKey::new(&head.origin(), NoteKeyKind::Text, public).ok()?;
+        note.sign(&self.unit_key, &key, time);
+        Some(note)
     }
 
     /// What most witnesses signed; of several, the newest.

@@ -102,7 +102,11 @@ impl Desk {
             let words = "this unit has other headers than the note says";
             return Err(rpc::refusal(Code::FailedPrecondition, "OTHER_PAST", words));
         }
-        if !self.notes.collect(head, &note, self.clock.now().instant) {
+        let now = self.clock.now();
+        if !self
+            .notes
+            .collect(head, &note, (now.instant, now.timestamp))
+        {
             let words = "no cosignature of a witness that this unit knows";
             return Err(rpc::refusal(
                 Code::PermissionDenied,
