@@ -3,6 +3,7 @@ use thiserror::Error;
 
 use super::{
     Committee, SignedVote,
+    encoding::encode,
     vote::{Proposal, Vote},
 };
 use crate::{
@@ -54,6 +55,16 @@ pub enum CertificateError {
 }
 
 impl Certificate {
+    /// Its canonical bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads what [`Self::to_bytes`] writes; `None` if it is anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        borsh::from_slice(bytes).ok()
+    }
+
     /// Whether a quorum of the committee has made the payload final, with every vote counted once
     /// and every signature checked, none taken on trust.
     pub fn verify(

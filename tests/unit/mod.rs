@@ -1,5 +1,6 @@
 //! Real `wayside unit` processes: how they keep the ledger, whom they let ask what, and how they end.
 
+mod backups;
 mod committee;
 mod doors;
 mod epochs;

@@ -1,6 +1,7 @@
 use commonware_codec::{Copying, DecodeExt as _, types::lazy::Lazy};
 use commonware_consensus::{
     Epochable as _, Viewable as _,
+    marshal::Identifier,
     simplex::types::{Finalization, Proposal},
     types::{Epoch, Height, Round, View},
 };
@@ -88,6 +89,24 @@ pub(crate) async fn finalized_header(
                 link,
                 certificate: certificate(&finalization)?,
             });
+        }
+    }
+    None
+}
+
+/// The votes for the newest stored block that has some of its own, if they are of this epoch.
+pub(crate) async fn newest_finalization(
+    marshal: Marshal,
+    epoch: Epoch,
+) -> Option<Finalization<VoteScheme, Payload>> {
+    let (newest, _) = marshal.get_info(Identifier::Latest).await?;
+    for below in 0..=LINK_MAX {
+        let height = newest
+            .get()
+            .checked_sub(below)
+            .filter(|height| *height > 0)?;
+        if let Some(finalization) = marshal.get_finalization(Height::new(height)).await {
+            return Some(finalization).filter(|it| it.proposal.epoch() == epoch);
         }
     }
     None

@@ -21,6 +21,20 @@ pub fn stored_bytes(storage: &Path, shard: ShardId) -> u64 {
     stores.map(|store| size(&store)).sum()
 }
 
+/// The height of the newest snapshot of a shard below a [`Config`]'s `storage`, and its size in bytes.
+///
+/// [`Config`]: crate::Config
+pub fn newest_snapshot(storage: &Path, shard: ShardId) -> Option<(u64, u64)> {
+    let name = Stores::new("", shard).snapshots();
+    let members = entries(storage).map(|member| member.path().join(ENGINE_FOLDER).join(&name));
+    let files = members.flat_map(|folder| entries(&folder).collect::<Vec<_>>());
+    let snapshots = files.filter_map(|file| {
+        let height = u64::from_str_radix(file.file_name().to_str()?, 16).ok()?;
+        Some((height, size(&file)))
+    });
+    snapshots.max()
+}
+
 fn size(entry: &DirEntry) -> u64 {
     match entry.metadata() {
         Ok(found) if found.is_dir() => entries(&entry.path()).map(|entry| size(&entry)).sum(),

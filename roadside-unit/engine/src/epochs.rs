@@ -42,6 +42,7 @@ use wayside::{
 use crate::{
     block::{OrderedBlock, Payload, payload},
     borders::BranchBorders,
+    certificate::newest_finalization,
     evidence::Evidence,
     fence::Fence,
     member::Member,
@@ -183,12 +184,19 @@ impl<B: Blocker<PublicKey = PublicKey>> Consensus<B> {
         let (shard, stores) = (Arc::clone(&self.shard), self.stores.clone());
         let (forget, epoch) = (runtime.child("forget"), session.epoch());
         let forgetting = forget.spawn(move |it| forget_journals(it, shard, stores, epoch));
+        let mut floor = Floor::Genesis(self.first_parent(session.epoch()));
         let mut guarding = None;
         if session.member.is_some() {
             let shard = Arc::clone(&self.shard);
             // It has to see whether there is a journal of votes before consensus opens one.
             let fence = Fence::open(child, shard, Arc::clone(&session), &self.stores).await;
-            guarding = Some(fence.settle().await.run());
+            let fence = fence.settle().await;
+            if !fence.has_journal() {
+                // Others may have begun anew too, and then nobody could say what came before.
+                let newest = newest_finalization(self.marshal.clone(), Epoch::new(epoch)).await;
+                floor = newest.map_or(floor, Floor::Finalized);
+            }
+            guarding = Some(fence.run());
         }
         let guarding = OptionFuture::from(guarding);
         let guarding = async move {
@@ -200,7 +208,7 @@ impl<B: Blocker<PublicKey = PublicKey>> Consensus<B> {
         let [votes, (sender, receiver), questions] = lines;
         // A member that may not vote is heard by nobody.
         let certificates = (Muted::new(sender, Arc::clone(&session)), receiver);
-        let engine = self.engine(&runtime, &session);
+        let engine = self.engine(&runtime, &session, floor);
         let voting = engine.start(votes, certificates, questions);
         select! {
             _ = guarding => {},
@@ -209,7 +217,12 @@ impl<B: Blocker<PublicKey = PublicKey>> Consensus<B> {
         }
     }
 
-    fn engine<E: Runtime>(&self, runtime: &E, session: &Arc<Session>) -> Engine<E, B> {
+    fn engine<E: Runtime>(
+        &self,
+        runtime: &E,
+        session: &Arc<Session>,
+        floor: Floor<VoteScheme, Payload>,
+    ) -> Engine<E, B> {
         let (shard, timing) = (&self.shard, self.member.timing);
         let namespace = vote_namespace(shard.genesis.chain(), shard.id);
         let scheme = session.scheme(&namespace, &self.member.key);
@@ -236,7 +249,7 @@ impl<B: Blocker<PublicKey = PublicKey>> Consensus<B> {
             partition: self.stores.journal(session.epoch()),
             mailbox_size: MAILBOX,
             epoch: Epoch::new(session.epoch()),
-            floor: Floor::Genesis(self.first_parent(session.epoch())),
+            floor,
             replay_buffer: BUFFER,
             write_buffer: BUFFER,
             page_cache: self.stores.cache.clone(),

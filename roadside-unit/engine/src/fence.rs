@@ -12,6 +12,8 @@
 //! - That it voted, but here is neither note nor journal. Then it was wiped, and does the same.
 //! - That nobody ever saw it vote. Then it is new, and may.
 //!
+//! Only if the operators have agreed that all of them begin again without their votes, nobody is asked.
+//!
 //! It goes on listening while it runs. If others see votes by its key in views in which it has not
 //! voted yet, a second process has the key, and it falls silent.
 //!
@@ -45,6 +47,10 @@ pub(crate) struct Fence<E: Runtime> {
     journal: Option<u64>,
     /// The last view in which the unit must not vote.
     silent_through: u64,
+    /// Where it is noted that all units begin again without their votes, if it is.
+    agreement: Option<String>,
+    /// Whether it was when this process began: then others may know votes of before.
+    has_agreed: bool,
 }
 
 impl<E: Runtime> Fence<E> {
@@ -58,8 +64,10 @@ impl<E: Runtime> Fence<E> {
     ) -> Self {
         let (epoch, journal) = (session.epoch(), stores.journal(session.epoch()));
         let blobs = runtime.scan(&journal).await.unwrap_or_default();
+        let agreed = runtime.scan(&stores.agreement()).await;
+        let agreed = agreed.is_ok_and(|it| !it.is_empty());
         let config = metadata::Config {
-            partition: stores.name("fence"),
+            partition: stores.fence(),
             codec_config: (),
         };
         let note = Metadata::init(runtime.child("note"), config).await;
@@ -84,19 +92,35 @@ impl<E: Runtime> Fence<E> {
             note,
             journal: newest,
             silent_through: u64::MAX,
+            agreement: agreed.then(|| stores.agreement()),
+            has_agreed: agreed,
         }
+    }
+
+    /// Whether there is a journal of votes from before.
+    pub(crate) fn has_journal(&self) -> bool {
+        self.journal.is_some()
     }
 
     /// Waits until it is known from which view on the unit may vote, and lets it. Consensus has to
     /// begin after that: what it may not say at first, it later takes for said and in its journal.
     pub(crate) async fn settle(mut self) -> Self {
         let epoch = self.session.epoch();
-        self.silent_through = self.decide().await;
+        self.silent_through = match self.agreement {
+            Some(_) => 0,
+            None => self.decide().await,
+        };
         let silent_through = self.silent_through;
         self = self.write(silent(epoch), silent_through).await;
         let ahead = silent_through.saturating_add(VIEWS_AHEAD);
         if self.reserved() < ahead {
             self = self.write(reserved(epoch), ahead).await;
+        }
+        if let Some(agreement) = self.agreement.take() {
+            // It is good for one beginning, which must not be taken for another one later.
+            let removed = self.runtime.remove(&agreement, None).await;
+            removed.expect("the note of an agreement can be removed");
+            warn!(shard = %self.shard.id, epoch, "begins again without its votes, as agreed");
         }
         self.session.gate.silence_through(silent_through);
         if silent_through > 0 {
@@ -112,7 +136,8 @@ impl<E: Runtime> Fence<E> {
         loop {
             let seen = self.seen(|standing, me| standing.votes.of(me));
             let voted = self.session.gate.voted().max(self.journal.unwrap_or(0));
-            if self.shard.minds_twins && seen > voted.max(self.silent_through) {
+            let minds_twins = self.shard.minds_twins && !self.has_agreed;
+            if minds_twins && seen > voted.max(self.silent_through) {
                 error!(
                     shard = %self.shard.id, epoch, seen, voted,
                     "others saw votes by this unit's key that it did not give: a second process may have the \

@@ -10,7 +10,7 @@ use wayside::{
     },
 };
 
-use crate::{certificate::finalized_header, shard::Shards, start::EngineFailed};
+use crate::{Backup, certificate::finalized_header, shard::Shards, start::EngineFailed};
 
 /// A running member of the committee, to talk to.
 ///
@@ -205,6 +205,13 @@ impl Handle {
         let shard = self.shards.get(&shard)?;
         let tip = shard.tip_node().header.height;
         finalized_header(shard.marshal()?, height, tip).await
+    }
+
+    /// Begins a backup of a shard, while the unit goes on; `None` if the shard is not kept here.
+    pub fn backup(&self, shard: ShardId) -> Option<Backup> {
+        self.shards
+            .get(&shard)
+            .map(|it| Backup::new(Arc::clone(it)))
     }
 
     /// The lowest height whose block is stored; `None` if the shard is not kept here.

@@ -20,6 +20,7 @@
 //! The state is not in a database: a block is executed on the state of its parent, which costs
 //! nothing to keep, and after a restart the blocks above the newest snapshot are executed again.
 
+mod backup;
 mod block;
 mod borders;
 mod certificate;
@@ -52,8 +53,11 @@ mod tracking;
 #[cfg(test)]
 mod tests;
 
+pub use backup::{
+    Backup, BackupError, BackupPart, RestoreError, RestoredShard, forget_votes, restore,
+};
 pub use config::{Application, Config, FOLLOWERS_MAX, Seat, StartError, Timing};
-pub use disk::stored_bytes;
+pub use disk::{newest_snapshot, stored_bytes};
 pub use handle::{FinalizedBlock, Handle, RulesStanding, ShardStatus, SubmitError, Tip};
 pub use rebuild::{RebuildError, RebuildFrom, Rebuilt, rebuild_state};
 pub use start::{EngineFailed, Running, start};

@@ -175,6 +175,7 @@ async fn keep_shard<E, S, N>(
         parts: parts_end,
         keeper: keeper.clone(),
     };
+    shard.set_keeper(keeper.clone());
     let gossip = Gossip::new(Arc::clone(&shard), ends, member.timing.hello_interval);
     let child = runtime.child("gossip");
     let gossiping = child.spawn(move |runtime| gossip.run(runtime, links.gossip.0, links.gossip.1));
@@ -248,6 +249,7 @@ async fn begin<E: Runtime>(
     let mut snapshots = Snapshots::new(runtime.child("snapshots"), stores.snapshots());
     let mut restored = snapshots.restore(&shard.handovers, shard.id).await;
     let has_blocks = stores.has_blocks(runtime).await;
+    let begins_with_snapshot = !has_blocks || stores.has_begun_with_snapshot(runtime).await;
     if restored.is_none() && !has_blocks && shard.session().company() > 0 {
         let timeout = member.timing.fetch_timeout;
         let sync = StateSync::new(runtime, Arc::clone(shard), timeout, parts);
@@ -269,7 +271,7 @@ async fn begin<E: Runtime>(
         shard.recover(Arc::new(Node::restored(restored.base, restored.state)));
     }
     let anchor = match floor {
-        Some(floor) if !has_blocks => Start::Floor(floor),
+        Some(floor) if begins_with_snapshot => Start::Floor(floor),
         Some(_) | None => {
             let first = genesis_node(genesis, shard.id);
             let block = first

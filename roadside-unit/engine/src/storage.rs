@@ -7,7 +7,10 @@ use std::{
 
 use commonware_codec::RangeCfg;
 use commonware_consensus::simplex::types::Finalization;
-use commonware_runtime::buffer::paged::{self, CacheRef};
+use commonware_runtime::{
+    Blob as _,
+    buffer::paged::{self, CacheRef},
+};
 use commonware_storage::{
     archive::{Archive as _, Identifier, prunable},
     translator::EightCap,
@@ -58,6 +61,16 @@ impl Stores {
         }
     }
 
+    /// The name of the note of how far votes may reach.
+    pub(crate) fn fence(&self) -> String {
+        self.name("fence")
+    }
+
+    /// Where it is noted that the operators have agreed to begin again without their votes.
+    pub(crate) fn agreement(&self) -> String {
+        self.name("agreed")
+    }
+
     /// Where snapshots are.
     pub(crate) fn snapshots(&self) -> String {
         self.name("snapshots")
@@ -67,6 +80,22 @@ impl Stores {
     pub(crate) async fn has_blocks(&self, runtime: &impl Runtime) -> bool {
         let blobs = runtime.scan(&self.name("blocks-key")).await;
         blobs.is_ok_and(|blobs| !blobs.is_empty())
+    }
+
+    /// Notes that the stored blocks, of which marshal knows nothing yet, begin with a snapshot.
+    pub(crate) async fn mark_begun_with_snapshot(
+        &self,
+        runtime: &impl Runtime,
+    ) -> Result<(), commonware_runtime::Error> {
+        let (blob, _) = runtime.open(&self.name(BEGINNING), BEGINNING_MARK).await?;
+        blob.sync().await
+    }
+
+    /// Whether that was noted, and marshal still knows nothing of them.
+    pub(crate) async fn has_begun_with_snapshot(&self, runtime: &impl Runtime) -> bool {
+        let marks = runtime.scan(&self.name(BEGINNING)).await;
+        let progress = runtime.scan(&self.name(PROGRESS)).await;
+        marks.is_ok_and(|it| !it.is_empty()) && !progress.is_ok_and(|it| !it.is_empty())
     }
 
     /// How an archive is laid out.
@@ -136,6 +165,13 @@ impl<E: Runtime> Results<E> {
         self.archive = Some(pruned.expect("the results can be pruned"));
     }
 }
+
+/// Where it is noted that restored blocks begin with a snapshot.
+const BEGINNING: &str = "restored";
+const BEGINNING_MARK: &[u8] = b"snapshot";
+
+/// Where marshal notes how far it has come.
+const PROGRESS: &str = "marshal-application-metadata";
 
 const HELD: &str = "the archive is put back after each use";
 

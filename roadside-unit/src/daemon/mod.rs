@@ -5,6 +5,7 @@
 //! stopping, and the engine ends last, with everything that it has promised on disk.
 
 mod audit;
+mod backup;
 mod error;
 mod identity;
 mod monitor;

@@ -7,7 +7,11 @@ use wayside::serve::{self, DaemonArguments, Override, Process};
 
 use wayside_engine::RebuildFrom;
 
-use super::{Daemon, StartError, rebuild::rebuild_state};
+use super::{
+    Daemon, StartError,
+    backup::{back_up, forget_votes, restore},
+    rebuild::rebuild_state,
+};
 use crate::{config::Config, development::WARNING};
 
 /// Flags of `roadside-unit` and `wayside unit`; each comes before the environment and the file.
@@ -38,8 +42,29 @@ pub struct UnitArguments {
 }
 
 /// What a unit's program does besides running.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum UnitCommand {
+    /// Writes a backup of the running unit to a file: every block that it has, with the votes that
+    /// made them final. No key and no vote of the unit is in it.
+    Backup {
+        /// The file; it appears when it is whole.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Begins a new journal of votes, as if the unit had never voted, while it does not run. Only to
+    /// begin again together after more than a third of the operators lost their disks at once: if any
+    /// unit votes meanwhile, the ledger can fork.
+    ForgetVotes {
+        /// Says that the operators have agreed on it, and that no unit of theirs runs.
+        #[arg(long, required = true)]
+        every_unit_is_stopped: bool,
+    },
+    /// Puts a backup in the place of what the unit lost, while it does not run and nothing is there.
+    /// Everything in it is checked.
+    Restore {
+        /// The file.
+        backup: PathBuf,
+    },
     /// Makes the state again from the newest snapshot and the blocks, while the unit does not run,
     /// compares every root, and says what it comes to. The next start makes the index again, too.
     RebuildState {
@@ -59,13 +84,8 @@ pub fn run_from_arguments(arguments: &UnitArguments) -> anyhow::Result<()> {
     let Some(process) = begun? else {
         return Ok(());
     };
-    if let Some(UnitCommand::RebuildState { from_genesis }) = arguments.command {
-        let from = if from_genesis {
-            RebuildFrom::Genesis
-        } else {
-            RebuildFrom::Snapshot
-        };
-        return rebuild_state(process.config(), from);
+    if let Some(command) = &arguments.command {
+        return command.run(process.config());
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -73,6 +93,22 @@ pub fn run_from_arguments(arguments: &UnitArguments) -> anyhow::Result<()> {
         .build()
         .context("cannot start the runtime")?;
     Ok(runtime.block_on(process.run(start))?)
+}
+
+impl UnitCommand {
+    fn run(&self, config: &Config) -> anyhow::Result<()> {
+        match self {
+            Self::Backup { out } => back_up(config, out),
+            Self::ForgetVotes { .. } => forget_votes(config),
+            Self::RebuildState { from_genesis: true } => {
+                rebuild_state(config, RebuildFrom::Genesis)
+            }
+            Self::RebuildState {
+                from_genesis: false,
+            } => rebuild_state(config, RebuildFrom::Snapshot),
+            Self::Restore { backup } => restore(config, backup),
+        }
+    }
 }
 
 async fn start(config: Config) -> Result<Daemon, StartError> {

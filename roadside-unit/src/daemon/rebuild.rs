@@ -37,7 +37,8 @@ pub(super) fn rebuild_state(config: &Config, from: RebuildFrom) -> anyhow::Resul
     forget_index(&opened.folder.join(INDEX_FILE))
 }
 
-fn forget_index(path: &Path) -> anyhow::Result<()> {
+/// Has the next start make the index from the blocks.
+pub(super) fn forget_index(path: &Path) -> anyhow::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", path.display()))

@@ -370,4 +370,4 @@ pub(super) const INDEX_FILE: &str = "index.redb";
 const VAULT_FOLDER: &str = "vault";
 const END_MARK: &str = "# EOF\n";
 const ENGINE_END_TIMEOUT: Duration = Duration::from_secs(20);
-const SOCKET: &str = "unit.sock";
+pub(super) const SOCKET: &str = "unit.sock";

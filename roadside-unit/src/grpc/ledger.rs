@@ -6,20 +6,21 @@ use wayside::{
     rpc::{
         FieldError, FieldProblem,
         ledger::v1::{
-            GetCheckpointRequest, GetCheckpointResponse, GetCosignedCheckpointRequest,
-            GetCosignedCheckpointResponse, GetGenesisRequest, GetGenesisResponse,
-            GetHistoryRequest, GetHistoryResponse, GetInfoRequest, GetInfoResponse,
-            GetNonceRequest, GetNonceResponse, GetTransactionRequest, GetTransactionResponse,
-            GetVehicleRequest, GetVehicleResponse, ListRecordsRequest, ListRecordsResponse,
-            ProveRequest, ProveResponse, SubmitManyRequest, SubmitManyResponse, SubmitRequest,
-            SubmitResponse, WatchRequest, WatchResponse, ledger_service_server::LedgerService,
-            submit_many_response::Result as Submitted,
+            BackupRequest, BackupResponse, GetCheckpointRequest, GetCheckpointResponse,
+            GetCosignedCheckpointRequest, GetCosignedCheckpointResponse, GetGenesisRequest,
+            GetGenesisResponse, GetHistoryRequest, GetHistoryResponse, GetInfoRequest,
+            GetInfoResponse, GetNonceRequest, GetNonceResponse, GetTransactionRequest,
+            GetTransactionResponse, GetVehicleRequest, GetVehicleResponse, ListRecordsRequest,
+            ListRecordsResponse, ProveRequest, ProveResponse, SubmitManyRequest,
+            SubmitManyResponse, SubmitRequest, SubmitResponse, WatchRequest, WatchResponse,
+            ledger_service_server::LedgerService, submit_many_response::Result as Submitted,
         },
     },
     serve::{Admission, Caller, Inlet, Outlet, from_gate, outlet},
 };
 
 use super::{
+    backup::back_up,
     desk::Desk,
     refusal::{stopping, to_rejection},
 };
@@ -31,6 +32,7 @@ pub(super) struct LedgerDoor(pub(super) Arc<Desk>);
 
 #[tonic::async_trait]
 impl LedgerService for LedgerDoor {
+    type BackupStream = Outlet<BackupResponse>;
     type SubmitManyStream = Outlet<SubmitManyResponse>;
     type GetHistoryStream = Outlet<GetHistoryResponse>;
     type WatchStream = Outlet<WatchResponse>;
@@ -92,6 +94,16 @@ impl LedgerService for LedgerDoor {
     ) -> Result<Response<ListRecordsResponse>, Status> {
         let answer = self.0.list_records(request.get_ref()).await;
         answer.map(Response::new)
+    }
+
+    async fn backup(
+        &self,
+        request: Request<BackupRequest>,
+    ) -> Result<Response<Self::BackupStream>, Status> {
+        let place = from_gate::<Admission, _>(&request)?.open_stream()?;
+        let (inlet, outlet) = outlet(place);
+        tokio::spawn(back_up(Arc::clone(&self.0), inlet));
+        Ok(Response::new(outlet))
     }
 
     async fn get_history(
@@ -210,4 +222,4 @@ async fn submit_one(
 }
 
 /// Well below the largest message.
-const PIECE_LEN: usize = 256 * 1024;
+pub(super) const PIECE_LEN: usize = 256 * 1024;

@@ -12,6 +12,7 @@
 //! [`Services::start`] once, [`Services::routes`] for each door, [`Services::drain`] before the end, so
 //! that clients learn of it from health and from their streams.
 
+mod backup;
 mod desk;
 mod door;
 mod governance;
@@ -29,6 +30,7 @@ mod vault;
 mod watch;
 mod witness;
 
+pub(crate) use backup::fetch_backup;
 pub(crate) use desk::{Desk, DeskParts};
 pub(crate) use roles::METHODS;
 pub(crate) use server::Services;

@@ -29,6 +29,7 @@ pub(crate) const METHODS: &[(&str, Access)] = &[
     ("/wayside.ledger.v1.GovernanceService/ListOperators", LOOK),
     ("/wayside.ledger.v1.GovernanceService/ListRoles", LOOK),
     ("/wayside.ledger.v1.GovernanceService/ListShards", LOOK),
+    ("/wayside.ledger.v1.LedgerService/Backup", READ),
     ("/wayside.ledger.v1.LedgerService/GetCheckpoint", HAND_IN),
     (
         "/wayside.ledger.v1.LedgerService/GetCosignedCheckpoint",

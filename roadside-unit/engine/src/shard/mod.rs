@@ -48,6 +48,7 @@ use crate::{
     Application, FinalizedBlock, ShardStatus, SubmitError, Tip,
     block::{OrderedBlock, Payload},
     handovers::Handovers,
+    keeper::Order,
     scheme::VoteScheme,
     session::Session,
 };
@@ -97,6 +98,7 @@ pub(crate) struct Shard {
     past: OnceLock<Peaks>,
     recovered: watch::Sender<bool>,
     marshal: OnceLock<Marshal>,
+    keeper: OnceLock<mpsc::Sender<Order>>,
     snapshot: AtomicU64,
     outgoing: mpsc::Sender<SignedTransaction>,
     asks: mpsc::Sender<Ask>,
@@ -183,6 +185,7 @@ impl Shard {
             past: OnceLock::new(),
             recovered: watch::Sender::new(false),
             marshal: OnceLock::new(),
+            keeper: OnceLock::new(),
             genesis,
             id,
             vote_key,
@@ -403,6 +406,16 @@ impl Shard {
     /// Says where blocks are stored.
     pub(crate) fn set_marshal(&self, marshal: Marshal) {
         assert!(self.marshal.set(marshal).is_ok(), "a shard is kept once");
+    }
+
+    /// Who writes and hands out snapshots, once that is running.
+    pub(crate) fn keeper(&self) -> Option<&mpsc::Sender<Order>> {
+        self.keeper.get()
+    }
+
+    /// Says who writes and hands out snapshots.
+    pub(crate) fn set_keeper(&self, keeper: mpsc::Sender<Order>) {
+        assert!(self.keeper.set(keeper).is_ok(), "a shard is kept once");
     }
 
     /// The digest of the block before all others.

@@ -259,7 +259,8 @@ fn broken_snapshot_is_passed_over() {
 }
 
 /// All that a member stores of a shard.
-pub(super) const ALL: [&str; 17] = [
+pub(super) const ALL: [&str; 18] = [
+    "restored",
     "votes",
     "votes-1",
     "votes-2",

@@ -2,6 +2,7 @@
 //! loses and reorders, on disks that lose what was not written.
 
 mod attacks;
+mod backups;
 mod committee;
 mod crashes;
 mod disks;

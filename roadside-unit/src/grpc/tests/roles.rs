@@ -27,6 +27,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("wayside.ledger.v1.GovernanceService/ListOperators", "..++"),
     ("wayside.ledger.v1.GovernanceService/ListRoles", "..++"),
     ("wayside.ledger.v1.GovernanceService/ListShards", "..++"),
+    ("wayside.ledger.v1.LedgerService/Backup", "...+"),
     ("wayside.ledger.v1.LedgerService/GetCheckpoint", ".+++"),
     (
         "wayside.ledger.v1.LedgerService/GetCosignedCheckpoint",
