@@ -30,10 +30,13 @@ pub(crate) struct Arguments {
     /// How long to measure: `verify` in all, `agents` and `ledger` each of their cases.
     #[arg(long, value_name = "S", default_value_t = 6.0, value_parser = parse_seconds)]
     seconds: f64,
-    /// Measure only this case of `agents` or `ledger`, and others that are named so. `outage` of
-    /// `ledger` runs only if named: it kills roadside units for as long as it measures.
+    /// Measure only this case of `agents` or `ledger`, and others that are named so. `outage`,
+    /// `rejoin` and `year` of `ledger` run only if named: the first kills roadside units for as long as
+    /// it measures, the others take minutes to make their vehicles.
     #[arg(long = "case", value_name = "CASE")]
     cases: Vec<String>,
+    #[command(flatten)]
+    scale: ledger::Scale,
     /// Be one of the processes of a benchmark; it says which, as JSON.
     #[arg(long, hide = true)]
     part: Option<String>,
@@ -64,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let length = Duration::from_secs_f64(arguments.seconds);
     let report = match arguments.name {
         Name::Agents => agents::run(length, &arguments.cases)?,
-        Name::Ledger => ledger::run(length, &arguments.cases)?,
+        Name::Ledger => ledger::run(length, &arguments.cases, arguments.scale)?,
         Name::Verify => verify::run(length)?,
     };
     let mut out = std::io::stdout().lock();

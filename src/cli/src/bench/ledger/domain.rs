@@ -27,6 +27,7 @@ pub(super) struct Plan {
 }
 
 /// A ledger whose keys all follow from their names.
+#[derive(Clone)]
 pub(super) struct Domain {
     pub(super) genesis: Arc<Genesis>,
     created: Timestamp,
@@ -112,6 +113,22 @@ impl Domain {
             .collect()
     }
 
+    /// As many vehicles of a member as are asked for, none of which [`Self::vehicles`] has.
+    pub(super) fn many_vehicles(
+        &self,
+        member: u32,
+        shard: ShardId,
+        count: u32,
+    ) -> impl Iterator<Item = Vehicle> + use<> {
+        let first = MANY + member * MANY_MAX;
+        (first..first + count.min(MANY_MAX)).map(move |number| Vehicle {
+            id: VehicleId::commit(shard, &[0; 32], &vin(number)),
+            number,
+            key: key("vehicle", number),
+            nonce: 0,
+        })
+    }
+
     /// A vehicle's birth, the maker's transaction `nonce` in its home shard.
     pub(super) fn birth(
         &self,
@@ -159,6 +176,13 @@ impl Domain {
             read: self.created,
             source: OdometerSource::Telemetry,
         });
+        self.transaction(vehicle.id.home, &vehicle.key, vehicle.nonce, action)
+            .sign(&vehicle.key)
+    }
+
+    /// Something else that a vehicle records; [`Vehicle::count_submitted`] is called as after
+    /// [`Self::reading`].
+    pub(super) fn by_vehicle(&self, vehicle: &Vehicle, action: Action) -> SignedTransaction {
         self.transaction(vehicle.id.home, &vehicle.key, vehicle.nonce, action)
             .sign(&vehicle.key)
     }
@@ -219,5 +243,9 @@ fn key(name: &str, number: u32) -> SigningKey {
 /// Further apart than any run of a benchmark gets.
 pub(super) const NO_SNAPSHOTS: u64 = 1 << 20;
 const MEMBERS_MAX: u32 = 16;
+/// Above all numbers of [`Domain::vehicles`].
+const MANY: u32 = 1 << 30;
+/// Of each member.
+const MANY_MAX: u32 = 1 << 26;
 /// Of each member in each shard.
 const VEHICLES_MAX: u32 = 1_024;

@@ -10,11 +10,14 @@ mod conductor;
 mod domain;
 mod member;
 mod outage;
+mod rejoin;
 mod stages;
+mod year;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::ensure;
+use clap::Args;
 use conductor::Case;
 use member::{Load, Part};
 
@@ -25,10 +28,10 @@ use super::{
 };
 
 /// Measures all cases, or those named, in rounds, so that a noisy minute is shared by all.
-pub(super) fn run(length: Duration, names: &[String]) -> anyhow::Result<Report> {
+pub(super) fn run(length: Duration, names: &[String], scale: Scale) -> anyhow::Result<Report> {
     for name in names {
-        let is_known =
-            [STAGES, OUTAGE].contains(&name.as_str()) || CASES.iter().any(|case| case.name == name);
+        let is_known = [STAGES, OUTAGE, REJOIN, YEAR].contains(&name.as_str())
+            || CASES.iter().any(|case| case.name == name);
         ensure!(is_known, "there is no case {name}");
     }
     let is_wanted = |name: &str| names.is_empty() || names.iter().any(|it| it == name);
@@ -56,9 +59,16 @@ pub(super) fn run(length: Duration, names: &[String]) -> anyhow::Result<Report> 
             figures: figures.collect(),
         });
     }
-    // Takes minutes, so it has to be asked for.
-    if names.iter().any(|it| it == OUTAGE) {
+    // These take minutes, so they have to be asked for.
+    let is_asked_for = |name: &str| names.iter().any(|it| it == name);
+    if is_asked_for(OUTAGE) {
         outage::run(length, &mut report)?;
+    }
+    if is_asked_for(REJOIN) {
+        rejoin::run(scale.vehicles, &mut report)?;
+    }
+    if is_asked_for(YEAR) {
+        year::run(scale.transactions, &mut report)?;
     }
     for (name, case, floor) in RATIOS {
         let ratio = report.figure(case, "tx_per_s") / report.figure(floor, "tx_per_s");
@@ -78,10 +88,26 @@ pub(super) fn run_part(text: &str) -> anyhow::Result<()> {
         .block_on(member::run(part))
 }
 
+/// How large a ledger is whose growth is measured.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct Scale {
+    /// How many vehicles the ledger of `rejoin` has.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    vehicles: u32,
+    /// How many transactions `year` makes: a million are a year, fewer a part of it with as many
+    /// vehicles fewer.
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    transactions: u64,
+}
+
 /// The name of the rows that no committee is needed for.
 const STAGES: &str = "stages";
 /// The name of the row about units that are killed.
 const OUTAGE: &str = "outage";
+/// The name of the row about a member that lost everything.
+const REJOIN: &str = "rejoin";
+/// The name of the row about the disk that a year takes.
+const YEAR: &str = "year";
 /// Two for each case: a noisy moment shows as a difference.
 const ROUNDS: u32 = 2;
 

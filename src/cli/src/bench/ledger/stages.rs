@@ -252,7 +252,7 @@ fn changes(before: &State, after: &State, vehicles: &[Vehicle]) -> BTreeMap<Key,
 }
 
 /// The votes of a quorum for a header.
-fn certify(domain: &Domain, header: &Header) -> anyhow::Result<Certificate> {
+pub(super) fn certify(domain: &Domain, header: &Header) -> anyhow::Result<Certificate> {
     let genesis = &domain.genesis;
     let proposal = Proposal {
         epoch: header.epoch,
