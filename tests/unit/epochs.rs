@@ -32,7 +32,7 @@ use crate::agent::process::{Agent, PATIENCE, refused, wayside};
 
 #[tokio::test]
 async fn operators_join_change_keys_and_leave_under_load_and_nothing_is_lost() {
-    let arguments = ["--shards", "2", "--snapshot-interval", "16"];
+    let arguments = ["--shards", "3", "--snapshot-interval", "16"];
     let mut committee = Committee::start_as(4, &arguments).await;
     let (folder, genesis) = (committee.folder().to_owned(), committee.genesis());
     // The second unit's operator stays; it takes the load and tells what became of it.
@@ -237,7 +237,7 @@ async fn change(unit: &str, what: &[PathBuf], signers: &[PathBuf]) {
             assert!(said(&output).contains("committee_changing"), "{output:?}");
         }
     };
-    timeout(PATIENCE, changed).await.unwrap();
+    timeout(3 * PATIENCE, changed).await.unwrap();
 }
 
 /// Waits until all units have final blocks of an epoch in every shard.
