@@ -31,6 +31,12 @@ const CELLS: &[(&str, [bool; 3])] = &[
     ("/wayside.ledger.v1.LedgerService/SubmitMany", LOOK),
     ("/wayside.ledger.v1.LedgerService/Watch", READ),
     ("/wayside.ledger.v1.LedgerService/Erase", [false; 3]),
+    ("/wayside.ledger.v1.VaultService/GetPayload", LOOK),
+    ("/wayside.ledger.v1.VaultService/GetVault", LOOK),
+    ("/wayside.ledger.v1.VaultService/PutPayload", LOOK),
+    ("/wayside.ledger.v1.VaultService/PutShare", LOOK),
+    ("/wayside.ledger.v1.VaultService/ReleaseShare", LOOK),
+    ("/wayside.ledger.v1.VaultService/SettleShares", LOOK),
 ];
 const LOOK: [bool; 3] = [false, true, true];
 const READ: [bool; 3] = [false, false, true];

@@ -88,7 +88,11 @@ impl Sweeper {
         if is_swept && (!is_fresh || self.vault.is_open(shard)) {
             return;
         }
-        let tombstones = erased(&tip.state);
+        let state = tip.state.clone();
+        let Ok(tombstones) = spawn_blocking(move || erased(&state)).await else {
+            error!("looking for what was erased panicked");
+            return;
+        };
         let unsaid = tombstones
             .iter()
             .filter(|name| !self.has_said(&tip.state, name));

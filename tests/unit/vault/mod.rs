@@ -10,13 +10,16 @@ use tempfile::TempDir;
 use tonic::Status;
 use tonic_types::StatusExt as _;
 use wayside::{
+    rpc::ledger::v1::{
+        GetPayloadRequest, GetVaultRequest, PutPayloadRequest, PutShareRequest, SettleSharesRequest,
+    },
     serve::read_key,
-    vault::{KeptShares, ReadError},
+    vault::{Dealt, KeptShares, ReadError, Reader, SignedDeal, SignedReading, SignedSettlement},
 };
 
 use self::{
     search::{copy, search},
-    town::{Sealed, Town, take, text_of},
+    town::{Sealed, Town, now, take, text_of},
 };
 use super::process::Alone;
 
@@ -34,7 +37,7 @@ async fn l17_every_read_leaves_a_receipt_that_the_owner_sees() {
     // The owner reads; the share of each custodian that helped is on record.
     assert_eq!(town.read(record, "owner").await.unwrap(), CANARY);
     let owner = town.account("owner");
-    let reads = town.reads_of(owner).await;
+    let reads = town.wait_for_reads(owner, 3).await;
     assert_eq!(
         reads.len(),
         3,
@@ -46,7 +49,7 @@ async fn l17_every_read_leaves_a_receipt_that_the_owner_sees() {
     let buyer = town.account("buyer");
     let refused = town.read(record, "buyer").await.unwrap_err();
     assert!(refused.contains("GRANT_UNKNOWN"), "{refused}");
-    assert_eq!(town.reads_of(buyer).await.len(), 0);
+    assert_eq!(town.reads_at(0, buyer).await.len(), 0);
 
     // With a grant of another class nothing is read either.
     town.grant("odometer").await;
@@ -54,7 +57,7 @@ async fn l17_every_read_leaves_a_receipt_that_the_owner_sees() {
     assert!(refused.contains("GRANT_UNKNOWN"), "{refused}");
     town.grant("trip").await;
     assert_eq!(town.read(record, "buyer").await.unwrap(), CANARY);
-    assert!(town.reads_of(buyer).await.len() >= 3);
+    town.wait_for_reads(buyer, 3).await;
     let access = town.access().await;
     let grants = access.get("grants").and_then(Value::as_array).unwrap();
     assert_eq!(grants.len(), 2);
@@ -69,7 +72,7 @@ async fn l17_every_read_leaves_a_receipt_that_the_owner_sees() {
     // One of four may be gone.
     town.committee.kill(3).await;
     assert_eq!(town.read(record, "owner").await.unwrap(), CANARY);
-    assert!(town.reads_of(owner).await.len() >= reads.len() + 3);
+    town.wait_for_reads(owner, reads.len() + 3).await;
 }
 
 #[tokio::test]
@@ -92,14 +95,14 @@ async fn l17_colluding_custodians_release_nothing_that_reads() {
     let refused = reader.open(&sealed.payload).unwrap_err();
     assert_eq!(refused, ReadError::TooFew { held: 2, needed: 3 });
     // With an honest third one it can be read, and the owner sees that.
-    assert_eq!(town.reads_of(town.account("owner")).await.len(), 0);
+    assert_eq!(town.reads_at(2, town.account("owner")).await.len(), 0);
     let released = town.release(2, &reader).await.unwrap();
     take(&mut reader, released);
     assert_eq!(reader.open(&sealed.payload).unwrap().as_slice(), CANARY);
-    assert_eq!(town.reads_of(town.account("owner")).await.len(), 1);
+    assert_eq!(town.reads_at(2, town.account("owner")).await.len(), 1);
     // The same wish again is answered, with the receipt that is there.
     town.release(2, &reader).await.unwrap();
-    assert_eq!(town.reads_of(town.account("owner")).await.len(), 1);
+    assert_eq!(town.reads_at(2, town.account("owner")).await.len(), 1);
 }
 
 #[tokio::test]
@@ -168,6 +171,113 @@ async fn l16_what_is_erased_is_in_no_file_of_any_unit_that_serves() {
         search(town.committee.folder(), &canaries),
         Vec::<String>::new()
     );
+}
+
+#[tokio::test]
+async fn what_the_ledger_does_not_name_is_not_kept() {
+    let town = Town::start().await;
+    let sealed = Sealed::make(&town, CANARY);
+    let other = Sealed::make(&town, CANARY);
+    let custodians = town.custodians().await;
+    let deal = |dealer| {
+        sealed
+            .record
+            .deal(town.chain(), &custodians, &town.key(dealer))
+    };
+    let good = deal("owner").unwrap();
+    let attached = town.attach_record(&sealed).await;
+    let mut vault = town.vault_client(0).await;
+    let account = custodians.first().unwrap();
+    let mut shares = good.shares.iter();
+    let (_, share) = shares.find(|(custodian, _)| custodian == account).unwrap();
+    let (_, foreign) = shares.next().or(good.shares.first()).unwrap();
+
+    let payload = |transaction: &str, sealed: &Sealed| PutPayloadRequest {
+        transaction_id: transaction.to_owned(),
+        payload: sealed.payload.clone().into(),
+    };
+    let put = |dealt: &Dealt, share: &[u8]| PutShareRequest {
+        transaction_id: attached.clone(),
+        deal: dealt.deal.to_bytes().into(),
+        share: share.to_vec().into(),
+    };
+    // Another transaction, other bytes, another dealer, another custodian's share, another record's deal.
+    let granted = town.grant("wear").await;
+    let refused = vault.put_payload(payload(&granted, &sealed)).await;
+    assert_eq!(reason(&refused.unwrap_err()), "NOT_ATTACHED");
+    let refused = vault.put_payload(payload(&attached, &other)).await;
+    assert_eq!(reason(&refused.unwrap_err()), "PAYLOAD_DIFFERS");
+    let refused = vault.put_share(put(&deal("buyer").unwrap(), share)).await;
+    assert_eq!(reason(&refused.unwrap_err()), "DEALER_UNKNOWN");
+    let refused = vault.put_share(put(&good, foreign)).await;
+    assert_eq!(reason(&refused.unwrap_err()), "SHARE_REFUSED");
+    let of_other = other
+        .record
+        .deal(town.chain(), &custodians, &town.key("owner"));
+    let refused = vault.put_share(put(&of_other.unwrap(), share)).await;
+    assert_eq!(reason(&refused.unwrap_err()), "SHARE_REFUSED");
+    let mut cut = put(&good, share);
+    cut.deal = cut.deal.slice(..40);
+    assert_eq!(
+        reason(&vault.put_share(cut).await.unwrap_err()),
+        "DEAL_REFUSED"
+    );
+    let told = vault
+        .get_vault(GetVaultRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (told.records, told.bytes),
+        (0, 0),
+        "nothing of that is kept"
+    );
+
+    vault.put_share(put(&good, share)).await.unwrap();
+    vault
+        .put_payload(payload(&attached, &sealed))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn whoever_may_not_read_gets_nothing_and_decides_nothing() {
+    let town = Town::start().await;
+    let sealed = Sealed::put(&town, CANARY).await;
+    let mut vault = town.vault_client(0).await;
+    let asked = |name, time| Reader::new(town.chain(), sealed.name, &town.key(name), time);
+    let buyer = asked("buyer", now());
+    let reading = buyer.request().to_bytes().into();
+    let refused = vault.get_payload(GetPayloadRequest { reading }).await;
+    assert_eq!(reason(&refused.unwrap_err()), "GRANT_UNKNOWN");
+    let refused = town.release(0, &buyer).await.unwrap_err();
+    assert_eq!(reason(&refused), "GRANT_UNKNOWN");
+    assert_eq!(town.reads_at(0, town.account("buyer")).await.len(), 0);
+    let stale = asked("owner", now().saturating_sub(SignedReading::AGE_MAX * 2));
+    let refused = town.release(0, &stale).await.unwrap_err();
+    assert_eq!(reason(&refused), "READING_REFUSED");
+
+    // Of this one no custodian has a share, so that none leaves a receipt.
+    let other = Sealed::make(&town, CANARY);
+    town.attach_record(&other).await;
+    let refused = town.release(0, &town.reader(&other)).await.unwrap_err();
+    assert_eq!(reason(&refused), "SHARE_UNKNOWN");
+    assert_eq!(town.reads_at(0, town.account("owner")).await.len(), 0);
+
+    // Only the owner says which deal stays.
+    let owner = asked("owner", now());
+    let released = town.release(0, &owner).await.unwrap();
+    let deal = SignedDeal::from_bytes(&released.shares.first().unwrap().deal).unwrap();
+    let settlement = |key| SignedSettlement::sign(&deal.deal, &town.key(key)).to_bytes();
+    let request = SettleSharesRequest {
+        settlement: settlement("buyer").into(),
+    };
+    let refused = vault.settle_shares(request).await;
+    assert_eq!(reason(&refused.unwrap_err()), "DEALER_UNKNOWN");
+    let request = SettleSharesRequest {
+        settlement: settlement("owner").into(),
+    };
+    assert!(vault.settle_shares(request).await.unwrap().get_ref().kept);
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ pub(super) struct Sealed {
     pub(super) payload: Vec<u8>,
     pub(super) secret: Vec<u8>,
     pub(super) text: Vec<u8>,
+    pub(super) record: SealedRecord,
 }
 
 impl Town {
@@ -125,13 +126,14 @@ impl Town {
         Err(String::from_utf8(output.stderr).unwrap())
     }
 
-    pub(super) async fn done(&self, arguments: &[&str], key: &str) {
+    pub(super) async fn done(&self, arguments: &[&str], key: &str) -> Vec<u8> {
         let output = self.run(arguments, key).await;
         assert!(output.status.success(), "{output:?}");
+        output.stdout
     }
 
-    /// The owner lets the buyer read a class.
-    pub(super) async fn grant(&self, class: &str) {
+    /// The owner lets the buyer read a class; returns the transaction's id.
+    pub(super) async fn grant(&self, class: &str) -> String {
         let (vehicle, buyer) = (
             self.vehicle.id.to_string(),
             self.account("buyer").to_string(),
@@ -145,7 +147,8 @@ impl Town {
             "--purpose",
             "sale",
         ];
-        self.done(&arguments, "owner").await;
+        let told: Value = serde_json::from_slice(&self.done(&arguments, "owner").await).unwrap();
+        text_of(&told, "id").to_owned()
     }
 
     pub(super) async fn access(&self) -> Value {
@@ -155,16 +158,31 @@ impl Town {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// The receipts for a reader.
-    pub(super) async fn reads_of(&self, reader: AccountKey) -> Vec<Value> {
+    /// The receipts for a reader that a unit knows of.
+    pub(super) async fn reads_at(&self, unit: usize, reader: AccountKey) -> Vec<Value> {
         let vehicle = self.vehicle.id.to_string();
-        let output = self.output(&mut self.command(&["reads", &vehicle])).await;
+        let mut command = self.command(&["reads", &vehicle]);
+        command.env("WAYSIDE_UNIT", self.committee.unit(unit).address("grpc"));
+        let output = self.output(&mut command).await;
         assert!(output.status.success(), "{output:?}");
         let text = String::from_utf8(output.stdout).unwrap();
         let reads = text.lines().map(|line| serde_json::from_str(line).unwrap());
         reads
             .filter(|read| text_of(read, "reader") == reader.to_string())
             .collect()
+    }
+
+    /// Waits until the first unit knows of so many receipts for a reader.
+    pub(super) async fn wait_for_reads(&self, reader: AccountKey, count: usize) -> Vec<Value> {
+        let wait = async {
+            loop {
+                let reads = self.reads_at(0, reader).await;
+                if reads.len() >= count {
+                    return reads;
+                }
+            }
+        };
+        timeout(PATIENCE, wait).await.unwrap()
     }
 
     pub(super) fn reader(&self, sealed: &Sealed) -> Reader {
@@ -195,6 +213,23 @@ impl Town {
             }
         };
         timeout(PATIENCE * 2, asked).await.unwrap()
+    }
+
+    /// The units' custodians, in the order of the units.
+    pub(super) async fn custodians(&self) -> Vec<AccountKey> {
+        let mut custodians = Vec::new();
+        for unit in 0..4 {
+            let mut vault = self.vault_client(unit).await;
+            let told = vault.get_vault(GetVaultRequest {}).await.unwrap();
+            custodians.push(told.into_inner().custodian.parse().unwrap());
+        }
+        custodians
+    }
+
+    /// Ties a record to the vehicle; returns the transaction's id.
+    pub(super) async fn attach_record(&self, sealed: &Sealed) -> String {
+        self.act(Action::AttachRecord(sealed.record.attached().clone()))
+            .await
     }
 
     /// Signs and submits as the owner.
@@ -266,24 +301,30 @@ impl Town {
 }
 
 impl Sealed {
-    /// Attaches a record, with the key in sight.
-    pub(super) async fn put(town: &Town, text: &[u8]) -> Self {
+    /// Seals a record, with the key in sight.
+    pub(super) fn make(town: &Town, text: &[u8]) -> Self {
         let key = DataKey::generate();
         let secret = key.as_bytes().to_vec();
-        let sealed =
-            SealedRecord::seal_with(key, town.vehicle.id, RecordClass::Trip, text).unwrap();
-        let mut custodians = Vec::new();
-        for unit in 0..4 {
-            let mut vault = town.vault_client(unit).await;
-            let told = vault.get_vault(GetVaultRequest {}).await.unwrap();
-            custodians.push(told.into_inner().custodian.parse::<AccountKey>().unwrap());
+        let vehicle = town.vehicle.id;
+        let record = SealedRecord::seal_with(key, vehicle, RecordClass::Trip, text).unwrap();
+        Self {
+            name: RecordName::of(record.attached()),
+            payload: record.payload().to_vec(),
+            secret,
+            text: text.to_vec(),
+            record,
         }
+    }
+
+    /// Seals and attaches a record, and hands it to all units but the third, and its shares to all.
+    pub(super) async fn put(town: &Town, text: &[u8]) -> Self {
+        let sealed = Self::make(town, text);
+        let custodians = town.custodians().await;
         let dealt = sealed
-            .deal(town.chain(), &custodians, &town.key("owner"))
-            .unwrap();
-        let transaction_id = town
-            .act(Action::AttachRecord(sealed.attached().clone()))
-            .await;
+            .record
+            .deal(town.chain(), &custodians, &town.key("owner"));
+        let dealt = dealt.unwrap();
+        let transaction_id = town.attach_record(&sealed).await;
         for (unit, custodian) in custodians.iter().enumerate() {
             let mut vault = town.vault_client(unit).await;
             let (_, share) = dealt.shares.iter().find(|(it, _)| it == custodian).unwrap();
@@ -301,19 +342,14 @@ impl Sealed {
             }
             let request = PutPayloadRequest {
                 transaction_id: transaction_id.clone(),
-                payload: sealed.payload().to_vec().into(),
+                payload: sealed.payload.clone().into(),
             };
             timeout(PATIENCE, vault.put_payload(request))
                 .await
                 .unwrap()
                 .unwrap();
         }
-        Self {
-            name: RecordName::of(sealed.attached()),
-            payload: sealed.payload().to_vec(),
-            secret,
-            text: text.to_vec(),
-        }
+        sealed
     }
 
     pub(super) fn path(&self, unit: &Path, ending: &str) -> PathBuf {

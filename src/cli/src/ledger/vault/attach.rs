@@ -72,7 +72,7 @@ impl Attach {
 
         let transaction = answer.id.to_string();
         let deadline = Instant::now() + self.signing.wait;
-        let copies = put_payload(&keepers, &transaction, &sealed, deadline).await;
+        let copies = put_payload(&keepers, &transaction, sealed.payload(), deadline).await;
         let shares = put_shares(&keepers, &transaction, &dealt, deadline).await;
         let needed = usize::from(dealt.deal.deal.threshold);
         let line = json!({
@@ -97,10 +97,10 @@ impl Attach {
 }
 
 /// Hands the sealed bytes to as many units as there shall be copies; returns how many took them.
-async fn put_payload(
+pub(super) async fn put_payload(
     keepers: &[Keeper],
     transaction: &str,
-    sealed: &SealedRecord,
+    payload: &[u8],
     deadline: Instant,
 ) -> usize {
     let mut copies = 0;
@@ -110,7 +110,7 @@ async fn put_payload(
         }
         let request = PutPayloadRequest {
             transaction_id: transaction.to_owned(),
-            payload: sealed.payload().to_vec().into(),
+            payload: payload.to_vec().into(),
         };
         let put = patiently(deadline, || {
             let mut vault = keeper.unit.vault.clone();

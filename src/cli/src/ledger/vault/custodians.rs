@@ -147,18 +147,23 @@ async fn prove_role(
     Ok(())
 }
 
-/// Calls again while a unit is not ready, or has not seen a transaction yet.
+/// Calls again while a unit is not ready, or has not seen a transaction or a grant yet.
 pub(super) async fn patiently<T, F: Future<Output = Result<T, Status>>>(
     deadline: Instant,
     mut call: impl FnMut() -> F,
 ) -> Result<T, Status> {
+    let behind_until = Instant::now() + BEHIND_MAX;
     loop {
         let status = match call().await {
             Ok(answer) => return Ok(answer),
             Err(status) => status,
         };
-        let is_behind = reason(&status).is_some_and(|it| it == "TRANSACTION_UNKNOWN");
-        let may_change = is_behind || status.code() == Code::Unavailable;
+        let may_change = match reason(&status).as_deref() {
+            Some("TRANSACTION_UNKNOWN") => true,
+            // What another unit has just taken, this one may not have seen yet.
+            Some("GRANT_UNKNOWN" | "GRANT_NOT_VALID") => Instant::now() < behind_until,
+            Some(_) | None => status.code() == Code::Unavailable,
+        };
         if !may_change || Instant::now() + PAUSE >= deadline {
             return Err(status);
         }
@@ -169,3 +174,5 @@ pub(super) async fn patiently<T, F: Future<Output = Result<T, Status>>>(
 /// As many operators as keep a ledger's promises.
 const CUSTODIANS_MIN: usize = 4;
 const PAUSE: Duration = Duration::from_millis(200);
+/// How far behind a unit is that keeps up with the others.
+const BEHIND_MAX: Duration = Duration::from_secs(3);

@@ -17,13 +17,13 @@ use super::{
         unit::{UnitArguments, refused},
     },
     access::told,
-    attach::put_shares,
+    attach::{put_payload, put_shares},
     custodians::{CustodianArguments, patiently, proven},
     read::open,
 };
 
-/// Deals the shares of a record's key anew, to the custodians that are named: after one of them left,
-/// came, or lost its disk. For the vehicle's owner, who reads the record on the way, with receipts.
+/// Deals the shares of a record's key anew, to the custodians that are named, and hands the sealed bytes
+/// to as many units as shall have them: after one of them left, came, or lost its disk. For the vehicle's owner, who reads the record on the way, with receipts.
 ///
 /// Name the old custodians too, so that those who leave destroy their shares.
 #[derive(Args, Debug)]
@@ -62,6 +62,8 @@ impl Reshare {
             .reader
             .deal_again(&opened.payload, &custodians, &key)??;
         let deadline = Instant::now() + self.wait;
+        // Where a unit has lost them, another one may keep them.
+        let copies = put_payload(&keepers, &attached.transaction, &opened.payload, deadline).await;
         let placed = put_shares(&keepers, &attached.transaction, &dealt, deadline).await;
         // Until all have the new share, nobody gives the old one away.
         ensure!(
@@ -89,6 +91,7 @@ impl Reshare {
         let line = json!({
             "record": self.record.to_string(),
             "deal": dealt.deal.deal.number,
+            "payloads": copies,
             "custodians": custodians.len(),
             "shares_needed": dealt.deal.deal.threshold,
             "settled": settled,
