@@ -75,6 +75,41 @@ fn ledger_measures_a_committee_of_four() {
     }
 }
 
+#[test]
+fn ledger_measures_how_much_disk_a_year_takes() {
+    let report = bench(&[
+        "ledger",
+        "--case",
+        "year",
+        "--transactions",
+        "400",
+        "--json",
+    ]);
+
+    let [row] = &report["rows"].as_array().unwrap()[..] else {
+        panic!("{report}");
+    };
+    assert_eq!(row["transactions"].as_f64(), Some(400.0));
+    assert_eq!(row["vehicles"].as_f64(), Some(20.0));
+    let figure = |name: &str| row[name].as_f64().unwrap();
+    assert!(figure("stored_mb") > figure("pruned_mb"));
+    assert!(figure("pruned_mb") > figure("snapshot_mb"));
+}
+
+#[test]
+fn ledger_measures_how_a_member_comes_back_that_lost_everything() {
+    let report = bench(&["ledger", "--case", "rejoin", "--vehicles", "40", "--json"]);
+
+    let [row] = &report["rows"].as_array().unwrap()[..] else {
+        panic!("{report}");
+    };
+    assert_eq!(row["vehicles"].as_f64(), Some(40.0));
+    for figure in ["births_s", "caught_up_s", "snapshot_bytes"] {
+        assert!(row[figure].as_f64().unwrap() > 0.0, "{figure}");
+    }
+    assert!(row["began_at_height"].as_f64() >= row["snapshot_height"].as_f64());
+}
+
 fn bench(arguments: &[&str]) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_wayside"))
         .arg("bench")

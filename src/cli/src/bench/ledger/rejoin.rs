@@ -230,7 +230,9 @@ async fn submit(handle: &Handle, signed: SignedTransaction) -> anyhow::Result<()
 /// Has blocks made until there is a snapshot of a state with all vehicles; returns its height.
 async fn cross_border(domain: &Domain, members: &[Member], vehicles: u32) -> anyhow::Result<u64> {
     let first = &members.first().context("a member")?.handle;
+    // A member that is behind by less fetches blocks instead of a snapshot.
     let border = height(first).next_multiple_of(SNAPSHOT_INTERVAL);
+    let border = border.max(3 * SNAPSHOT_INTERVAL);
     // The block at the border, and some above, so that the snapshot is written.
     let mut drivers = domain.many_vehicles(0, SHARD, vehicles.min(1));
     let mut driver = drivers.next().context("a vehicle")?;
@@ -247,15 +249,14 @@ async fn cross_border(domain: &Domain, members: &[Member], vehicles: u32) -> any
             tokio::time::sleep(LOOK_INTERVAL / 4).await;
         }
     }
-    let snapshot = border.max(SNAPSHOT_INTERVAL);
     let begun = monotonic();
     for member in members {
-        while newest_snapshot(&member.storage, SHARD).is_none_or(|(height, _)| height < snapshot) {
+        while newest_snapshot(&member.storage, SHARD).is_none_or(|(height, _)| height < border) {
             ensure!(monotonic() - begun < PATIENCE, "no snapshot is written");
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
     }
-    Ok(snapshot)
+    Ok(border)
 }
 
 fn height(handle: &Handle) -> u64 {
@@ -267,7 +268,7 @@ const SHARD: ShardId = ShardId::GOVERNANCE;
 const LOST: u32 = 3;
 /// The most transactions of a block.
 const BATCH: u32 = 1_000;
-const SNAPSHOT_INTERVAL: u64 = 32;
+const SNAPSHOT_INTERVAL: u64 = 16;
 /// Enough for the votes on the border's block to be there for everybody.
 const BLOCKS_ABOVE: u64 = 3;
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);

@@ -157,7 +157,8 @@ impl Year {
             shards: 1,
             batch: 1_000,
             created_unix_ms: START_UNIX_MS,
-            snapshot_interval: SNAPSHOT_INTERVAL,
+            // Several in each quarter of however little is made.
+            snapshot_interval: (transactions / 16).clamp(16, SNAPSHOT_INTERVAL_MAX),
         })?;
         let state = State::genesis(&domain.genesis, SHARD);
         let parent = Block::genesis(&domain.genesis, SHARD, state.root()).header;
@@ -391,7 +392,7 @@ const PER_YEAR: u64 = 1_000_000;
 /// Of each vehicle.
 const RECORDS_PER_VEHICLE_YEAR: u64 = 20;
 /// About two days: a snapshot's root takes longer the more vehicles there are.
-const SNAPSHOT_INTERVAL: u64 = 8_192;
+const SNAPSHOT_INTERVAL_MAX: u64 = 8_192;
 /// How long a trip takes.
 const TRIP: Duration = Duration::from_secs(30 * 60);
 /// What a unit keeps that is no archive.
