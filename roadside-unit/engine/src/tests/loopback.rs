@@ -11,7 +11,10 @@ use futures::executor::block_on;
 use tempfile::TempDir;
 use wayside::{
     id::ShardId,
-    ledger::{AddOperator, ChangeCommittee, Genesis, MempoolConfig, SeatChange, StateView as _},
+    ledger::{
+        AddOperator, ChangeCommittee, Genesis, MempoolConfig, RemoveOperator, SeatChange,
+        StateView as _,
+    },
 };
 
 use super::genesis::{MAKER, Nonces, account, key, read, with_ports};
@@ -82,20 +85,18 @@ fn free_ports(count: usize) -> Vec<u16> {
 }
 
 #[test]
-fn a_new_member_is_connected_once_the_committee_has_changed() {
+fn who_joins_is_connected_and_who_leaves_stays_so() {
     const JOINER: u8 = 150;
     let ports = free_ports(5);
     let genesis = Arc::new(with_ports("loopback", &ports[..4]));
-    let mut units: Vec<_> = (100..104)
+    let numbers = [100, 101, 102, 103, JOINER];
+    let units: Vec<_> = numbers
+        .iter()
         .zip(&ports)
-        .map(|(number, port)| Unit::start(&genesis, number, *port))
+        .map(|(number, port)| Unit::start(&genesis, *number, *port))
         .collect();
-    let joiner = Unit::start(&genesis, JOINER, ports[4]);
-    let is_voting = |unit: &Unit| {
-        let voting = SHARDS.map(|shard| unit.handle.status(shard).unwrap().voting);
-        voting == [true, true]
-    };
-    wait("the committee", || units.iter().all(is_voting));
+    let (joiner, members) = units.split_last().unwrap();
+    wait("the committee", || members.iter().all(is_voting));
     assert_eq!(joiner.handle.status(SHARDS[0]).unwrap().peers, 0);
 
     let mut nonces = Nonces::default();
@@ -105,32 +106,51 @@ fn a_new_member_is_connected_once_the_committee_has_changed() {
         vote_key: account(JOINER),
         address: format!("127.0.0.1:{}", ports[4]),
     });
-    let change = ChangeCommittee { seats: vec![join] };
-    let signers = [200, 201, 202, 203, JOINER + 100];
-    let change = nonces.sign((&genesis, SHARDS[0]), &signers, change);
-    block_on(units[0].handle.submit(SHARDS[0], change)).unwrap();
-    wait("the epoch", || {
-        units.iter().all(|unit| epochs(unit) == [1, 1])
+    let mut change = |seat| {
+        let change = ChangeCommittee { seats: vec![seat] };
+        let signers = [200, 201, 202, 203, JOINER + 100];
+        let change = nonces.sign((&genesis, SHARDS[0]), &signers, change);
+        block_on(members[0].handle.submit(SHARDS[0], change)).unwrap();
+    };
+    change(join);
+    wait("the first epoch", || {
+        units.iter().all(|it| epochs(it) == [1, 1])
     });
-    wait("the new member", || {
-        epochs(&joiner) == [1, 1] && is_voting(&joiner)
+    wait("the new member", || is_voting(joiner));
+    wait("the end of the change", || {
+        let state = members[0].handle.tip(SHARDS[0]).unwrap().state;
+        state.shard_epoch(SHARDS[1]) == 1
     });
-    // Of five, four are needed, so now it is.
-    units.pop().unwrap().stop();
+    let operators = genesis.operators.iter();
+    let left = operators
+        .map(|it| it.vote_key)
+        .position(|it| it == account(100));
+    let operator = u16::try_from(left.unwrap()).unwrap();
+    change(SeatChange::Remove(RemoveOperator { operator }));
+    wait("the second epoch", || {
+        units.iter().all(|it| epochs(it) == [2, 2])
+    });
+
+    // Who has left hands in for others, and hears of what is final.
+    assert!(!is_voting(&members[0]));
     for shard in SHARDS {
         let reading = nonces.sign((&genesis, shard), &[MAKER], read(shard));
-        let sender = reading.transaction.sender;
-        block_on(joiner.handle.submit(shard, reading)).unwrap();
+        block_on(members[0].handle.submit(shard, reading)).unwrap();
         let is_final = || {
-            let state = joiner.handle.tip(shard).unwrap().state;
-            let account = state.account(sender);
+            let state = members[0].handle.tip(shard).unwrap().state;
+            let account = state.account(account(MAKER));
             account.is_some_and(|account| account.nonces.is_used(0))
         };
         wait("a transaction", is_final);
     }
-    for unit in units.into_iter().chain([joiner]) {
+    for unit in units {
         unit.stop();
     }
+}
+
+fn is_voting(unit: &Unit) -> bool {
+    let voting = SHARDS.map(|shard| unit.handle.status(shard).unwrap().voting);
+    voting == [true, true]
 }
 
 fn epochs(unit: &Unit) -> [u64; 2] {
