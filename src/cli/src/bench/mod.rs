@@ -30,9 +30,9 @@ pub(crate) struct Arguments {
     /// How long to measure: `verify` in all, `agents` and `ledger` each of their cases.
     #[arg(long, value_name = "S", default_value_t = 6.0, value_parser = parse_seconds)]
     seconds: f64,
-    /// Measure only this case of `agents` or `ledger`, and others that are named so. `outage`,
-    /// `rejoin` and `year` of `ledger` run only if named: the first kills roadside units for as long as
-    /// it measures, the others take minutes to make their vehicles.
+    /// Measure only this case of `agents` or `ledger`, and others that are named so. Four of `ledger`
+    /// run only if named, since they take minutes: `outage` kills roadside units for as long as it
+    /// measures, `handover` changes the committee, `rejoin` and `year` make many vehicles first.
     #[arg(long = "case", value_name = "CASE")]
     cases: Vec<String>,
     #[command(flatten)]

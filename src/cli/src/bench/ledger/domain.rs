@@ -6,9 +6,9 @@ use wayside::{
     crypto::{Digest, Purpose, SigningKey},
     id::{ShardId, VehicleId},
     ledger::{
-        AccountKey, Action, Birth, Genesis, GenesisContent, Limits, OdometerSource, Operator,
-        Quotas, RecordOdometer, Role, RoleGrant, ShardEntry, SignedTransaction, TagCertificate,
-        TagKind, Transaction, VinTag,
+        AccountKey, Action, AddOperator, Birth, ChangeCommittee, Genesis, GenesisContent, Limits,
+        OdometerSource, Operator, Quotas, RecordOdometer, Role, RoleGrant, SeatChange, ShardEntry,
+        SignedTransaction, TagCertificate, TagKind, Transaction, VinTag,
     },
     time::Timestamp,
 };
@@ -50,7 +50,7 @@ impl Domain {
             *bucket = shard;
         }
         let operators = (0..).zip(&plan.ports).map(|(number, port)| {
-            let address = format!("127.0.0.1:{port}");
+            let address = address(*port);
             let addresses = shards.clone().map(|shard| (shard, address.clone()));
             Operator {
                 name: format!("operator {number}"),
@@ -192,6 +192,46 @@ impl Domain {
         key("vote", member)
     }
 
+    /// A change of the committee that these members sign for their operators, the first of them
+    /// with its transaction `nonce` in shard 0.
+    pub(super) fn change(
+        &self,
+        seats: Vec<SeatChange>,
+        members: &[u32],
+        nonce: u64,
+    ) -> anyhow::Result<SignedTransaction> {
+        let keys: Vec<_> = members.iter().map(|member| key("cold", *member)).collect();
+        let (sender, others) = keys.split_first().context("somebody signs")?;
+        let action = Action::ChangeCommittee(ChangeCommittee { seats });
+        let approvers = others.iter().map(|key| key.verifying_key().into());
+        let transaction = self
+            .transaction(ShardId::GOVERNANCE, sender, nonce, action)
+            .with_approvers(approvers);
+        let approvals: Vec<_> = others.iter().map(|key| transaction.approve(key)).collect();
+        let signed = transaction.sign(sender);
+        Ok(approvals
+            .into_iter()
+            .fold(signed, SignedTransaction::with_approval))
+    }
+
+    /// A member that asks to be taken in as an operator, reached at a port.
+    pub(super) fn operator(member: u32, port: u16) -> anyhow::Result<AddOperator> {
+        Ok(AddOperator {
+            name: format!("operator-{member}").parse()?,
+            cold_key: account("cold", member),
+            vote_key: account("vote", member),
+            address: address(port),
+        })
+    }
+
+    /// The number by which the ledger knows a member's operator.
+    pub(super) fn operator_number(&self, member: u32) -> anyhow::Result<u16> {
+        let cold_key = account("cold", member);
+        let mut operators = (0..).zip(&self.genesis.operators);
+        let found = operators.find(|(_, operator)| operator.cold_key == cold_key);
+        Ok(found.context("a member of the genesis")?.0)
+    }
+
     fn transaction(
         &self,
         shard: ShardId,
@@ -229,6 +269,11 @@ impl Vehicle {
 
 fn vin(number: u32) -> String {
     format!("WAYSDE{number:011}")
+}
+
+/// Where a member is reached that listens at a port.
+pub(super) fn address(port: u16) -> String {
+    format!("127.0.0.1:{port}")
 }
 
 fn account(name: &str, number: u32) -> AccountKey {

@@ -3,13 +3,13 @@
 //! A committee is four members in processes of their own on this machine, which share its cores; so
 //! it is the ratio to the bare engine that counts: the same engine, bytes and signature checks in
 //! the same run, without rules, state and their roots. What the stages of a transaction cost is
-//! measured in one thread of this process. What it costs that a member dies is measured on roadside
-//! units as operators run them, if asked for.
+//! measured in one thread of this process. What it costs that a member dies or the committee
+//! changes is measured on roadside units as operators run them, if asked for.
 
 mod conductor;
 mod domain;
+mod live;
 mod member;
-mod outage;
 mod rejoin;
 mod stages;
 mod year;
@@ -30,7 +30,7 @@ use super::{
 /// Measures all cases, or those named, in rounds, so that a noisy minute is shared by all.
 pub(super) fn run(length: Duration, names: &[String], scale: Scale) -> anyhow::Result<Report> {
     for name in names {
-        let is_known = [STAGES, OUTAGE, REJOIN, YEAR].contains(&name.as_str())
+        let is_known = [STAGES, OUTAGE, HANDOVER, REJOIN, YEAR].contains(&name.as_str())
             || CASES.iter().any(|case| case.name == name);
         ensure!(is_known, "there is no case {name}");
     }
@@ -62,7 +62,10 @@ pub(super) fn run(length: Duration, names: &[String], scale: Scale) -> anyhow::R
     // These take minutes, so they have to be asked for.
     let is_asked_for = |name: &str| names.iter().any(|it| it == name);
     if is_asked_for(OUTAGE) {
-        outage::run(length, &mut report)?;
+        live::run_outage(length, &mut report)?;
+    }
+    if is_asked_for(HANDOVER) {
+        live::run_handover(&mut report)?;
     }
     if is_asked_for(REJOIN) {
         rejoin::run(scale.vehicles, &mut report)?;
@@ -104,6 +107,8 @@ pub(super) struct Scale {
 const STAGES: &str = "stages";
 /// The name of the row about units that are killed.
 const OUTAGE: &str = "outage";
+/// The name of the row about a committee that changes.
+const HANDOVER: &str = "handover";
 /// The name of the row about a member that lost everything.
 const REJOIN: &str = "rejoin";
 /// The name of the row about the disk that a year takes.

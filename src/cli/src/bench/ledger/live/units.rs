@@ -40,7 +40,7 @@ impl Units {
     ) -> anyhow::Result<Self> {
         fs::write(folder.join("genesis.toml"), genesis.to_toml())?;
         for (number, port) in (0..).zip(&plan.ports) {
-            write_unit(folder, number, *port)?;
+            write_unit(folder, (usize::try_from(number)?, number), *port)?;
         }
         let mut starting = JoinSet::new();
         for number in 0..plan.ports.len() {
@@ -59,6 +59,14 @@ impl Units {
     /// How many there are, dead or alive.
     pub(super) fn len(&self) -> usize {
         self.daemons.len()
+    }
+
+    /// Starts a further one, with this vote key; returns its number.
+    pub(super) async fn add(&mut self, vote_key: u32, port: u16) -> anyhow::Result<usize> {
+        let unit = self.daemons.len();
+        write_unit(&self.folder, (unit, vote_key), port)?;
+        self.daemons.push(launch(&self.folder, unit).await?);
+        Ok(unit)
     }
 
     /// Ends one with SIGKILL.
@@ -88,12 +96,14 @@ impl Units {
 
     /// How to talk to each; a connection is made, and made again, when it is needed.
     pub(super) fn clients(&self) -> anyhow::Result<Vec<Unit>> {
-        let client = |unit| {
-            let socket = unit_folder(&self.folder, unit).join("unit.sock");
-            let endpoint = Endpoint::from_shared(format!("unix:{}", socket.display()))?;
-            Ok(Unit::new(endpoint.connect_lazy()))
-        };
-        (0..self.len()).map(client).collect()
+        (0..self.len()).map(|unit| self.client(unit)).collect()
+    }
+
+    /// How to talk to one.
+    pub(super) fn client(&self, unit: usize) -> anyhow::Result<Unit> {
+        let socket = unit_folder(&self.folder, unit).join("unit.sock");
+        let endpoint = Endpoint::from_shared(format!("unix:{}", socket.display()))?;
+        Ok(Unit::new(endpoint.connect_lazy()))
     }
 
     /// What one says of itself.
@@ -113,11 +123,11 @@ async fn launch(folder: &Path, unit: usize) -> anyhow::Result<Daemon> {
     Ok(daemon)
 }
 
-fn write_unit(root: &Path, number: u32, port: u16) -> anyhow::Result<()> {
-    let folder = unit_folder(root, usize::try_from(number)?);
+fn write_unit(root: &Path, (unit, vote_key_of): (usize, u32), port: u16) -> anyhow::Result<()> {
+    let folder = unit_folder(root, unit);
     fs::create_dir_all(&folder)?;
     let vote_key = folder.join("vote.key");
-    write_key(&vote_key, &Domain::vote_key(number), "benchmark")?;
+    write_key(&vote_key, &Domain::vote_key(vote_key_of), "benchmark")?;
     let quoted = |path: &Path| format!("{:?}", path.display().to_string());
     let mut text = "version = \"v1\"\nprofile = [\"validator\", \"archive\"]\n".to_owned();
     writeln!(text, "[identity]")?;

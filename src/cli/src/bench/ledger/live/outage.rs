@@ -4,25 +4,23 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, ensure};
-use tokio::{sync::Notify, task::JoinSet, time::sleep};
-use wayside::{id::ShardId, transport::Clock};
+use anyhow::Context as _;
+use tokio::{sync::Notify, time::sleep};
+use wayside::transport::Clock;
 
 use super::{
-    audit::{Copy, Verdict, compare},
-    load::{Load, SharedLog, watch},
-    units::Units,
+    audit::{Copy, compare},
+    load::Load,
+    log::Log,
+    stage::{LOAD_PER_S, SETTLE_MAX, SHARDS, Stage, broken, verdict_figures},
 };
-use crate::{
-    bench::{
-        ledger::{
-            conductor::free_ports,
-            domain::{Domain, Plan},
-        },
-        meter::{median, monotonic},
-        report::{Report, Row},
+use crate::bench::{
+    ledger::{
+        conductor::free_ports,
+        domain::{Domain, Plan},
     },
-    ledger::Unit,
+    meter::{median, monotonic},
+    report::{Report, Row},
 };
 
 /// One unit's death and return.
@@ -70,7 +68,7 @@ async fn kill_units(length: Duration, report: &mut Report) -> anyhow::Result<()>
     end.notify_one();
     let mut load = loading.await?;
     let unfinished = load.finish(SETTLE_MAX).await;
-    let tips = stage.agree().await?;
+    let tips = stage.agree(&stage.clients).await?;
     let mut copies = Vec::new();
     for client in &stage.clients {
         copies.push(Copy::read(client, &tips).await?);
@@ -94,31 +92,7 @@ async fn kill_units(length: Duration, report: &mut Report) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The units, and what they said.
-struct Stage {
-    units: Units,
-    clients: Vec<Unit>,
-    log: SharedLog,
-    _watching: JoinSet<()>,
-}
-
 impl Stage {
-    async fn start(folder: &std::path::Path, plan: &Plan, domain: &Domain) -> anyhow::Result<Self> {
-        let units = Units::start(folder, plan, &domain.genesis).await?;
-        let clients = units.clients()?;
-        let log = SharedLog::default();
-        let mut watching = JoinSet::new();
-        for client in &clients {
-            watching.spawn(watch(client.clone(), Arc::clone(&log)));
-        }
-        Ok(Self {
-            units,
-            clients,
-            log,
-            _watching: watching,
-        })
-    }
-
     async fn outages(&mut self, length: Duration) -> anyhow::Result<Vec<Outage>> {
         let end = monotonic() + length;
         let mut outages = Vec::new();
@@ -155,59 +129,6 @@ impl Stage {
         })
     }
 
-    /// Waits until a unit votes in all shards and has what the others have; whether its blocks begin
-    /// with a snapshot.
-    async fn await_return(&self, unit: usize) -> anyhow::Result<bool> {
-        let client = self.clients.get(unit).context("no such unit")?;
-        let deadline = monotonic() + RETURN_MAX;
-        loop {
-            let heights: Vec<u64> = (0..SHARDS)
-                .map(|shard| self.locked(|log| log.height(ShardId(shard))))
-                .collect();
-            if let Ok(info) = Units::info(client).await {
-                let mut shards = info.shards.iter().zip(&heights);
-                let is_back = shards.all(|(shard, height)| {
-                    let own = shard.tip.as_ref().map_or(0, |tip| tip.height);
-                    shard.voting && !shard.catching_up && own >= *height
-                });
-                if is_back {
-                    return Ok(info.shards.iter().any(|shard| shard.oldest_height > 1));
-                }
-            }
-            ensure!(monotonic() < deadline, "a unit did not come back in time");
-            sleep(ASK_EVERY).await;
-        }
-    }
-
-    /// Waits until all units have the same newest blocks; their heights, by shard.
-    async fn agree(&self) -> anyhow::Result<BTreeMap<u32, u64>> {
-        let deadline = monotonic() + SETTLE_MAX;
-        loop {
-            let mut tips: Vec<BTreeMap<u32, u64>> = Vec::new();
-            for client in &self.clients {
-                let info = Units::info(client).await?;
-                let heights = info.shards.iter().filter_map(|shard| {
-                    let tip = shard.tip.as_ref()?;
-                    Some((shard.shard_id, tip.height))
-                });
-                tips.push(heights.collect());
-            }
-            let newest = tips.first().context("no unit")?;
-            if tips.iter().all(|it| it == newest) {
-                return Ok(newest.clone());
-            }
-            ensure!(
-                monotonic() < deadline,
-                "the units do not come to one height"
-            );
-            sleep(ASK_EVERY).await;
-        }
-    }
-
-    fn locked<T>(&self, look: impl FnOnce(&super::log::Log) -> T) -> T {
-        look(&self.log.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
     fn tell(&self, unit: usize, outage: &Outage) {
         let seconds = |from: Duration, to: Duration| to.saturating_sub(from).as_secs_f64();
         let (killed, restarted) = (outage.killed, outage.restarted);
@@ -228,7 +149,7 @@ impl Stage {
     }
 }
 
-fn stage_figures(outages: &[Outage], log: &super::log::Log) -> BTreeMap<&'static str, f64> {
+fn stage_figures(outages: &[Outage], log: &Log) -> BTreeMap<&'static str, f64> {
     let each = |of: &dyn Fn(&Outage) -> f64| outages.iter().map(of).collect::<Vec<f64>>();
     let most = |values: Vec<f64>| values.into_iter().fold(0.0, f64::max);
     let before = |it: &Outage| log.rate(it.killed.saturating_sub(BEFORE), it.killed);
@@ -281,29 +202,6 @@ fn stage_figures(outages: &[Outage], log: &super::log::Log) -> BTreeMap<&'static
     .into()
 }
 
-fn verdict_figures(verdict: &Verdict) -> [(&'static str, f64); 4] {
-    [
-        ("roots_compared", verdict.compared as f64),
-        ("roots_differing", verdict.differing as f64),
-        ("blocks_missing", verdict.missing as f64),
-        ("lost", verdict.lost as f64),
-    ]
-}
-
-/// The promises that did not hold.
-fn broken(verdict: &Verdict, unfinished: usize) -> Vec<String> {
-    let promises = [
-        (verdict.lost, "acknowledged transactions are lost"),
-        (verdict.differing, "heights at which units disagree"),
-        (verdict.missing, "blocks are missing"),
-        (unfinished, "transactions never became final"),
-    ];
-    let broken = promises.iter().filter(|(count, _)| *count > 0);
-    broken
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect()
-}
-
 fn random() -> anyhow::Result<u32> {
     let mut bytes = [0; 4];
     getrandom::fill(&mut bytes).context("no randomness")?;
@@ -324,12 +222,6 @@ const DOWN_MAX: Duration = Duration::from_secs(11);
 const SLUMP_MAX: Duration = Duration::from_secs(3);
 const AFTER_RETURN: Duration = Duration::from_secs(3);
 const ENOUGH: f64 = 0.7;
-const RETURN_MAX: Duration = Duration::from_secs(120);
-const SETTLE_MAX: Duration = Duration::from_secs(120);
-const ASK_EVERY: Duration = Duration::from_millis(50);
-/// Few enough that the load itself does not fill two cores.
-const LOAD_PER_S: f64 = 300.0;
-const SHARDS: u16 = 2;
 const BATCH: u32 = 1_000;
 /// Short, so that a wiped unit meets snapshots.
 const SNAPSHOT_INTERVAL: u64 = 128;
