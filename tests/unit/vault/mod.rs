@@ -131,10 +131,11 @@ async fn l16_what_is_erased_is_in_no_file_of_any_unit_that_serves() {
     );
     assert_eq!(found.len(), 7, "nothing in plain: {found:?}");
 
-    // One unit is put aside as a backup, and another one is down.
+    // One unit's disk is put aside as it is, and another one is down.
     town.committee.kill(1).await;
     let backup = TempDir::new().unwrap();
-    copy(&town.vault(1), backup.path());
+    let disk = town.folder(1).join("data");
+    copy(&disk, backup.path());
     town.committee.restart(1).await;
     town.committee.kill(3).await;
 
@@ -157,10 +158,10 @@ async fn l16_what_is_erased_is_in_no_file_of_any_unit_that_serves() {
     assert_eq!(search(&town.folder(3), &canaries), Vec::<String>::new());
     town.wait_for_destruction(sealed.name, 4).await;
 
-    // So does the one that gets its old files back.
+    // So does the one whose whole disk is put back to what it was, the ledger with it.
     town.committee.kill(1).await;
-    fs::remove_dir_all(town.vault(1)).unwrap();
-    copy(backup.path(), &town.vault(1));
+    fs::remove_dir_all(&disk).unwrap();
+    copy(backup.path(), &disk);
     assert!(
         !search(&town.folder(1), &canaries).is_empty(),
         "they are back"

@@ -73,10 +73,6 @@ impl Town {
         self.committee.folder().join(format!("unit-{}", unit + 1))
     }
 
-    pub(super) fn vault(&self, unit: usize) -> PathBuf {
-        self.folder(unit).join("data/vault")
-    }
-
     pub(super) fn write(&self, name: &str, text: &[u8]) -> PathBuf {
         let path = self.files.path().join(name);
         fs::write(&path, text).unwrap();
