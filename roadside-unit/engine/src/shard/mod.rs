@@ -26,13 +26,13 @@ use commonware_consensus::marshal::{core::Mailbox, standard::Standard};
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_utils::sync::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tracing::{trace, warn};
+use tracing::{debug, trace, warn};
 use wayside::{
     id::ShardId,
     ledger::{
-        AccountKey, CheckedDelivery, CheckedTransaction, Delivery, Entry, Genesis, Header, Mempool,
-        MempoolConfig, MempoolRefusal, Peaks, RULES, Recent, SignedTransaction, State,
-        StateView as _, TransactionId, admit,
+        AccountKey, CheckedDelivery, CheckedTransaction, Delivery, DeliveryError, Entry, Genesis,
+        Header, Mempool, MempoolConfig, MempoolRefusal, Peaks, RULES, Recent, SignedTransaction,
+        State, StateView as _, TransactionId, admit,
     },
 };
 
@@ -273,6 +273,10 @@ impl Shard {
         let tip = self.tip_node();
         let checked = match CheckedDelivery::check(delivery, &self.genesis, &tip.state, self.id) {
             Ok(checked) => checked,
+            Err(DeliveryError::Early(epoch)) => {
+                debug!(shard = %self.id, epoch, "dropped receipts that come again later");
+                return;
+            }
             Err(error) => {
                 warn!(shard = %self.id, %error, "dropped receipts");
                 return;
