@@ -1,32 +1,22 @@
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
-use tokio::{
-    sync::Notify,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 use wayside::{
     ledger::{RemoveOperator, ReplaceSeat, SeatChange, SignedTransaction},
     rpc::ledger::v1::{ListOperatorsRequest, ListOperatorsResponse, SubmitRequest},
-    transport::Clock,
 };
 
 use super::{
-    audit::{Copy, compare},
-    load::Load,
     log::Log,
-    stage::{ASK_EVERY, LOAD_PER_S, SETTLE_MAX, SHARDS, Stage, broken, verdict_figures},
+    stage::{ASK_EVERY, Stage, under_load},
 };
 use crate::{
     bench::{
         ledger::{
             conductor::free_ports,
-            domain::{Domain, Plan, address},
+            domain::{Domain, address},
         },
         meter::monotonic,
         report::{Report, Row},
@@ -54,52 +44,16 @@ pub(in super::super) fn run(report: &mut Report) -> anyhow::Result<()> {
 }
 
 async fn hand_over(report: &mut Report) -> anyhow::Result<()> {
-    let folder = tempfile::Builder::new()
-        .prefix("wayside-bench-")
-        .tempdir()?;
-    let plan = Plan {
-        ports: free_ports()?,
-        shards: SHARDS,
-        batch: BATCH,
-        created_unix_ms: Clock::system().now().timestamp.unix_ms(),
-        snapshot_interval: SNAPSHOT_INTERVAL,
-    };
-    let domain = Domain::new(&plan)?;
-    let mut stage = Stage::start(folder.path(), &plan, &domain).await?;
-    let log = Arc::clone(&stage.log);
-    let clients = stage.clients.clone();
-    let mut load = Load::enrol(Domain::new(&plan)?, clients, log, SHARDS).await?;
-    let end = Arc::new(Notify::new());
-    let stop = Arc::clone(&end);
-    let loading = tokio::spawn(async move {
-        load.run(LOAD_PER_S, &stop).await;
-        load
-    });
-    let (handovers, left) = change_thrice(&mut stage, &domain).await?;
-    end.notify_one();
-    let mut load = loading.await?;
-    let unfinished = load.finish(SETTLE_MAX).await;
-    let tips = stage.agree(&left).await?;
-    let mut copies = Vec::new();
-    for client in &left {
-        copies.push(Copy::read(client, &tips).await?);
-    }
-    let log = stage.log.lock().unwrap_or_else(PoisonError::into_inner);
-    let verdict = compare(&copies, &tips, log.finals());
+    let (handovers, ending) = under_load(SNAPSHOT_INTERVAL, change_thrice).await?;
+    let log = ending.log.lock().unwrap_or_else(PoisonError::into_inner);
     let mut figures = figures_of(&handovers, &log);
-    figures.extend([
-        ("submitted", load.submitted() as f64),
-        ("acknowledged", log.finals().len() as f64),
-        ("unfinished", unfinished as f64),
-    ]);
-    figures.extend(verdict_figures(&verdict));
-    drop(log);
+    figures.extend(ending.figures);
     report.rows.push(Row {
         case: super::super::HANDOVER,
         note: "an operator joins four, one gets another vote key and machine, one leaves",
         figures,
     });
-    report.broken.extend(broken(&verdict, unfinished));
+    report.broken.extend(ending.broken);
     Ok(())
 }
 
@@ -248,7 +202,6 @@ const BEFORE: Duration = Duration::from_secs(4);
 /// What a change does to the others may show a while later.
 const AFTER: Duration = Duration::from_secs(4);
 const CHANGE_MAX: Duration = Duration::from_secs(120);
-const BATCH: u32 = 1_000;
 /// Short, so that the next epoch is near.
 const SNAPSHOT_INTERVAL: u64 = 32;
 /// The member that joins.

@@ -1,24 +1,13 @@
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
 
 use anyhow::Context as _;
-use tokio::{sync::Notify, time::sleep};
-use wayside::transport::Clock;
+use tokio::time::sleep;
 
 use super::{
-    audit::{Copy, compare},
-    load::Load,
     log::Log,
-    stage::{LOAD_PER_S, SETTLE_MAX, SHARDS, Stage, broken, verdict_figures},
+    stage::{Stage, under_load},
 };
 use crate::bench::{
-    ledger::{
-        conductor::free_ports,
-        domain::{Domain, Plan},
-    },
     meter::{median, monotonic},
     report::{Report, Row},
 };
@@ -43,52 +32,19 @@ pub(in super::super) fn run(length: Duration, report: &mut Report) -> anyhow::Re
 }
 
 async fn kill_units(length: Duration, report: &mut Report) -> anyhow::Result<()> {
-    let folder = tempfile::Builder::new()
-        .prefix("wayside-bench-")
-        .tempdir()?;
-    let plan = Plan {
-        ports: free_ports()?,
-        shards: SHARDS,
-        batch: BATCH,
-        created_unix_ms: Clock::system().now().timestamp.unix_ms(),
-        snapshot_interval: SNAPSHOT_INTERVAL,
-    };
-    let domain = Domain::new(&plan)?;
-    let mut stage = Stage::start(folder.path(), &plan, &domain).await?;
-    let log = Arc::clone(&stage.log);
-    let clients = stage.clients.clone();
-    let mut load = Load::enrol(domain, clients, log, SHARDS).await?;
-    let end = Arc::new(Notify::new());
-    let stop = Arc::clone(&end);
-    let loading = tokio::spawn(async move {
-        load.run(LOAD_PER_S, &stop).await;
-        load
-    });
-    let outages = stage.outages(length).await?;
-    end.notify_one();
-    let mut load = loading.await?;
-    let unfinished = load.finish(SETTLE_MAX).await;
-    let tips = stage.agree(&stage.clients).await?;
-    let mut copies = Vec::new();
-    for client in &stage.clients {
-        copies.push(Copy::read(client, &tips).await?);
-    }
-    let log = stage.log.lock().unwrap_or_else(PoisonError::into_inner);
-    let verdict = compare(&copies, &tips, log.finals());
+    let (outages, ending) = under_load(SNAPSHOT_INTERVAL, async |stage, _| {
+        Ok((stage.outages(length).await?, stage.clients.clone()))
+    })
+    .await?;
+    let log = ending.log.lock().unwrap_or_else(PoisonError::into_inner);
     let mut figures = stage_figures(&outages, &log);
-    figures.extend([
-        ("submitted", load.submitted() as f64),
-        ("acknowledged", log.finals().len() as f64),
-        ("unfinished", unfinished as f64),
-    ]);
-    figures.extend(verdict_figures(&verdict));
-    drop(log);
+    figures.extend(ending.figures);
     report.rows.push(Row {
         case: super::super::OUTAGE,
         note: "four roadside units in processes of their own, one killed again and again",
         figures,
     });
-    report.broken.extend(broken(&verdict, unfinished));
+    report.broken.extend(ending.broken);
     Ok(())
 }
 
@@ -222,6 +178,5 @@ const DOWN_MAX: Duration = Duration::from_secs(11);
 const SLUMP_MAX: Duration = Duration::from_secs(3);
 const AFTER_RETURN: Duration = Duration::from_secs(3);
 const ENOUGH: f64 = 0.7;
-const BATCH: u32 = 1_000;
 /// Short, so that a wiped unit meets snapshots.
 const SNAPSHOT_INTERVAL: u64 = 128;

@@ -6,18 +6,21 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use tokio::{task::JoinSet, time::sleep};
-use wayside::id::ShardId;
+use tokio::{sync::Notify, task::JoinSet, time::sleep};
+use wayside::{id::ShardId, transport::Clock};
 
 use super::{
-    audit::Verdict,
-    load::{SharedLog, watch},
+    audit::{Copy, Verdict, compare},
+    load::{Load, SharedLog, watch},
     log::Log,
     units::Units,
 };
 use crate::{
     bench::{
-        ledger::domain::{Domain, Plan},
+        ledger::{
+            conductor::free_ports,
+            domain::{Domain, Plan},
+        },
         meter::monotonic,
     },
     ledger::Unit,
@@ -28,13 +31,77 @@ pub(super) struct Stage {
     pub(super) units: Units,
     /// How to talk to each unit, alive or dead.
     pub(super) clients: Vec<Unit>,
-    pub(super) log: SharedLog,
+    log: SharedLog,
     watching: JoinSet<()>,
+}
+
+/// What was left when all was over.
+pub(super) struct Ending {
+    /// What the units said.
+    pub(super) log: SharedLog,
+    /// What every case has.
+    pub(super) figures: Vec<(&'static str, f64)>,
+    /// The promises that did not hold.
+    pub(super) broken: Vec<String>,
+}
+
+/// Starts four units and, under a constant load, has `play` do something to them; it returns which
+/// units are left, and these are held against each other and against what clients were told.
+pub(super) async fn under_load<T>(
+    snapshot_interval: u64,
+    play: impl AsyncFnOnce(&mut Stage, &Domain) -> anyhow::Result<(T, Vec<Unit>)>,
+) -> anyhow::Result<(T, Ending)> {
+    let folder = tempfile::Builder::new()
+        .prefix("wayside-bench-")
+        .tempdir()?;
+    let plan = Plan {
+        ports: free_ports()?,
+        shards: SHARDS,
+        batch: BATCH,
+        created_unix_ms: Clock::system().now().timestamp.unix_ms(),
+        snapshot_interval,
+    };
+    let domain = Domain::new(&plan)?;
+    let mut stage = Stage::start(folder.path(), &plan, &domain).await?;
+    let log = Arc::clone(&stage.log);
+    let clients = stage.clients.clone();
+    let mut load = Load::enrol(Domain::new(&plan)?, clients, log, SHARDS).await?;
+    let end = Arc::new(Notify::new());
+    let stop = Arc::clone(&end);
+    let loading = tokio::spawn(async move {
+        load.run(LOAD_PER_S, &stop).await;
+        load
+    });
+    let (played, left) = play(&mut stage, &domain).await?;
+    end.notify_one();
+    let mut load = loading.await?;
+    let unfinished = load.finish(SETTLE_MAX).await;
+    let tips = stage.agree(&left).await?;
+    let mut copies = Vec::new();
+    for client in &left {
+        copies.push(Copy::read(client, &tips).await?);
+    }
+    let (acknowledged, verdict) = stage.locked(|log| {
+        let finals = log.finals();
+        (finals.len(), compare(&copies, &tips, finals))
+    });
+    let mut figures = vec![
+        ("submitted", load.submitted() as f64),
+        ("acknowledged", acknowledged as f64),
+        ("unfinished", unfinished as f64),
+    ];
+    figures.extend(verdict_figures(&verdict));
+    let ending = Ending {
+        log: Arc::clone(&stage.log),
+        figures,
+        broken: broken(&verdict, unfinished),
+    };
+    Ok((played, ending))
 }
 
 impl Stage {
     /// Starts the units of a ledger's operators, and listens to them.
-    pub(super) async fn start(folder: &Path, plan: &Plan, domain: &Domain) -> anyhow::Result<Self> {
+    async fn start(folder: &Path, plan: &Plan, domain: &Domain) -> anyhow::Result<Self> {
         let units = Units::start(folder, plan, &domain.genesis).await?;
         let clients = units.clients()?;
         let log = SharedLog::default();
@@ -85,7 +152,7 @@ impl Stage {
     }
 
     /// Waits until these units have the same newest blocks; their heights, by shard.
-    pub(super) async fn agree(&self, clients: &[Unit]) -> anyhow::Result<BTreeMap<u32, u64>> {
+    async fn agree(&self, clients: &[Unit]) -> anyhow::Result<BTreeMap<u32, u64>> {
         let deadline = monotonic() + SETTLE_MAX;
         loop {
             let mut tips: Vec<BTreeMap<u32, u64>> = Vec::new();
@@ -116,7 +183,7 @@ impl Stage {
 }
 
 /// What the copies show, for a report.
-pub(super) fn verdict_figures(verdict: &Verdict) -> [(&'static str, f64); 4] {
+fn verdict_figures(verdict: &Verdict) -> [(&'static str, f64); 4] {
     [
         ("roots_compared", verdict.compared as f64),
         ("roots_differing", verdict.differing as f64),
@@ -126,7 +193,7 @@ pub(super) fn verdict_figures(verdict: &Verdict) -> [(&'static str, f64); 4] {
 }
 
 /// The promises that did not hold.
-pub(super) fn broken(verdict: &Verdict, unfinished: usize) -> Vec<String> {
+fn broken(verdict: &Verdict, unfinished: usize) -> Vec<String> {
     let promises = [
         (verdict.lost, "acknowledged transactions are lost"),
         (verdict.differing, "heights at which units disagree"),
@@ -142,9 +209,10 @@ pub(super) fn broken(verdict: &Verdict, unfinished: usize) -> Vec<String> {
 /// How many shards the ledger has.
 pub(super) const SHARDS: u16 = 2;
 /// Few enough that the load itself does not fill two cores.
-pub(super) const LOAD_PER_S: f64 = 300.0;
+const LOAD_PER_S: f64 = 300.0;
 /// How long units may take to finish what is handed in, and to agree.
-pub(super) const SETTLE_MAX: Duration = Duration::from_secs(120);
+const SETTLE_MAX: Duration = Duration::from_secs(120);
 /// How often a unit is asked where it is.
 pub(super) const ASK_EVERY: Duration = Duration::from_millis(50);
 const RETURN_MAX: Duration = Duration::from_secs(120);
+const BATCH: u32 = 1_000;
