@@ -75,6 +75,22 @@ pub enum Purpose {
     VaultShare,
     /// Who keeps which share of a record's key.
     VaultDeal,
+    /// The first seed of a vehicle's linkage chain, from its authority's secret.
+    LinkageChain,
+    /// A linkage seed from the one before.
+    LinkageSeed,
+    /// What a linkage authority puts into a vehicle's ticket of a slot.
+    LinkageValue,
+    /// The name that an enrolment authority has for a vehicle before others.
+    EnrolmentHandle,
+    /// The tickets that were signed together.
+    TicketBatch,
+    /// The check value of what an issuing role keeps.
+    IssuingRecord,
+    /// How long a vehicle waits with the change to a ticket.
+    TicketJitter,
+    /// An entry of the list of revoked tickets.
+    LedgerRevocation,
 }
 
 impl Digest {
@@ -168,6 +184,14 @@ impl Purpose {
             Self::VaultPayload => "wayside 2026-11-23 vault payload v1",
             Self::VaultShare => "wayside 2026-11-23 vault share v1",
             Self::VaultDeal => "wayside 2026-11-23 vault deal v1",
+            Self::LinkageChain => "wayside 2026-11-23 linkage chain v1",
+            Self::LinkageSeed => "wayside 2026-11-23 linkage seed v1",
+            Self::LinkageValue => "wayside 2026-11-23 linkage value v1",
+            Self::EnrolmentHandle => "wayside 2026-11-23 enrolment handle v1",
+            Self::TicketBatch => "wayside 2026-11-23 ticket batch v1",
+            Self::IssuingRecord => "wayside 2026-11-23 issuing record checksum v1",
+            Self::TicketJitter => "wayside 2026-11-23 ticket jitter v1",
+            Self::LedgerRevocation => "wayside 2026-11-23 ledger revocation v1",
         }
     }
 }

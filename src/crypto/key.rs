@@ -52,6 +52,12 @@ pub enum Context {
     VaultSettlement,
     /// A wish to read a record, by the reader.
     VaultReading,
+    /// A request for tickets, by a vehicle's enrolment key.
+    TicketRequest,
+    /// That somebody holds the key for which a ticket is asked, by that key.
+    TicketPossession,
+    /// What one operator tells another about tickets, by its issuing key.
+    IssuingMessage,
 }
 
 /// Why a public key was refused.
@@ -204,7 +210,7 @@ impl Signature {
 
 impl Context {
     /// The context string, its terminating zero, and the bytes to sign.
-    fn prefixed(self, parts: &[&[u8]]) -> Vec<u8> {
+    pub(super) fn prefixed(self, parts: &[&[u8]]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(
             self.string().len() + 1 + parts.iter().map(|part| part.len()).sum::<usize>(),
         );
@@ -227,6 +233,9 @@ impl Context {
             Self::VaultDeal => "wayside/vault/deal/v1",
             Self::VaultSettlement => "wayside/vault/settlement/v1",
             Self::VaultReading => "wayside/vault/reading/v1",
+            Self::TicketRequest => "wayside/issuing/request/v1",
+            Self::TicketPossession => "wayside/issuing/possession/v1",
+            Self::IssuingMessage => "wayside/issuing/message/v1",
         }
     }
 }

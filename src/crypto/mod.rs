@@ -21,6 +21,17 @@
 //! | signature of who keeps which share of a record's key | `wayside/vault/deal/v1` |
 //! | signature that earlier shares of a record's key are destroyed | `wayside/vault/settlement/v1` |
 //! | signature of a wish to read a record | `wayside/vault/reading/v1` |
+//! | signature of a request for tickets by a vehicle's enrolment key | `wayside/issuing/request/v1` |
+//! | signature by the key for which a ticket is asked | `wayside/issuing/possession/v1` |
+//! | signature of what one operator tells another about tickets | `wayside/issuing/message/v1` |
+//! | request for tickets, sealed to the enrolment authority | `wayside/issuing/request/v1` |
+//! | its answer, sealed to the vehicle | `wayside/issuing/answer/v1` |
+//! | what a ticket is for, sealed to a member of the ticket authority | `wayside/issuing/blob/v1` |
+//! | a ticket, sealed to the vehicle | `wayside/issuing/ticket/v1` |
+//! | linkage values, sealed to a member of the ticket authority | `wayside/issuing/linkage/v1` |
+//! | shares of linkage seeds, sealed to who keeps them in escrow | `wayside/issuing/escrow/v1` |
+//! | parts of a ticket authority's key, sealed to its members | `wayside/issuing/key-part/v1` |
+//! | what one operator tells another about tickets, sealed | `wayside/issuing/message/v1` |
 //! | share of a record's key, sealed to its custodian | `wayside/vault/share/v1` |
 //! | the same share, sealed to a reader | `wayside/vault/release/v1` |
 //! | digest of a ticket, whose first 8 bytes are the station's id | `wayside 2026-11-22 ticket digest v1` |
@@ -53,6 +64,14 @@
 //! | sealed bytes of a record that is kept off a ledger | `wayside 2026-11-23 vault payload v1` |
 //! | share of a record's key | `wayside 2026-11-23 vault share v1` |
 //! | who keeps which share of a record's key | `wayside 2026-11-23 vault deal v1` |
+//! | first seed of a vehicle's linkage chain | `wayside 2026-11-23 linkage chain v1` |
+//! | a linkage seed from the one before | `wayside 2026-11-23 linkage seed v1` |
+//! | a linkage authority's part of a ticket's linkage value | `wayside 2026-11-23 linkage value v1` |
+//! | an enrolment authority's name for a vehicle before others | `wayside 2026-11-23 enrolment handle v1` |
+//! | tickets that were signed together | `wayside 2026-11-23 ticket batch v1` |
+//! | check value of what an issuing role keeps | `wayside 2026-11-23 issuing record checksum v1` |
+//! | how long a vehicle waits with the change to a ticket | `wayside 2026-11-23 ticket jitter v1` |
+//! | entry of the list of revoked tickets | `wayside 2026-11-23 ledger revocation v1` |
 //!
 //! Signed notes are C2SP's, over the text itself, which begins with `wayside.dev/ledger/` or with
 //! `cosignature/v1`; key ids in them are the one use of SHA-256 (`ledger::Note`).

@@ -23,6 +23,22 @@ pub enum Seal {
     VaultShare,
     /// The same share, from the custodian to a reader.
     VaultRelease,
+    /// A vehicle's request for tickets, to its enrolment authority.
+    TicketRequest,
+    /// What the enrolment authority answers to it.
+    TicketAnswer,
+    /// What one ticket shall be for, to a member of the ticket authority.
+    TicketBlob,
+    /// A ticket, to the vehicle that asked for it.
+    Ticket,
+    /// Linkage values, to a member of the ticket authority.
+    LinkageShares,
+    /// Shares of linkage seeds, to whoever keeps them in escrow.
+    LinkageEscrow,
+    /// What members tell one another while they make a ticket authority's key.
+    KeyPart,
+    /// What one operator tells another about tickets.
+    IssuingMessage,
 }
 
 /// Nothing can be sealed to the key: whatever its owner has, the result would be open to anybody.
@@ -120,6 +136,14 @@ impl Seal {
         match self {
             Self::VaultShare => "wayside/vault/share/v1",
             Self::VaultRelease => "wayside/vault/release/v1",
+            Self::TicketRequest => "wayside/issuing/request/v1",
+            Self::TicketAnswer => "wayside/issuing/answer/v1",
+            Self::TicketBlob => "wayside/issuing/blob/v1",
+            Self::Ticket => "wayside/issuing/ticket/v1",
+            Self::LinkageShares => "wayside/issuing/linkage/v1",
+            Self::LinkageEscrow => "wayside/issuing/escrow/v1",
+            Self::KeyPart => "wayside/issuing/key-part/v1",
+            Self::IssuingMessage => "wayside/issuing/message/v1",
         }
     }
 }

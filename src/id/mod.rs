@@ -63,6 +63,24 @@ impl fmt::Display for ActionId {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct DomainId(pub u16);
 
+/// An issuing group: the operators that issue tickets to the vehicles enrolled with it.
+#[derive(
+    BorshDeserialize,
+    BorshSerialize,
+    Clone,
+    Copy,
+    Debug,
+    Deserialize,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd,
+    Serialize,
+)]
+#[serde(transparent)]
+pub struct GroupId(pub u16);
+
 /// A ledger, named by the digest of its genesis.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ChainId([u8; 32]);

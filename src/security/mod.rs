@@ -12,6 +12,10 @@
 //! sequence, so it uses those only that were written down as a [`Reservation`] before. And its
 //! clock may be wrong: [`ClockMonitor`] says when, and then it signs nothing.
 //!
+//! Tickets of one vehicle carry [linkage values](LinkageShare) that look random until two authorities
+//! each reveal a [`LinkageSeed`]; from that slot on, and not before, anybody tells them
+//! ([`RevokedSeries`]).
+//!
 //! A roadside unit shows a [`UnitCertificate`], by which its operator's cold key vouches for the key
 //! that the unit proves in the handshake.
 //!
@@ -26,6 +30,7 @@ mod config;
 mod domain;
 mod envelope;
 mod issuer;
+mod linkage;
 mod refusal;
 mod reservation;
 #[cfg(test)]
@@ -47,6 +52,7 @@ pub use config::Config;
 pub use domain::{IssuerKey, TrustDomain, TrustDomainError, TrustDomainTextError};
 pub use envelope::{ENVELOPE_LEN_MAX, ENVELOPE_LEN_MIN, Envelope, EnvelopeSigner};
 pub use issuer::{Issuer, TicketOrder};
+pub use linkage::{LinkageAuthority, LinkageSeed, LinkageShare, RevokedSeries};
 pub use refusal::Refusal;
 pub use reservation::{RESERVATION_LEN, Reservation, ReservationError};
 pub use signer::{SignError, Signed, Signer, SignerConfig};

@@ -14,7 +14,7 @@ pub struct SlotClock {
 
 impl Slot {
     /// The slot with this number.
-    pub fn from_number(number: u32) -> Self {
+    pub const fn from_number(number: u32) -> Self {
         Self(number)
     }
 

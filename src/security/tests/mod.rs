@@ -4,6 +4,7 @@ mod domain;
 mod envelope;
 mod golden;
 mod hazard;
+mod linkage;
 mod mutations;
 mod replay;
 mod restart;
