@@ -87,6 +87,8 @@ pub struct MadeUnit {
     pub door_certificate: PathBuf,
     /// The file of the key with which the operator is a custodian of records' keys.
     pub custodian_key: PathBuf,
+    /// The file of the key with which the operator takes part in issuing tickets.
+    pub issuing_key: PathBuf,
     /// Its ports.
     pub ports: UnitPorts,
 }
@@ -101,6 +103,7 @@ impl MadeUnit {
             door_key: folder.join("door.key"),
             door_certificate: folder.join("door.certificate"),
             custodian_key: folder.join("custodian.key"),
+            issuing_key: folder.join("issuing.key"),
             folder,
             ports,
         }
@@ -112,6 +115,7 @@ struct OperatorKeys {
     vote: SigningKey,
     door: SigningKey,
     custodian: SigningKey,
+    issuing: SigningKey,
 }
 
 /// Makes a development ledger's files below a folder; nothing that is there is overwritten.
@@ -128,6 +132,7 @@ pub fn make_domain(folder: &Path, domain: &Domain) -> Result<Made, DevelopmentEr
             vote: SigningKey::generate(),
             door: SigningKey::generate(),
             custodian: SigningKey::generate(),
+            issuing: SigningKey::generate(),
         })
         .collect();
     let mut roles = write_roles(&folder.join("keys"))?;
@@ -257,6 +262,7 @@ fn write_unit(
     write_key(&unit.vote_key, &keys.vote, WARNING)?;
     write_key(&unit.door_key, &keys.door, WARNING)?;
     write_key(&unit.custodian_key, &keys.custodian, WARNING)?;
+    write_key(&unit.issuing_key, &keys.issuing, WARNING)?;
     certify_door(&unit.door_certificate, &keys.cold, &keys.door, genesis)?;
     Ok(unit)
 }
