@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
@@ -36,8 +37,8 @@ pub struct Client {
 pub struct UnitTrust {
     /// The ledger.
     pub chain: ChainId,
-    /// The cold keys of its operators.
-    pub operators: Vec<VerifyingKey>,
+    /// The cold keys of its operators, by their numbers on the ledger; one who left is not there.
+    pub operators: BTreeMap<usize, VerifyingKey>,
 }
 
 /// Why there is no connection to a unit.
@@ -110,9 +111,12 @@ impl Client {
             .map_err(|reason| ConnectError::Unreachable { address, reason })?;
         let refused = |reason| ConnectError::Refused { address, reason };
         let key = peer_key(&connection).ok_or(refused(UnitCertificateError::WrongKey))?;
-        let operator = UnitCertificate::from_bytes(&certificate)
-            .and_then(|certificate| certificate.verify(trust.chain, &trust.operators, &key, now))
+        let (numbers, keys): (Vec<usize>, Vec<VerifyingKey>) = trust.operators.iter().unzip();
+        let place = UnitCertificate::from_bytes(&certificate)
+            .and_then(|certificate| certificate.verify(trust.chain, &keys, &key, now))
             .map_err(refused)?;
+        let unknown = UnitCertificateError::UnknownOperator;
+        let operator = numbers.get(place).copied().ok_or(refused(unknown))?;
         Ok(Self {
             endpoint,
             connection,
@@ -121,7 +125,7 @@ impl Client {
         })
     }
 
-    /// Whose unit it is: the operator's place in [`UnitTrust::operators`].
+    /// Whose unit it is: the operator's number in [`UnitTrust::operators`].
     pub fn operator(&self) -> usize {
         self.operator
     }

@@ -314,9 +314,14 @@ fn unit(config: ServerConfig) -> Server {
 }
 
 async fn connect(address: SocketAddr, config: ClientConfig) -> Result<Client, ConnectError> {
+    let operators = operators();
     let trust = UnitTrust {
         chain: chain(),
-        operators: operators().iter().map(SigningKey::verifying_key).collect(),
+        operators: operators
+            .iter()
+            .map(SigningKey::verifying_key)
+            .enumerate()
+            .collect(),
     };
     Client::connect(address, &trust, config, at(1_500)).await
 }

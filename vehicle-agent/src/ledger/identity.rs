@@ -87,13 +87,15 @@ impl LedgerIdentity {
         if !genesis.has_shard(vehicle.home) {
             return Err(LedgerIdentityError::NoShard(vehicle.home));
         }
-        let operators = genesis.operators.iter().map(|operator| {
+        let operators = (0..).zip(&genesis.operators).map(|(number, operator)| {
             let key = operator.cold_key.admit();
-            key.map_err(|error| LedgerIdentityError::Operator(operator.name.clone(), error))
+            let key =
+                key.map_err(|error| LedgerIdentityError::Operator(operator.name.clone(), error))?;
+            Ok((number, key))
         });
         let trust = UnitTrust {
             chain: genesis.chain(),
-            operators: operators.collect::<Result<_, _>>()?,
+            operators: operators.collect::<Result<_, LedgerIdentityError>>()?,
         };
         let given = config.checkpoint.as_ref();
         let given = given
