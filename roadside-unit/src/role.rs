@@ -23,8 +23,12 @@ impl serve::Role for Role {
     const ALL: &'static [Self] = &[Self::Vehicle, Self::Client, Self::Reader];
     const OWNER: Self = Self::Reader;
     const METHODS: &'static [(&'static str, Access<Self>)] = METHODS;
-    /// Each waits for an outcome, within a bound of its own.
+    /// Each waits for others, within a bound of its own.
     const UNTIMED: &'static [&'static str] = &[
+        "/wayside.issuing.v1.IssuingService/CollectTickets",
+        "/wayside.issuing.v1.IssuingService/Deliver",
+        "/wayside.issuing.v1.IssuingService/GetRevocations",
+        "/wayside.issuing.v1.IssuingService/RequestTickets",
         "/wayside.ledger.v1.LedgerService/Submit",
         "/wayside.ledger.v1.VaultService/ReleaseShare",
     ];

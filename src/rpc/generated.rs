@@ -93,6 +93,23 @@ pub mod replay {
     }
 }
 
+/// How vehicles come by tickets, and hear which are believed no more: `wayside.issuing`.
+pub mod issuing {
+    /// Version 1, frozen but for additions.
+    pub mod v1 {
+        #![expect(
+            clippy::allow_attributes,
+            clippy::allow_attributes_without_reason,
+            clippy::doc_lazy_continuation,
+            clippy::too_many_lines,
+            unused_qualifications,
+            reason = "generated"
+        )]
+
+        include!(concat!(env!("OUT_DIR"), "/wayside.issuing.v1.rs"));
+    }
+}
+
 /// Records that no single party can alter: `wayside.ledger`.
 pub mod ledger {
     /// Version 1, frozen but for additions.

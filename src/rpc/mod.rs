@@ -32,7 +32,7 @@ pub use error::{
 };
 pub use event::required_event;
 pub use feed::{Moment, to_wire_hazard_event, to_wire_world_event};
-pub use generated::{agent, hazard, ledger, record, replay, telemetry, types, world};
+pub use generated::{agent, hazard, issuing, ledger, record, replay, telemetry, types, world};
 pub use name::{parse_request_id, parse_station, required_action};
 pub use object::to_wire_object;
 pub use on_ledger::{

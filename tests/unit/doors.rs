@@ -15,6 +15,20 @@ use super::committee::Committee;
 /// The rights of: vehicle, client, reader, whom mutual TLS names.
 const CELLS: &[(&str, [bool; 3])] = &[
     ("/grpc.health.v1.Health/Check", [true; 3]),
+    (
+        "/wayside.issuing.v1.IssuingService/CollectTickets",
+        [true; 3],
+    ),
+    ("/wayside.issuing.v1.IssuingService/Deliver", [true; 3]),
+    ("/wayside.issuing.v1.IssuingService/GetIssuing", [true; 3]),
+    (
+        "/wayside.issuing.v1.IssuingService/GetRevocations",
+        [true; 3],
+    ),
+    (
+        "/wayside.issuing.v1.IssuingService/RequestTickets",
+        [true; 3],
+    ),
     ("/wayside.ledger.v1.GovernanceService/ListOperators", LOOK),
     ("/wayside.ledger.v1.GovernanceService/ListRoles", LOOK),
     ("/wayside.ledger.v1.GovernanceService/ListShards", LOOK),

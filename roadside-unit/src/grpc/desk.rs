@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use tokio::sync::watch;
 use tonic::Status;
@@ -200,11 +200,7 @@ impl Desk {
             name: NAME.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             commit: String::new(),
-            api_versions: SERVICES
-                .iter()
-                .filter_map(|service| Some(service.rsplit_once('.')?.0.to_owned()))
-                .take(1)
-                .collect(),
+            api_versions: packages(),
             now: Some(rpc::to_wire_time(self.clock.now().timestamp)),
             chain_id: self.genesis.chain().to_string(),
             chain_name: self.genesis.name.clone(),
@@ -279,6 +275,15 @@ impl Desk {
             chain_id: self.genesis.chain().to_string(),
         }
     }
+}
+
+/// The packages of the services, each once.
+fn packages() -> Vec<String> {
+    let packages = SERVICES
+        .iter()
+        .filter_map(|service| service.rsplit_once('.'));
+    let packages: BTreeSet<&str> = packages.map(|(package, _)| package).collect();
+    packages.into_iter().map(str::to_owned).collect()
 }
 
 /// Whether other members are so far ahead that answers from here would be stale.

@@ -6,6 +6,9 @@ use tonic::{Code, Status};
 use wayside::{
     rpc::{
         self,
+        issuing::v1::{
+            CollectTicketsRequest, DeliverRequest, GetRevocationsRequest, RequestTicketsRequest,
+        },
         ledger::v1::{
             GetCheckpointRequest, GetCosignedCheckpointRequest, GetHistoryRequest,
             GetHistoryResponse, GetNonceRequest, GetTransactionRequest, ProveRequest,
@@ -16,7 +19,10 @@ use wayside::{
     transport::door::{DoorRefusal, DoorRequest},
 };
 
-use super::Desk;
+use super::{
+    Desk,
+    server::{ISSUING, LEDGER},
+};
 use crate::Role;
 
 impl Desk {
@@ -31,9 +37,12 @@ impl Desk {
     }
 
     async fn dispatch(&self, request: &DoorRequest) -> Result<Bytes, Status> {
-        let path = format!("/{}/{}", super::server::LEDGER, request.method);
-        let listed = Access::<Role>::of(&path);
-        let is_admitted = listed.is_some_and(|(_, access)| access.admits(Some(Role::Vehicle)));
+        // No two of these services have a method of one name.
+        let mut listed = [LEDGER, ISSUING].into_iter().filter_map(|service| {
+            let path = format!("/{service}/{}", request.method);
+            Access::<Role>::of(&path)
+        });
+        let is_admitted = listed.any(|(_, access)| access.admits(Some(Role::Vehicle)));
         if !is_admitted {
             let words = "vehicles have no such method";
             return Err(rpc::refusal(Code::Unimplemented, "METHOD_UNKNOWN", words));
@@ -73,6 +82,30 @@ impl Desk {
                 // There are no streams of messages at this door: all pieces are one.
                 let bundle = self.history(&request).await?;
                 Ok(encode(&GetHistoryResponse { bundle }))
+            }
+            _ => self.dispatch_issuing(request).await,
+        }
+    }
+
+    async fn dispatch_issuing(&self, request: &DoorRequest) -> Result<Bytes, Status> {
+        let body = request.body.clone();
+        match request.method.as_str() {
+            "RequestTickets" => {
+                let request: RequestTicketsRequest = decode(body)?;
+                Ok(encode(&self.request_tickets(request).await?))
+            }
+            "CollectTickets" => {
+                let request: CollectTicketsRequest = decode(body)?;
+                Ok(encode(&self.collect_tickets(request).await?))
+            }
+            "GetIssuing" => Ok(encode(&self.issuing().await?)),
+            "GetRevocations" => {
+                let request: GetRevocationsRequest = decode(body)?;
+                Ok(encode(&self.revocations(&request).await?))
+            }
+            "Deliver" => {
+                let request: DeliverRequest = decode(body)?;
+                Ok(encode(&self.deliver(request).await?))
             }
             _ => Err(rpc::refusal(
                 Code::Unimplemented,

@@ -18,6 +18,7 @@ mod door;
 mod governance;
 mod handovers;
 mod health;
+mod issuing;
 mod ledger;
 mod notes;
 mod proof;

@@ -26,6 +26,12 @@ pub(crate) const METHODS: &[(&str, Access)] = &[
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
         LOOK,
     ),
+    // What is said there is sealed or signed, and proves by itself whose it is.
+    ("/wayside.issuing.v1.IssuingService/CollectTickets", HAND_IN),
+    ("/wayside.issuing.v1.IssuingService/Deliver", HAND_IN),
+    ("/wayside.issuing.v1.IssuingService/GetIssuing", HAND_IN),
+    ("/wayside.issuing.v1.IssuingService/GetRevocations", HAND_IN),
+    ("/wayside.issuing.v1.IssuingService/RequestTickets", HAND_IN),
     ("/wayside.ledger.v1.GovernanceService/ListOperators", LOOK),
     ("/wayside.ledger.v1.GovernanceService/ListRoles", LOOK),
     ("/wayside.ledger.v1.GovernanceService/ListShards", LOOK),

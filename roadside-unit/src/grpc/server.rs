@@ -3,17 +3,20 @@ use std::sync::Arc;
 use tonic::service::Routes;
 use tonic_health::server::{HealthReporter, HealthService, health_reporter};
 use wayside::{
-    rpc::ledger::v1::{
-        governance_service_server::GovernanceServiceServer,
-        ledger_service_server::LedgerServiceServer, vault_service_server::VaultServiceServer,
-        witness_service_server::WitnessServiceServer,
+    rpc::{
+        issuing::v1::issuing_service_server::IssuingServiceServer,
+        ledger::v1::{
+            governance_service_server::GovernanceServiceServer,
+            ledger_service_server::LedgerServiceServer, vault_service_server::VaultServiceServer,
+            witness_service_server::WitnessServiceServer,
+        },
     },
     serve::{Gate, MESSAGE_BYTES_MAX, with_reflection},
 };
 
 use super::{
-    Desk, governance::GovernanceDoor, health::keep_up, ledger::LedgerDoor, vault::VaultDoor,
-    witness::WitnessDoor,
+    Desk, governance::GovernanceDoor, health::keep_up, issuing::IssuingDoor, ledger::LedgerDoor,
+    vault::VaultDoor, witness::WitnessDoor,
 };
 use crate::Role;
 
@@ -55,6 +58,9 @@ impl Services {
         let governance = GovernanceServiceServer::new(GovernanceDoor(Arc::clone(&self.desk)))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let issuing = IssuingServiceServer::new(IssuingDoor(Arc::clone(&self.desk)))
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let witness = WitnessServiceServer::new(WitnessDoor(Arc::clone(&self.desk)))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
@@ -67,6 +73,7 @@ impl Services {
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
         let routes = Routes::new(ledger)
             .add_service(governance)
+            .add_service(issuing)
             .add_service(vault)
             .add_service(witness)
             .add_service(health);
@@ -79,10 +86,12 @@ impl Services {
 }
 
 /// The names of the services.
-pub(super) const SERVICES: [&str; 4] = [
+pub(super) const SERVICES: [&str; 5] = [
     LEDGER,
     "wayside.ledger.v1.GovernanceService",
+    ISSUING,
     "wayside.ledger.v1.VaultService",
     "wayside.ledger.v1.WitnessService",
 ];
 pub(super) const LEDGER: &str = "wayside.ledger.v1.LedgerService";
+pub(super) const ISSUING: &str = "wayside.issuing.v1.IssuingService";
