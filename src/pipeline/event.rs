@@ -57,6 +57,29 @@ pub enum Event {
     /// Sequences must be written to durable storage, and
     /// [`Station::handle_reserved`](super::Station::handle_reserved) called then.
     Reserve(Reservation),
+    /// More of the revocation list is known, or the same of a later time.
+    ListAdvanced {
+        /// Up to which entry, exclusive.
+        next: u64,
+        /// When the list ended there.
+        as_of: Timestamp,
+    },
+    /// The ticket in use is no longer on the revocation list, or the next one is not.
+    OwnReinstated,
+    /// The ticket in use is on the revocation list: nothing is signed any more.
+    OwnRevoked {
+        /// The number of its entry.
+        number: u64,
+        /// When the last slot ends that the entry is for.
+        until: Timestamp,
+    },
+    /// A station whose ticket is known is on the revocation list; it is disconnected and forgotten.
+    PeerRevoked {
+        /// Which station.
+        station: StationId,
+        /// The number of its entry.
+        number: u64,
+    },
     /// The peer asks for a new connection.
     Rotate {
         /// Which connection.
@@ -85,6 +108,10 @@ pub struct Delivery {
     pub bytes: Bytes,
     /// The checks that say it is implausible.
     pub flagged: Vec<&'static str>,
+    /// How old the revocation list was by which its ticket was judged; `None` if there was none.
+    pub revocation_age: Option<Duration>,
+    /// Whether that list was older than it should be, or there was none.
+    pub revocation_stale: bool,
 }
 
 /// Why a connection is closed.
@@ -98,6 +125,10 @@ pub enum DisconnectReason {
     Offences,
     /// As many peers as allowed are connected, or as many connections of its ticket.
     PeersFull,
+    /// Its ticket, or our own, is on the revocation list.
+    Revoked,
+    /// The key that signed its ticket was withdrawn.
+    IssuerWithdrawn,
     /// Its ticket is over; a connection ends with the ticket that opened it.
     TicketOver,
 }
@@ -110,6 +141,8 @@ impl DisconnectReason {
             Self::Hello => "hello",
             Self::Offences => "offences",
             Self::PeersFull => "peers_full",
+            Self::Revoked => "revoked",
+            Self::IssuerWithdrawn => "issuer_withdrawn",
             Self::TicketOver => "ticket_over",
         }
     }

@@ -243,6 +243,8 @@ impl Station {
             generated: verified.generated(),
             bytes: verified.bytes().clone(),
             flagged,
+            revocation_age: verified.revocation_age(),
+            revocation_stale: verified.revocation_stale(),
         }
     }
 

@@ -23,6 +23,7 @@ mod outbound;
 mod peers;
 mod readiness;
 mod station;
+mod trust;
 
 pub use config::Config;
 pub use counters::Counters;

@@ -70,6 +70,15 @@ impl Peers {
         Some(peer)
     }
 
+    /// The connections of a station.
+    pub(super) fn of(&self, station: StationId) -> Vec<PeerId> {
+        self.peers
+            .iter()
+            .filter(|(_, peer)| peer.station() == Some(station))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
     /// How many connections a station has.
     pub(super) fn connections_of(&self, station: StationId) -> usize {
         let theirs = |peer: &&Peer| peer.station() == Some(station);

@@ -16,6 +16,10 @@ pub struct Readiness {
     /// By how much the driving stack's clock was ahead of the station's at the last state, in
     /// milliseconds; `None` before the first.
     pub clock_error_ms: Option<i64>,
+    /// When the revocation list was what the station knows of it; `None` if it never had one.
+    pub revocations_as_of: Option<Timestamp>,
+    /// Up to which entry, exclusive, the revocation list is known.
+    pub revocations_next: u64,
     /// Peers that said hello.
     pub peers: usize,
 }
@@ -27,6 +31,14 @@ pub enum NotReady {
     ClockDoubted(Duration),
     /// No ticket is valid now.
     NoTicket,
+    /// The ticket in use is on the revocation list.
+    Revoked {
+        /// The number of its entry.
+        number: u64,
+        /// When the last slot ends that the entry is for: a suspension's end, or a time after which
+        /// no ticket is left.
+        until: Timestamp,
+    },
     /// The next sequences are not yet in durable storage.
     ReservationPending,
 }
@@ -44,6 +56,7 @@ impl NotReady {
         match self {
             Self::ClockDoubted(_) => "clock_doubted",
             Self::NoTicket => "no_ticket",
+            Self::Revoked { .. } => "revoked",
             Self::ReservationPending => "reservation_pending",
         }
     }

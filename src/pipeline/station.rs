@@ -16,8 +16,8 @@ use crate::{
     link::{ControlFrame, LinkCounters, Transmit},
     message::MessageType,
     security::{
-        ClockMonitor, Credential, Reservation, SignError, Signer, TICKET_LEN, TrustDomain,
-        Verifier, Wallet,
+        ClockMonitor, Credential, OwnRevocation, Reservation, SignError, Signer, TICKET_LEN,
+        TrustDomain, Verifier, Wallet,
     },
     time::{Instant, Now, Timestamp},
     world::World,
@@ -190,11 +190,16 @@ impl Station {
     /// Whether the station can do its work, and if not, why.
     pub fn readiness(&self, now: Now) -> Readiness {
         let mut not_ready = Vec::new();
+        let slots = self.domain().slots();
         if let Some(error) = self.clock.doubt(now) {
             not_ready.push(NotReady::ClockDoubted(error));
         }
         match self.signer.check(MessageType::Telemetry, now) {
             Ok(()) | Err(SignError::ClockDoubted(_)) => {}
+            Err(SignError::Revoked(OwnRevocation { number, until })) => {
+                let until = slots.end(until);
+                not_ready.push(NotReady::Revoked { number, until });
+            }
             Err(SignError::ReservationPending) => not_ready.push(NotReady::ReservationPending),
             Err(
                 SignError::NoTicket
@@ -214,6 +219,8 @@ impl Station {
             tickets_left: self.signer.remaining(now),
             tickets_until: self.signer.valid_until(),
             clock_error_ms: self.clock_error_ms,
+            revocations_as_of: self.verifier.revocations_as_of(),
+            revocations_next: self.verifier.revocations_next(),
             peers: self
                 .peers()
                 .filter(|(_, station)| station.is_some())
@@ -271,6 +278,7 @@ impl Station {
         self.next_check = now.instant + CHECK_INTERVAL;
         self.check_clock(now);
         self.signer.handle_timeout(now);
+        self.verifier.handle_timeout(now);
         self.raise_reservations();
         self.check_ticket(now);
         self.hazards.forget_expired(now.timestamp);
@@ -309,6 +317,7 @@ impl Station {
         self.peers
             .for_each(|link| link.queue_control(&ControlFrame::Rotate));
         self.raise(Event::TicketChanged);
+        self.check_own_revocation(now);
     }
 
     pub(super) fn count_unpublished(&mut self, reason: &'static str) {

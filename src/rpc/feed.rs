@@ -253,6 +253,7 @@ fn removal(reason: Removal) -> world::RemovalReason {
         Removal::WorldFull | Removal::CellFull | Removal::SignerFull => {
             world::RemovalReason::Evicted
         }
+        Removal::Revoked => world::RemovalReason::Revoked,
         Removal::LeftArea => world::RemovalReason::LeftArea,
         Removal::FilteredOut => world::RemovalReason::FilteredOut,
     }
@@ -265,6 +266,7 @@ fn hazard_removal(reason: Removal) -> hazard::RemovalReason {
         Removal::WorldFull | Removal::CellFull | Removal::SignerFull => {
             hazard::RemovalReason::Evicted
         }
+        Removal::Revoked => hazard::RemovalReason::Revoked,
         Removal::LeftArea => hazard::RemovalReason::LeftArea,
         Removal::FilteredOut => hazard::RemovalReason::FilteredOut,
     }

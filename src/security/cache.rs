@@ -4,7 +4,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{admitted::AdmittedTicket, budget::Spent, refusal::Refusal, window::ReplayWindow};
+use super::{
+    admitted::AdmittedTicket, budget::Spent, refusal::Refusal, revocation::Sought,
+    window::ReplayWindow,
+};
 use crate::{
     id::StationId,
     message::MessageType,
@@ -22,6 +25,8 @@ pub(super) struct TicketCache {
 #[derive(Debug)]
 pub(super) struct KnownTicket {
     pub(super) ticket: Arc<AdmittedTicket>,
+    /// The entry of the revocation list that names it.
+    pub(super) revoked: Option<u64>,
     pub(super) telemetry: Lane,
     pub(super) hazard: Lane,
     heard: Instant,
@@ -44,6 +49,11 @@ impl TicketCache {
 
     pub(super) fn contains(&self, station: StationId) -> bool {
         self.known.contains_key(&station)
+    }
+
+    /// The ticket, without its holder having been heard.
+    pub(super) fn get(&mut self, station: StationId) -> Option<&mut KnownTicket> {
+        self.known.get_mut(&station)
     }
 
     pub(super) fn get_mut(&mut self, station: StationId, now: Now) -> Option<&mut KnownTicket> {
@@ -78,6 +88,37 @@ impl TicketCache {
         }
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut KnownTicket> {
+        self.known.values_mut()
+    }
+
+    /// All tickets by what the revocation list can name them by.
+    pub(super) fn by_linkage(&self) -> Sought<StationId> {
+        self.known
+            .iter()
+            .map(|(station, known)| {
+                let ticket = known.ticket.ticket();
+                ((ticket.slot(), ticket.linkage()), *station)
+            })
+            .collect()
+    }
+
+    /// Forgets the tickets that `is_kept` says no to; returns their stations.
+    pub(super) fn retain(
+        &mut self,
+        mut is_kept: impl FnMut(&AdmittedTicket) -> bool,
+    ) -> Vec<StationId> {
+        let mut gone = Vec::new();
+        self.known.retain(|station, known| {
+            let keeps = is_kept(&known.ticket);
+            if !keeps {
+                gone.push(*station);
+            }
+            keeps
+        });
+        gone
+    }
+
     /// Drops the tickets that no longer count, or else the one heard least recently.
     fn make_room(&mut self, at: Timestamp) {
         self.known
@@ -99,6 +140,7 @@ impl KnownTicket {
     fn new(ticket: Arc<AdmittedTicket>, heard: Instant) -> Self {
         Self {
             ticket,
+            revoked: None,
             telemetry: Lane::default(),
             hazard: Lane::default(),
             heard,

@@ -17,6 +17,9 @@ pub struct Config {
     /// A clock that may be wrong by more than this is doubted.
     #[serde(with = "humantime_serde")]
     pub clock_doubt_max: Duration,
+    /// What is judged by a revocation list older than this is marked.
+    #[serde(with = "humantime_serde")]
+    pub revocation_age_max: Duration,
     /// Tickets remembered, each with its replay windows, 2 to 5 KiB; beyond, those are forgotten
     /// that no longer count, then those heard least recently.
     pub tickets_max: NonZeroUsize,
@@ -40,6 +43,7 @@ impl Default for Config {
             telemetry_age_max: Duration::from_millis(500),
             future_max: Duration::from_millis(200),
             clock_doubt_max: Duration::from_millis(500),
+            revocation_age_max: Duration::from_secs(3_600),
             tickets_max: TICKETS_DEFAULT,
             remembered_bytes: REMEMBERED_DEFAULT,
             telemetry_budget: Budget::new(50, 50),

@@ -32,6 +32,27 @@ pub struct IssuerKey {
     pub until: Timestamp,
 }
 
+/// A trust domain cannot take the place of another one in a running station.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum OtherDomainError {
+    /// Tickets of one domain never count in another.
+    #[error("domain {} is not domain {}", .found.0, .expected.0)]
+    Id {
+        /// The domain in use.
+        expected: DomainId,
+        /// The one that came.
+        found: DomainId,
+    },
+    /// The length of slots is fixed for the life of a domain.
+    #[error("slots of {found} s instead of {expected} s")]
+    SlotLength {
+        /// The length in use.
+        expected: u32,
+        /// The one that came.
+        found: u32,
+    },
+}
+
 /// Why issuers make no trust domain.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum TrustDomainError {
@@ -127,6 +148,23 @@ impl TrustDomain {
         self.development
     }
 
+    /// Whether `newer` can take its place while stations run.
+    pub fn check_successor(&self, newer: &Self) -> Result<(), OtherDomainError> {
+        if newer.id != self.id {
+            return Err(OtherDomainError::Id {
+                expected: self.id,
+                found: newer.id,
+            });
+        }
+        if newer.slots != self.slots {
+            return Err(OtherDomainError::SlotLength {
+                expected: self.slots.length_s(),
+                found: newer.slots.length_s(),
+            });
+        }
+        Ok(())
+    }
+
     /// Names it by all that it says.
     pub fn digest(&self) -> Digest {
         let mut bytes = Vec::new();
@@ -170,6 +208,23 @@ impl TrustDomain {
             valid_from: self.slots.valid_from(ticket.slot()),
             valid_until: self.slots.valid_until(ticket.slot()),
         }))
+    }
+
+    /// Whether the ticket's issuer key is listed for the ticket's slot, as the same key that `other`
+    /// lists.
+    pub(super) fn still_lists_issuer_of(&self, ticket: &Ticket, other: &Self) -> bool {
+        let id = ticket.issuer_key_id();
+        let start = self.slots.start(ticket.slot());
+        let (own, other) = (self.issuers.get(&id), other.issuers.get(&id));
+        own.is_some_and(|issuer| {
+            (issuer.from..=issuer.until).contains(&start)
+                && other.is_some_and(|other| other.key == issuer.key)
+        })
+    }
+
+    /// Whether the ticket's issuer key is listed for the ticket's slot.
+    pub fn lists_issuer_of(&self, ticket: &Ticket) -> bool {
+        self.still_lists_issuer_of(ticket, self)
     }
 
     /// Writes it as text, for files and recordings.

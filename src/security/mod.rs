@@ -33,6 +33,7 @@ mod issuer;
 mod linkage;
 mod refusal;
 mod reservation;
+mod revocation;
 #[cfg(test)]
 pub(crate) mod sample;
 mod sequences;
@@ -49,13 +50,16 @@ pub use admitted::AdmittedTicket;
 pub use budget::Budget;
 pub use clock::ClockMonitor;
 pub use config::Config;
-pub use domain::{IssuerKey, TrustDomain, TrustDomainError, TrustDomainTextError};
+pub use domain::{
+    IssuerKey, OtherDomainError, TrustDomain, TrustDomainError, TrustDomainTextError,
+};
 pub use envelope::{ENVELOPE_LEN_MAX, ENVELOPE_LEN_MIN, Envelope, EnvelopeSigner};
 pub use issuer::{Issuer, TicketOrder};
 pub use linkage::{LinkageAuthority, LinkageSeed, LinkageShare, RevokedSeries};
 pub use refusal::Refusal;
 pub use reservation::{RESERVATION_LEN, Reservation, ReservationError};
-pub use signer::{SignError, Signed, Signer, SignerConfig};
+pub use revocation::RevocationNews;
+pub use signer::{OwnRevocation, SignError, Signed, Signer, SignerConfig};
 pub use slot::{Slot, SlotClock};
 pub use ticket::{Class, Permissions, TICKET_LEN, Ticket, TicketError};
 pub use unit_certificate::{

@@ -61,6 +61,9 @@ pub enum Refusal {
     /// The issuer did not sign this ticket.
     #[error("ticket's signature does not match")]
     BadTicketSignature,
+    /// The ticket is on the revocation list, in the entry of this number.
+    #[error("ticket is revoked by entry {0} of the list")]
+    Revoked(u64),
     /// The ticket did not count yet, or no longer, when the message was generated.
     #[error("ticket does not count at the time of the message")]
     TicketNotValid,
@@ -116,6 +119,7 @@ impl Refusal {
             Self::IssuerOutOfDate(_) => "issuer_out_of_date",
             Self::WeakKey => "weak_key",
             Self::BadTicketSignature => "bad_ticket_signature",
+            Self::Revoked(_) => "revoked",
             Self::TicketNotValid => "ticket_not_valid",
             Self::NotPermitted => "not_permitted",
             Self::OverBudget => "over_budget",
@@ -158,6 +162,8 @@ impl Refusal {
             | Self::TicketCollision(_)
             | Self::UnknownIssuer(_)
             | Self::IssuerOutOfDate(_)
+            // Whoever passed it on may not have the list yet.
+            | Self::Revoked(_)
             | Self::TicketNotValid
             | Self::OverBudget
             | Self::HazardExpired(_) => false,
@@ -182,6 +188,7 @@ impl Refusal {
         "issuer_out_of_date",
         "weak_key",
         "bad_ticket_signature",
+        "revoked",
         "ticket_not_valid",
         "not_permitted",
         "over_budget",

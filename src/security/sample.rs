@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Class, Config, Credential, Issuer, IssuerKey, Permissions, Reservation, Signer, SignerConfig,
-    Slot, SlotClock, TicketOrder, TrustDomain, Verified, VerifiedMessage, Verifier, Wallet,
+    Class, Config, Credential, Issuer, IssuerKey, Permissions, Reservation, RevokedSeries, Signer,
+    SignerConfig, Slot, SlotClock, TicketOrder, TrustDomain, Verified, VerifiedMessage, Verifier,
+    Wallet,
 };
 use crate::{
     crypto::{Digest, Purpose, SigningKey},
@@ -72,6 +73,41 @@ impl Authority {
             key: key.verifying_key(),
         });
         Credential::new(ticket, key).unwrap()
+    }
+
+    /// The ticket of a vehicle whose linkage values follow from `chains`, also outside of their slots.
+    pub(crate) fn revocable_credential(
+        &self,
+        vehicle: u8,
+        chains: &RevokedSeries,
+        slot: Slot,
+    ) -> Credential {
+        let endless = RevokedSeries {
+            slot_until: Slot::from_number(u32::MAX),
+            ..*chains
+        };
+        let key = key(&[b"vehicle", &[vehicle], &slot.number().to_be_bytes()]);
+        let ticket = self.issuer.issue(&TicketOrder {
+            class: Class::Car,
+            permissions: Permissions::TELEMETRY
+                | Permissions::HAZARD_SELF
+                | Permissions::HAZARD_ROAD,
+            slot,
+            linkage: endless.linkage_at(slot).unwrap_or([vehicle; 12]),
+            key: key.verifying_key(),
+        });
+        Credential::new(ticket, key).unwrap()
+    }
+
+    /// Such a vehicle, that can sign in the slot at `now`.
+    pub(crate) fn revocable_signer(&self, vehicle: u8, chains: RevokedSeries, now: Now) -> Signer {
+        let slots = self.domain.slots();
+        let slot = slots.slot_at(now.timestamp);
+        let held = vec![self.revocable_credential(vehicle, &chains, slot)];
+        let wallet = Wallet::new(slots, held);
+        let mut signer = Signer::new(SignerConfig::default(), wallet, &[], now);
+        reserve(&mut signer);
+        signer
     }
 
     /// The tickets of a vehicle for the slot at `now`, two before and three after.

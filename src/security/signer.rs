@@ -7,9 +7,11 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::{
+    domain::TrustDomain,
     envelope::Header,
     reservation::Reservation,
     sequences::Sequences,
+    slot::Slot,
     ticket::Ticket,
     verifier::required,
     wallet::{Credential, Wallet},
@@ -48,6 +50,16 @@ pub struct Signer {
     /// Whose full ticket went out last with telemetry, and when.
     full_ticket: Option<(StationId, Instant)>,
     clock_doubt: Option<Duration>,
+    revocation: Option<OwnRevocation>,
+}
+
+/// The entry of the revocation list that names this station's tickets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct OwnRevocation {
+    /// The entry's number.
+    pub number: u64,
+    /// The last slot that it is for.
+    pub until: Slot,
 }
 
 impl SignError {
@@ -55,6 +67,7 @@ impl SignError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::NoTicket => "no_ticket",
+            Self::Revoked(_) => "revoked",
             Self::ReservationPending => "reservation_pending",
             Self::ClockDoubted(_) => "clock_doubted",
             Self::NotPermitted => "not_permitted",
@@ -84,6 +97,9 @@ pub enum SignError {
     /// No ticket counts now and at the message's generation. Load more.
     #[error("no ticket for this time")]
     NoTicket,
+    /// The ticket is on the revocation list.
+    #[error("ticket is revoked by entry {} of the list", .0.number)]
+    Revoked(OwnRevocation),
     /// The sequences are not written down yet. Try again after
     /// [`Signer::handle_reserved`].
     #[error("sequences are not yet reserved")]
@@ -118,6 +134,7 @@ impl Signer {
             signed_as: None,
             full_ticket: None,
             clock_doubt: None,
+            revocation: None,
         };
         for reservation in journal {
             signer
@@ -133,6 +150,24 @@ impl Signer {
     /// Takes in how wrong this station's clock may be; nothing is signed until it is `None`.
     pub fn handle_clock_doubt(&mut self, doubt: Option<Duration>) {
         self.clock_doubt = doubt;
+    }
+
+    /// Takes in that the ticket in use is on the revocation list, and those up to `until` with it, or
+    /// that it no longer is.
+    pub fn handle_revocation(&mut self, revocation: Option<OwnRevocation>) {
+        self.revocation = revocation;
+    }
+
+    /// What [`Self::handle_revocation`] took in last.
+    pub fn revocation(&self) -> Option<OwnRevocation> {
+        self.revocation
+    }
+
+    /// Drops the tickets whose issuer `domain` no longer lists as `former` did.
+    pub fn handle_domain(&mut self, domain: &TrustDomain, former: &TrustDomain, now: Now) {
+        self.wallet
+            .retain(|ticket| domain.still_lists_issuer_of(ticket, former));
+        self.handle_timeout(now);
     }
 
     /// Wants sequences for the ticket in use and the one after it, and forgets what is over.
@@ -224,9 +259,15 @@ impl Signer {
         self.handle_timeout(now);
     }
 
-    /// The credential in use.
+    /// The credential in use; `None` if it is revoked.
     pub fn current(&self, now: Now) -> Option<&Credential> {
-        self.wallet.credential_at(now.timestamp)
+        self.in_use(now)
+            .filter(|credential| self.revocation_of(credential).is_none())
+    }
+
+    /// The ticket of this moment, also if it is revoked.
+    pub fn ticket_in_use(&self, now: Now) -> Option<&Ticket> {
+        self.in_use(now).map(Credential::ticket)
     }
 
     /// When another ticket, or none, comes into use.
@@ -327,9 +368,20 @@ impl Signer {
         if let Some(doubt) = self.clock_doubt {
             return Err(SignError::ClockDoubted(doubt));
         }
-        self.current(now)
-            .map(Credential::station)
-            .ok_or(SignError::NoTicket)
+        let credential = self.in_use(now).ok_or(SignError::NoTicket)?;
+        match self.revocation_of(credential) {
+            Some(revocation) => Err(SignError::Revoked(revocation)),
+            None => Ok(credential.station()),
+        }
+    }
+
+    fn in_use(&self, now: Now) -> Option<&Credential> {
+        self.wallet.credential_at(now.timestamp)
+    }
+
+    fn revocation_of(&self, credential: &Credential) -> Option<OwnRevocation> {
+        self.revocation
+            .filter(|revocation| credential.ticket().slot() <= revocation.until)
     }
 
     fn take_sequence(&mut self, station: StationId, kind: MessageType) -> Result<u32, SignError> {

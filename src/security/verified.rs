@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -21,6 +21,8 @@ pub struct Verified<M> {
     pub(super) bytes: Bytes,
     pub(super) received: Now,
     pub(super) clock_doubted: bool,
+    pub(super) revocations_as_of: Option<Timestamp>,
+    pub(super) revocation_stale: bool,
 }
 
 /// A verified message of either kind.
@@ -89,5 +91,16 @@ impl<M> Verified<M> {
     /// Whether this station doubted its own clock then, so that the age may be wrong.
     pub fn clock_doubted(&self) -> bool {
         self.clock_doubted
+    }
+
+    /// How old the revocation list was by which the ticket was judged; `None` if there was none.
+    pub fn revocation_age(&self) -> Option<Duration> {
+        let as_of = self.revocations_as_of?;
+        Some(self.received.timestamp.since(as_of))
+    }
+
+    /// Whether that list was older than it should be, or there was none.
+    pub fn revocation_stale(&self) -> bool {
+        self.revocation_stale
     }
 }

@@ -7,9 +7,11 @@ use super::{
     budget::{Budget, Spent},
     cache::TicketCache,
     config::Config,
-    domain::TrustDomain,
+    domain::{OtherDomainError, TrustDomain},
     envelope::{Envelope, EnvelopeSigner},
     refusal::Refusal,
+    revocation::{RevocationNews, Revocations},
+    slot::Slot,
     ticket::{Permissions, Ticket},
     verified::{Equivocation, Verified, VerifiedMessage},
     window::{Mark, Memory, Use},
@@ -18,7 +20,7 @@ use crate::{
     crypto::{Context, Signature, VerifyingKey},
     id::StationId,
     message::{HazardStatement, Message, MessageType, Termination},
-    time::Now,
+    time::{Now, Timestamp},
 };
 
 /// Turns envelopes into verified messages, or says why not.
@@ -30,6 +32,7 @@ pub struct Verifier {
     config: Config,
     domain: Arc<TrustDomain>,
     cache: TicketCache,
+    revocations: Revocations,
     memory: Memory,
     tickets_spent: Spent,
     hazard_tickets_spent: Spent,
@@ -42,6 +45,7 @@ impl Verifier {
     pub fn new(config: Config, domain: Arc<TrustDomain>) -> Self {
         Self {
             cache: TicketCache::new(config.tickets_max),
+            revocations: Revocations::new(domain.slots()),
             memory: Memory::new(config.remembered_bytes.get()),
             domain,
             config,
@@ -69,10 +73,76 @@ impl Verifier {
         self.clock_doubt = doubt;
     }
 
+    /// Takes in another table of issuers; returns the stations whose tickets no longer count by it,
+    /// which are forgotten. All others stay known, with what they sent.
+    pub fn handle_domain(
+        &mut self,
+        domain: Arc<TrustDomain>,
+    ) -> Result<Vec<StationId>, OtherDomainError> {
+        self.domain.check_successor(&domain)?;
+        let former = std::mem::replace(&mut self.domain, Arc::clone(&domain));
+        Ok(self
+            .cache
+            .retain(|known| domain.still_lists_issuer_of(known.ticket(), &former)))
+    }
+
+    /// Takes in verified news of the revocation list: from now on nothing is believed that is signed
+    /// with a ticket on it. Returns the known stations that are on it newly, each with the number of
+    /// its entry.
+    pub fn handle_revocations(&mut self, news: &RevocationNews, now: Now) -> Vec<(StationId, u64)> {
+        let sought = self.cache.by_linkage();
+        let (found, lifted) = self.revocations.handle_news(news, &sought, now);
+        for known in self.cache.iter_mut() {
+            if known.revoked.is_some_and(|number| lifted.contains(&number)) {
+                let ticket = known.ticket.ticket();
+                known.revoked = self.revocations.find(ticket.slot(), ticket.linkage(), now);
+            }
+        }
+        let mut newly = Vec::new();
+        for (station, number) in found {
+            if let Some(known) = self.cache.get(station)
+                && known.revoked.is_none()
+            {
+                known.revoked = Some(number);
+                newly.push((station, number));
+            }
+        }
+        newly
+    }
+
+    /// Prepares for the tickets of the slots that come; call it at least once a slot.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.revocations.advance(now);
+    }
+
+    /// The entry of the revocation list that names a ticket, with the last slot that it is for.
+    pub fn revocation_of(&mut self, ticket: &Ticket, now: Now) -> Option<(u64, Slot)> {
+        self.revocations.advance(now);
+        let number = self
+            .revocations
+            .find(ticket.slot(), ticket.linkage(), now)?;
+        Some((number, self.revocations.last_slot(number)?))
+    }
+
+    /// When the revocation list was what this verifier knows of it; `None` if it never had one.
+    pub fn revocations_as_of(&self) -> Option<Timestamp> {
+        self.revocations.as_of()
+    }
+
+    /// Up to which entry, exclusive, the revocation list is known.
+    pub fn revocations_next(&self) -> u64 {
+        self.revocations.next()
+    }
+
+    /// How many revocations are known and not over.
+    pub fn revocations_len(&self) -> usize {
+        self.revocations.len()
+    }
+
     /// Takes in a ticket that came by itself, in a hello or on a control stream.
     ///
-    /// One of another slot is taken in too; whether its holder may speak now is for
-    /// [`AdmittedTicket::is_valid_at`].
+    /// One of an earlier slot is taken in too; whether its holder may speak now is for
+    /// [`AdmittedTicket::is_valid_at`]. One whose time is still to come is refused.
     pub fn handle_ticket(
         &mut self,
         ticket: &Ticket,
@@ -81,7 +151,10 @@ impl Verifier {
         if let Some(known) = self.cache.get_mut(ticket.station(), now)
             && known.ticket.ticket() == ticket
         {
-            return Ok(Arc::clone(&known.ticket));
+            return match known.revoked {
+                Some(number) => Err(Refusal::Revoked(number)),
+                None => Ok(Arc::clone(&known.ticket)),
+            };
         }
         self.admit(ticket, MessageType::Telemetry, now)
     }
@@ -156,8 +229,19 @@ impl Verifier {
             return Err(Refusal::OverBudget);
         }
         let admitted = self.domain.admit(ticket)?;
+        if !self.revocations.is_due(ticket.slot(), now) {
+            return Err(Refusal::TicketNotValid);
+        }
+        let checked = self.revocations.check(ticket.slot(), ticket.linkage(), now);
+        if checked == Err(Refusal::OverBudget) {
+            return Err(Refusal::OverBudget);
+        }
         let known = self.cache.insert(admitted, now)?;
-        Ok(Arc::clone(&known.ticket))
+        // Remembered, so that it is refused by its name and without a look at its signature.
+        if let Err(Refusal::Revoked(number)) = checked {
+            known.revoked = Some(number);
+        }
+        checked.map(|()| Arc::clone(&known.ticket))
     }
 
     /// Checks sequence, ticket, budget and signature, and uses the sequence up.
@@ -172,6 +256,9 @@ impl Verifier {
             .cache
             .get_mut(envelope.station(), now)
             .ok_or(Refusal::UnknownTicket(envelope.station()))?;
+        if let Some(number) = known.revoked {
+            return Err(Refusal::Revoked(number));
+        }
         let ticket = Arc::clone(&known.ticket);
         let lane = known.lane_mut(envelope.kind());
         let earlier = match (lane.window.look_up(sequence), envelope.kind()) {
@@ -270,7 +357,15 @@ impl Verifier {
             bytes: envelope.into_bytes(),
             received: now,
             clock_doubted: self.clock_doubt.is_some(),
+            revocations_as_of: self.revocations.as_of(),
+            revocation_stale: self.is_list_stale(now),
         }
+    }
+
+    fn is_list_stale(&self, now: Now) -> bool {
+        self.revocations
+            .as_of()
+            .is_none_or(|as_of| now.timestamp.since(as_of) > self.config.revocation_age_max)
     }
 
     fn budget(&self, kind: MessageType) -> Budget {

@@ -72,6 +72,12 @@ impl Wallet {
             .or_insert(credential);
     }
 
+    /// Drops the credentials whose ticket `is_kept` says no to.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&Ticket) -> bool) {
+        self.credentials
+            .retain(|_, credential| is_kept(&credential.ticket));
+    }
+
     /// The slots that the wallet's tickets are for.
     pub fn slots(&self) -> SlotClock {
         self.slots

@@ -450,6 +450,10 @@ impl Run {
                 | Event::Equivocation(_)
                 | Event::Received { .. }
                 | Event::Reserve(_)
+                | Event::ListAdvanced { .. }
+                | Event::OwnReinstated
+                | Event::OwnRevoked { .. }
+                | Event::PeerRevoked { .. }
                 | Event::Rotate { .. }
                 | Event::StackResumed
                 | Event::StackSilent(_)

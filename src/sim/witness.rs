@@ -94,6 +94,10 @@ impl Witness {
                 | Event::Published { .. }
                 | Event::Received { .. }
                 | Event::Reserve(_)
+                | Event::ListAdvanced { .. }
+                | Event::OwnReinstated
+                | Event::OwnRevoked { .. }
+                | Event::PeerRevoked { .. }
                 | Event::Rotate { .. }
                 | Event::StackResumed
                 | Event::StackSilent(_)

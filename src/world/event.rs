@@ -44,6 +44,8 @@ pub enum Removal {
     CellFull,
     /// The oldest, forgotten for a newer one: as many hazards as one station may bring.
     SignerFull,
+    /// The ticket of whoever said it no longer counts.
+    Revoked,
     /// It left the area of the subscriber's filter, or the area left it.
     LeftArea,
     /// The hazard's update no longer passes the subscriber's filter.
@@ -60,6 +62,7 @@ impl Removal {
             Self::WorldFull => "world_full",
             Self::CellFull => "cell_full",
             Self::SignerFull => "signer_full",
+            Self::Revoked => "revoked",
             Self::LeftArea => "left_area",
             Self::FilteredOut => "filtered_out",
         }

@@ -267,6 +267,26 @@ impl Hazards {
         self.ended.insert((report.action(), key), end);
     }
 
+    /// Forgets the hazards that rest on one station's word.
+    pub(super) fn forget_signer(
+        &mut self,
+        station: StationId,
+        reason: Removal,
+        changes: &mut Changes,
+    ) {
+        let theirs: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| {
+                entry.signer == station || entry.known.verified().station() == station
+            })
+            .map(|(action, _)| *action)
+            .collect();
+        for action in theirs {
+            self.remove(action, reason, changes);
+        }
+    }
+
     fn remove(&mut self, action: ActionId, reason: Removal, changes: &mut Changes) {
         if self.take(action).is_some() {
             changes.push(WorldEvent::HazardRemoved { action, reason });

@@ -143,7 +143,12 @@ impl Objects {
         found
     }
 
-    fn remove(&mut self, station: Option<StationId>, reason: Removal, changes: &mut Changes) {
+    pub(super) fn remove(
+        &mut self,
+        station: Option<StationId>,
+        reason: Removal,
+        changes: &mut Changes,
+    ) {
         let Some((station, entry)) =
             station.and_then(|station| Some((station, self.entries.remove(&station)?)))
         else {

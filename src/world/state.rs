@@ -89,6 +89,15 @@ impl World {
         observed
     }
 
+    /// Forgets what a station said that is not to be believed any more: itself, and the hazards that
+    /// it reported last or first.
+    pub fn forget_signer(&mut self, station: StationId, reason: Removal) {
+        self.objects
+            .remove(Some(station), reason, &mut self.changes);
+        self.hazards
+            .forget_signer(station, reason, &mut self.changes);
+    }
+
     /// Forgets what is too old.
     pub fn handle_timeout(&mut self, now: Now) {
         let age_max = self.config.telemetry_age_max;

@@ -8,6 +8,7 @@ mod linkage;
 mod mutations;
 mod replay;
 mod restart;
+mod revocation;
 mod signer;
 mod ticket;
 mod unit_certificate;

@@ -62,7 +62,7 @@ pub(super) async fn watch(
 fn show(metrics: &Metrics, readiness: &Readiness, now: Timestamp) {
     let doubt = readiness.not_ready.iter().find_map(|reason| match reason {
         NotReady::ClockDoubted(doubt) => Some(*doubt),
-        NotReady::NoTicket | NotReady::ReservationPending => None,
+        NotReady::NoTicket | NotReady::Revoked { .. } | NotReady::ReservationPending => None,
     });
     let error = readiness
         .clock_error_ms

@@ -64,6 +64,14 @@ impl EventSink for Sink {
                 self.metrics.set_state_silent(false);
                 info!("the driving stack publishes again");
             }
+            Event::PeerRevoked { station, number } => {
+                debug!(%station, number, "a station's ticket is revoked");
+            }
+            Event::OwnRevoked { number, until } => {
+                warn!(number, %until, "this vehicle's tickets are revoked: it signs nothing more");
+            }
+            Event::OwnReinstated => info!("this vehicle's tickets are no longer revoked"),
+            Event::ListAdvanced { next, .. } => debug!(next, "the revocation list advanced"),
             Event::TicketChanged => info!("changed to the next ticket"),
             Event::Rotate { .. } | Event::World(_) => {}
         }

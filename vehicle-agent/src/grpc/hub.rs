@@ -43,10 +43,14 @@ impl Hub {
             pipeline::Event::StackResumed
             | pipeline::Event::StackSilent(_)
             | pipeline::Event::TicketChanged
+            | pipeline::Event::OwnRevoked { .. }
+            | pipeline::Event::OwnReinstated
+            | pipeline::Event::ListAdvanced { .. }
             | pipeline::Event::Reserve(_) => self.turns.send_modify(|turns| *turns += 1),
             pipeline::Event::Delivered(_)
             | pipeline::Event::Disconnect { .. }
             | pipeline::Event::Equivocation(_)
+            | pipeline::Event::PeerRevoked { .. }
             | pipeline::Event::Published { .. }
             | pipeline::Event::Received { .. }
             | pipeline::Event::Refused { .. }

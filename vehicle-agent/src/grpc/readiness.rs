@@ -109,7 +109,7 @@ fn of_station(station: &Station, draining: bool, now: Now) -> Readiness {
     }
     for cause in &readiness.not_ready {
         let reason = match cause {
-            NotReady::NoTicket => Reason::NoValidTicket,
+            NotReady::NoTicket | NotReady::Revoked { .. } => Reason::NoValidTicket,
             NotReady::ClockDoubted(_) => Reason::ClockDoubted,
             NotReady::ReservationPending => Reason::SequencesNotReserved,
         };

@@ -88,6 +88,10 @@ impl Audience {
             | Event::Equivocation(_)
             | Event::Received { .. }
             | Event::Reserve(_)
+            | Event::ListAdvanced { .. }
+            | Event::OwnReinstated
+            | Event::OwnRevoked { .. }
+            | Event::PeerRevoked { .. }
             | Event::Rotate { .. }
             | Event::StackResumed
             | Event::StackSilent(_)

@@ -1,0 +1,89 @@
+use std::sync::Arc;
+
+use super::{DisconnectReason, Event, Station};
+use crate::{
+    id::StationId,
+    security::{OtherDomainError, OwnRevocation, RevocationNews, TrustDomain},
+    time::Now,
+    world::Removal,
+};
+
+impl Station {
+    /// Takes in verified news of the revocation list.
+    ///
+    /// Who is on it newly is disconnected and leaves the picture, with all that it reported, and
+    /// nothing it signs is taken any more. If this station is on it, it signs nothing more.
+    pub fn handle_revocations(&mut self, news: &RevocationNews, now: Now) {
+        let before = (
+            self.verifier.revocations_next(),
+            self.verifier.revocations_as_of(),
+        );
+        let revoked = self.verifier.handle_revocations(news, now);
+        for (station, number) in revoked {
+            self.raise(Event::PeerRevoked { station, number });
+            self.part_with(station, DisconnectReason::Revoked);
+        }
+        self.check_own_revocation(now);
+        let next = self.verifier.revocations_next();
+        if let Some(as_of) = self.verifier.revocations_as_of()
+            && before != (next, Some(as_of))
+        {
+            self.raise(Event::ListAdvanced { next, as_of });
+        }
+    }
+
+    /// Takes in another table of issuers of the same trust domain.
+    ///
+    /// Tickets stay known unless their issuer was withdrawn; whoever holds such a one is
+    /// disconnected, and an own one is used no more.
+    pub fn handle_domain(
+        &mut self,
+        domain: Arc<TrustDomain>,
+        now: Now,
+    ) -> Result<(), OtherDomainError> {
+        let former = Arc::clone(self.verifier.domain());
+        let withdrawn = self.verifier.handle_domain(Arc::clone(&domain))?;
+        for station in withdrawn {
+            self.part_with(station, DisconnectReason::IssuerWithdrawn);
+        }
+        self.signer.handle_domain(&domain, &former, now);
+        self.raise_reservations();
+        self.check_ticket(now);
+        Ok(())
+    }
+
+    /// Closes the connections of a station that is not to be believed, and forgets what it said.
+    fn part_with(&mut self, station: StationId, reason: DisconnectReason) {
+        for peer in self.peers.of(station) {
+            self.disconnect(peer, reason);
+        }
+        self.world.forget_signer(station, Removal::Revoked);
+        self.raise_world_events();
+    }
+
+    /// Looks whether the ticket in use is on the list, and tells if that changed.
+    pub(super) fn check_own_revocation(&mut self, now: Now) {
+        let ticket = self.signer.ticket_in_use(now).cloned();
+        let found = ticket.and_then(|ticket| {
+            let (number, until) = self.verifier.revocation_of(&ticket, now)?;
+            Some(OwnRevocation { number, until })
+        });
+        let before = self.signer.revocation();
+        if found == before {
+            return;
+        }
+        self.signer.handle_revocation(found);
+        match found {
+            Some(OwnRevocation { number, until }) => {
+                let until = self.domain().slots().end(until);
+                self.raise(Event::OwnRevoked { number, until });
+                let peers: Vec<_> = self.peers.iter().map(|(id, _)| id).collect();
+                for peer in peers {
+                    self.disconnect(peer, DisconnectReason::Revoked);
+                }
+            }
+            None => self.raise(Event::OwnReinstated),
+        }
+        self.check_ticket(now);
+    }
+}

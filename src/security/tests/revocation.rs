@@ -1,0 +1,189 @@
+use std::time::Duration;
+
+use super::{
+    super::{
+        LinkageAuthority, LinkageSeed, Refusal, RevocationNews, RevokedSeries, Slot,
+        sample::{Authority, start},
+    },
+    outcome, telemetry,
+};
+use crate::time::Now;
+
+/// A vehicle's chains from the slot at `start` on.
+fn series(vehicle: u8, slots: u32) -> RevokedSeries {
+    let slot_from = current();
+    let seed = |authority| *LinkageSeed::derive(authority, &[9; 32], &[vehicle]).to_bytes();
+    RevokedSeries {
+        slot_from,
+        slot_until: Slot::from_number(slot_from.number() + slots),
+        seeds: LinkageAuthority::BOTH.map(seed),
+    }
+}
+
+fn current() -> Slot {
+    Authority::new().domain.slots().slot_at(start().timestamp)
+}
+
+fn news(next: u64, entries: Vec<(u64, Option<RevokedSeries>)>) -> RevocationNews {
+    RevocationNews {
+        next,
+        as_of: start().timestamp,
+        entries,
+    }
+}
+
+fn later(minutes: u64) -> Now {
+    start().after(Duration::from_secs(60 * minutes))
+}
+
+#[test]
+fn a_known_ticket_is_refused_from_the_news_on() {
+    let authority = Authority::new();
+    let revoked = series(1, 3);
+    let mut signer = authority.revocable_signer(1, revoked, start());
+    let mut verifier = authority.verifier();
+    let first = telemetry(&mut signer, 1, start());
+    assert_eq!(outcome(&mut verifier, &first, start()), Ok(()));
+
+    let station = signer.current(start()).unwrap().station();
+    let newly = verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), start());
+    assert_eq!(newly, [(station, 0)]);
+    let second = telemetry(&mut signer, 2, start());
+    let refused = Err(Refusal::Revoked(0));
+    assert_eq!(outcome(&mut verifier, &second, start()), refused);
+    // The same news once more is no news.
+    let newly = verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), start());
+    assert_eq!(newly, []);
+}
+
+#[test]
+fn m17_a_revoked_ticket_is_not_admitted_in_any_of_its_slots() {
+    let authority = Authority::new();
+    let revoked = series(1, 2);
+    let mut verifier = authority.verifier();
+    verifier.handle_revocations(&news(8, vec![(7, Some(revoked))]), start());
+    for (minutes, expected) in [
+        (0, Err(Refusal::Revoked(7))),
+        (5, Err(Refusal::Revoked(7))),
+        (10, Err(Refusal::Revoked(7))),
+        // The entry's last slot is over.
+        (15, Ok(())),
+    ] {
+        let mut signer = authority.revocable_signer(1, revoked, later(minutes));
+        let bytes = telemetry(&mut signer, 1, later(minutes));
+        let what = outcome(&mut verifier, &bytes, later(minutes));
+        assert_eq!(what, expected, "after {minutes} minutes");
+        // Nobody else is.
+        let mut other = authority.revocable_signer(2, series(2, 2), later(minutes));
+        let bytes = telemetry(&mut other, 1, later(minutes));
+        assert_eq!(outcome(&mut verifier, &bytes, later(minutes)), Ok(()));
+    }
+}
+
+#[test]
+fn nothing_before_the_revoked_slot_matches() {
+    let authority = Authority::new();
+    let mut earlier = series(1, 10);
+    let mut verifier = authority.verifier();
+    // The list tells the seeds of the third slot; the vehicle's chains began two slots before.
+    let revoked = RevokedSeries {
+        slot_from: Slot::from_number(earlier.slot_from.number() + 2),
+        seeds: LinkageAuthority::BOTH.map(|authority| {
+            let seed = LinkageSeed::derive(authority, &[9; 32], &[1]);
+            *seed.next(authority).next(authority).to_bytes()
+        }),
+        ..earlier
+    };
+    earlier.slot_until = earlier.slot_from;
+    verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), start());
+    for (minutes, expected) in [(0, Ok(())), (5, Ok(())), (10, Err(Refusal::Revoked(0)))] {
+        let mut signer = authority.revocable_signer(1, series(1, 10), later(minutes));
+        let bytes = telemetry(&mut signer, 1, later(minutes));
+        let what = outcome(&mut verifier, &bytes, later(minutes));
+        assert_eq!(what, expected, "after {minutes} minutes");
+    }
+}
+
+#[test]
+fn a_lifted_revocation_counts_no_more_but_another_of_the_same_vehicle_does() {
+    let authority = Authority::new();
+    let revoked = series(1, 3);
+    let mut signer = authority.revocable_signer(1, revoked, start());
+    let mut verifier = authority.verifier();
+    let both = vec![(0, Some(revoked)), (1, Some(revoked))];
+    verifier.handle_revocations(&news(2, both), start());
+    let mut say = |verifier: &mut _, speed| {
+        let bytes = telemetry(&mut signer, speed, start());
+        outcome(verifier, &bytes, start())
+    };
+    assert_eq!(say(&mut verifier, 1), Err(Refusal::Revoked(0)));
+    verifier.handle_revocations(&news(3, vec![(0, None)]), start());
+    assert_eq!(say(&mut verifier, 2), Err(Refusal::Revoked(1)));
+    verifier.handle_revocations(&news(4, vec![(1, None)]), start());
+    // The ticket was remembered as revoked, so its telemetry needs no full ticket.
+    assert_eq!(say(&mut verifier, 3), Ok(()));
+    // A revocation that was lifted before it was heard of is none.
+    let late = vec![(5, Some(revoked)), (5, None)];
+    verifier.handle_revocations(&news(6, late), start());
+    assert_eq!(say(&mut verifier, 4), Ok(()));
+    assert_eq!(verifier.revocations_len(), 0);
+    assert_eq!(verifier.revocations_next(), 6);
+}
+
+#[test]
+fn tickets_of_earlier_slots_are_found_too() {
+    let authority = Authority::new();
+    let revoked = series(1, 40);
+    let honest = series(2, 40);
+    let mut verifier = authority.verifier();
+    let after_hours = later(150);
+    verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), after_hours);
+    // From the vehicle's seventh slot, as a unit hands it on with a hazard that still holds.
+    let slot = Slot::from_number(current().number() + 7);
+    for (vehicle, chains, expected) in [(1, revoked, true), (2, honest, false)] {
+        let credential = authority.revocable_credential(vehicle, &chains, slot);
+        let admitted = verifier.handle_ticket(credential.ticket(), after_hours);
+        assert_eq!(admitted == Err(Refusal::Revoked(0)), expected);
+    }
+}
+
+#[test]
+fn a_ticket_whose_time_is_to_come_is_not_taken_in() {
+    let authority = Authority::new();
+    let slot = Slot::from_number(current().number() + 2);
+    let credential = authority.credential(1, slot);
+    let taken = authority
+        .verifier()
+        .handle_ticket(credential.ticket(), start());
+    assert_eq!(taken.unwrap_err(), Refusal::TicketNotValid);
+}
+
+#[test]
+fn every_message_tells_how_old_the_list_was() {
+    let authority = Authority::new();
+    let mut signer = authority.signer(1, start());
+    let mut verifier = authority.verifier();
+    let mut say = |verifier: &mut crate::security::Verifier, now: Now| {
+        let bytes = telemetry(&mut signer, 1, now);
+        let crate::security::VerifiedMessage::Telemetry(verified) =
+            verifier.handle_envelope(bytes, now).unwrap()
+        else {
+            panic!("telemetry")
+        };
+        (verified.revocation_age(), verified.revocation_stale())
+    };
+    assert_eq!(say(&mut verifier, start()), (None, true));
+    let mut list = news(0, Vec::new());
+    verifier.handle_revocations(&list, start());
+    let minute = Duration::from_secs(60);
+    assert_eq!(say(&mut verifier, later(1)), (Some(minute), false));
+    // An older list does not make it older.
+    list.as_of = start().timestamp.saturating_sub(minute * 60);
+    verifier.handle_revocations(&list, start());
+    assert_eq!(say(&mut verifier, later(2)), (Some(minute * 2), false));
+    let mut old = authority.verifier();
+    let ticket = authority.credential(1, current()).ticket().clone();
+    old.handle_ticket(&ticket, start()).unwrap();
+    old.handle_revocations(&list, start());
+    assert_eq!(say(&mut old, later(1)), (Some(minute * 61), true));
+}
