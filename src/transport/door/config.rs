@@ -22,7 +22,8 @@ pub struct ServerConfig {
     /// Requests a second from one source prefix (24 bits of IPv4, 56 of IPv6), sustained; four
     /// times as many may come at once. Above it: `RESOURCE_EXHAUSTED`, with the time to wait.
     pub requests_per_s: NonZeroU32,
-    /// The largest request.
+    /// The largest request. All requests together that are longer than 32 KiB take at most 64 MiB
+    /// while they are read; beyond, they wait.
     pub request_bytes_max: usize,
     /// How long a stranger may take for its handshake, or to send one request.
     #[serde(with = "humantime_serde")]
@@ -57,7 +58,7 @@ impl Default for ServerConfig {
             handshakes_max: 64,
             retry_from: 16,
             requests_per_s: const { NonZeroU32::new(50).expect("not zero") },
-            request_bytes_max: 96 * 1024,
+            request_bytes_max: 512 * 1024,
             request_timeout: Duration::from_secs(5),
             answer_timeout: Duration::from_secs(35),
             connection_timeout: Duration::from_secs(120),

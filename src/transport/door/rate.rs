@@ -36,6 +36,11 @@ impl Rates {
         }
     }
 
+    /// Changes the sustained rate from now on.
+    pub(super) fn set_rate(&mut self, requests_per_s: u32) {
+        self.per_s = f64::from(requests_per_s);
+    }
+
     /// Takes one request of `address`, or says how long it has to wait.
     pub(super) fn take(&mut self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let (per_s, full) = (self.per_s, self.per_s * BURST_S);

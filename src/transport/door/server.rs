@@ -8,16 +8,21 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use quinn::{Connection, Endpoint, Incoming, RecvStream, SendStream, VarInt};
 use tokio::{
+    sync::Semaphore,
     task::JoinHandle,
     time::{Instant, timeout},
 };
 use tracing::debug;
 
 use super::{
-    DoorRefusal, DoorRequest, ServerConfig, frame::answer_to_bytes, rate::Rates, tls::server_config,
+    DoorRefusal, DoorRequest, ServerConfig,
+    frame::answer_to_bytes,
+    rate::Rates,
+    tls::{renewed, server_config},
 };
 use crate::{
     crypto::SigningKey,
@@ -32,7 +37,7 @@ use crate::{
 pub struct Server {
     endpoint: Endpoint,
     address: SocketAddr,
-    counters: Arc<Counts>,
+    common: Arc<Common>,
     accepting: JoinHandle<()>,
 }
 
@@ -57,6 +62,9 @@ pub struct ServerCounters {
     pub rate_limited: u64,
     /// Requests that were too long, too slow or malformed, and answers that were not taken.
     pub cut: u64,
+    /// The keys that are in use now: the newest, and each before it while a connection lasts that was
+    /// begun with it.
+    pub keys: u64,
 }
 
 #[derive(Default)]
@@ -66,17 +74,32 @@ struct Counts {
     handled: AtomicU64,
     rate_limited: AtomicU64,
     cut: AtomicU64,
+    keys: AtomicU64,
 }
 
-/// What all connections of a door share.
-struct Shared<H> {
-    config: ServerConfig,
-    certificate: Bytes,
-    handler: H,
+/// What all connections of a door share, whoever answers.
+struct Common {
+    current: ArcSwap<Current>,
     rates: Mutex<Rates>,
     counters: Arc<Counts>,
     handshakes: AtomicUsize,
     connections: AtomicUsize,
+    /// Room for long requests, in pieces of [`PIECE_LEN`].
+    room: Semaphore,
+}
+
+/// What a connection holds on to from its handshake to its end: a unit that changes its key goes on
+/// with the old one wherever that was shown.
+pub(super) struct Current {
+    config: ServerConfig,
+    pub(super) tls: Arc<quinn::ServerConfig>,
+    certificate: Bytes,
+    counters: Arc<Counts>,
+}
+
+struct Shared<H> {
+    common: Arc<Common>,
+    handler: H,
 }
 
 impl Server {
@@ -100,25 +123,53 @@ impl Server {
         let tls = server_config(&identity.key, &config)
             .map_err(|error| listen(io::Error::other(error)))?;
         let endpoint = open_endpoint(config.listen).map_err(listen)?;
-        endpoint.set_server_config(Some(tls));
+        endpoint.set_server_config(Some(tls.clone()));
         let address = endpoint.local_addr().map_err(listen)?;
         let counters = Arc::new(Counts::default());
-        let shared = Arc::new(Shared {
-            rates: Mutex::new(Rates::new(config.requests_per_s.get())),
-            certificate: Bytes::copy_from_slice(identity.certificate.as_bytes()),
-            handler,
-            counters: Arc::clone(&counters),
+        let rates = Mutex::new(Rates::new(config.requests_per_s.get()));
+        let current = Current::new(config, tls, identity, &counters);
+        let common = Arc::new(Common {
+            current: ArcSwap::from_pointee(current),
+            rates,
+            counters,
             handshakes: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
-            config,
+            room: Semaphore::new(ROOM_LEN / PIECE_LEN),
+        });
+        let shared = Arc::new(Shared {
+            common: Arc::clone(&common),
+            handler,
         });
         let accepting = tokio::spawn(accept(endpoint.clone(), shared));
         Ok(Self {
             endpoint,
             address,
-            counters,
+            common,
             accepting,
         })
+    }
+
+    /// Takes another key with its certificate, and other bounds, for all who connect from now on. What
+    /// is connected stays as it is, and nothing is lost.
+    ///
+    /// The address stays, whatever the configuration says. If this fails, everything stays as it was.
+    pub fn reload(&self, config: ServerConfig, identity: &DoorIdentity) -> Result<(), StartError> {
+        let before = self.common.current.load_full();
+        let tls =
+            renewed(&before.tls, &identity.key, &config).map_err(|error| StartError::Listen {
+                address: self.address,
+                source: io::Error::other(error),
+            })?;
+        // A bucket is whole whenever the lock is free.
+        let rates = &self.common.rates;
+        rates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .set_rate(config.requests_per_s.get());
+        let current = Current::new(config, tls.clone(), identity, &self.common.counters);
+        self.common.current.store(Arc::new(current));
+        self.endpoint.set_server_config(Some(tls));
+        Ok(())
     }
 
     /// Where cars connect.
@@ -130,12 +181,18 @@ impl Server {
     pub fn counters(&self) -> ServerCounters {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         ServerCounters {
-            accepted: read(&self.counters.accepted),
-            refused: read(&self.counters.refused),
-            handled: read(&self.counters.handled),
-            rate_limited: read(&self.counters.rate_limited),
-            cut: read(&self.counters.cut),
+            accepted: read(&self.common.counters.accepted),
+            refused: read(&self.common.counters.refused),
+            handled: read(&self.common.counters.handled),
+            rate_limited: read(&self.common.counters.rate_limited),
+            cut: read(&self.common.counters.cut),
+            keys: read(&self.common.counters.keys),
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn current(&self) -> Arc<Current> {
+        self.common.current.load_full()
     }
 
     /// Lets nobody in any more, closes the connections, and waits until all cars know, at most
@@ -165,51 +222,80 @@ impl fmt::Debug for Server {
     }
 }
 
+impl Current {
+    fn new(
+        config: ServerConfig,
+        tls: quinn::ServerConfig,
+        identity: &DoorIdentity,
+        counters: &Arc<Counts>,
+    ) -> Self {
+        Counts::add(&counters.keys);
+        Self {
+            config,
+            tls: Arc::new(tls),
+            certificate: Bytes::copy_from_slice(identity.certificate.as_bytes()),
+            counters: Arc::clone(counters),
+        }
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        self.counters.keys.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 async fn accept<H, F>(endpoint: Endpoint, shared: Arc<Shared<H>>)
 where
     H: Fn(DoorRequest) -> F + Send + Sync + 'static,
     F: Future<Output = Result<Bytes, DoorRefusal>> + Send + 'static,
 {
+    let common = &shared.common;
     while let Some(incoming) = endpoint.accept().await {
-        let handshakes = shared.handshakes.load(Ordering::Relaxed);
-        let is_full = shared.connections.load(Ordering::Relaxed) >= shared.config.connections_max;
-        if is_full || handshakes >= shared.config.handshakes_max {
-            Counts::add(&shared.counters.refused);
+        let current = common.current.load_full();
+        let config = &current.config;
+        let handshakes = common.handshakes.load(Ordering::Relaxed);
+        let is_full = common.connections.load(Ordering::Relaxed) >= config.connections_max;
+        if is_full || handshakes >= config.handshakes_max {
+            Counts::add(&common.counters.refused);
             if is_full {
                 incoming.refuse();
             } else {
                 incoming.ignore();
             }
-        } else if handshakes >= shared.config.retry_from
+        } else if handshakes >= config.retry_from
             && !incoming.remote_address_validated()
             && incoming.may_retry()
         {
             // Whoever cannot answer there never gets as far as a handshake.
             let _ = incoming.retry();
         } else {
-            shared.handshakes.fetch_add(1, Ordering::Relaxed);
-            tokio::spawn(serve(Arc::clone(&shared), incoming));
+            common.handshakes.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(serve(Arc::clone(&shared), current, incoming));
         }
     }
 }
 
 /// Serves one connection until it ends or its time is over.
-async fn serve<H, F>(shared: Arc<Shared<H>>, incoming: Incoming)
+async fn serve<H, F>(shared: Arc<Shared<H>>, current: Arc<Current>, incoming: Incoming)
 where
     H: Fn(DoorRequest) -> F + Send + Sync + 'static,
     F: Future<Output = Result<Bytes, DoorRefusal>> + Send + 'static,
 {
-    let config = &shared.config;
-    let handshake = async { incoming.accept().ok()?.await.ok() };
-    let connection = timeout(config.request_timeout, handshake).await;
-    shared.handshakes.fetch_sub(1, Ordering::Relaxed);
-    let Ok(Some(connection)) = connection else {
-        return Counts::add(&shared.counters.refused);
+    let (common, config) = (&shared.common, &current.config);
+    let handshake = async {
+        let connecting = incoming.accept_with(Arc::clone(&current.tls)).ok()?;
+        connecting.await.ok()
     };
-    Counts::add(&shared.counters.accepted);
-    shared.connections.fetch_add(1, Ordering::Relaxed);
+    let connection = timeout(config.request_timeout, handshake).await;
+    common.handshakes.fetch_sub(1, Ordering::Relaxed);
+    let Ok(Some(connection)) = connection else {
+        return Counts::add(&common.counters.refused);
+    };
+    Counts::add(&common.counters.accepted);
+    common.connections.fetch_add(1, Ordering::Relaxed);
     let served = async {
-        introduce(&connection, &shared.certificate).await?;
+        introduce(&connection, &current.certificate).await?;
         // Quinn allows only so many streams at one time, which bounds the tasks.
         while let Ok((send, receive)) = connection.accept_bi().await {
             let address = connection.remote_address().ip();
@@ -220,7 +306,7 @@ where
     let ended = timeout(config.connection_timeout, served).await;
     debug!(late = ended.is_err(), "a car's connection ended");
     connection.close(VarInt::from_u32(CLOSE_DONE), b"");
-    shared.connections.fetch_sub(1, Ordering::Relaxed);
+    common.connections.fetch_sub(1, Ordering::Relaxed);
 }
 
 /// The first frame: who this is.
@@ -240,26 +326,22 @@ async fn answer<H, F>(
     H: Fn(DoorRequest) -> F + Send + Sync + 'static,
     F: Future<Output = Result<Bytes, DoorRefusal>> + Send + 'static,
 {
-    let config = &shared.config;
-    let read = timeout(
-        config.request_timeout,
-        receive.read_to_end(config.request_bytes_max),
-    );
-    let request = match read.await {
-        Ok(Ok(bytes)) => DoorRequest::from_bytes(&bytes.into()).ok(),
-        Ok(Err(_)) | Err(_) => None,
-    };
+    let common = &shared.common;
+    let current = common.current.load_full();
+    let config = &current.config;
+    let read = read_request(&mut receive, config.request_bytes_max, &common.room);
+    let request = timeout(config.request_timeout, read).await.ok().flatten();
     let Some(request) = request else {
-        Counts::add(&shared.counters.cut);
+        Counts::add(&common.counters.cut);
         let _ = receive.stop(VarInt::from_u32(STREAM_CUT));
         let _ = send.reset(VarInt::from_u32(STREAM_CUT));
         return;
     };
-    let answer = match shared.admit(address) {
+    let answer = match common.admit(address) {
         Err(refusal) => Err(refusal),
         Ok(()) => {
             let answer = timeout(config.answer_timeout, (shared.handler)(request)).await;
-            Counts::add(&shared.counters.handled);
+            Counts::add(&common.counters.handled);
             answer.unwrap_or_else(|_| Err(late()))
         }
     };
@@ -269,11 +351,35 @@ async fn answer<H, F>(
         send.stopped().await.ok()
     };
     if !matches!(timeout(config.answer_timeout, sent).await, Ok(Some(None))) {
-        Counts::add(&shared.counters.cut);
+        Counts::add(&common.counters.cut);
     }
 }
 
-impl<H> Shared<H> {
+/// Reads one request to its end; `None` for one that is too long, malformed or cut short.
+///
+/// What strangers may make the unit remember at one time is bounded: short requests by their number,
+/// and what goes beyond those by `room`, which is given back once the request is whole.
+async fn read_request(
+    receive: &mut RecvStream,
+    len_max: usize,
+    room: &Semaphore,
+) -> Option<DoorRequest> {
+    let (mut bytes, mut taken, mut permits) = (Vec::new(), PIECE_LEN, Vec::new());
+    while let Some(chunk) = receive.read_chunk(PIECE_LEN, true).await.ok()? {
+        let len = bytes.len() + chunk.bytes.len();
+        if len > len_max {
+            return None;
+        }
+        while len > taken {
+            permits.push(room.acquire().await.ok()?);
+            taken += PIECE_LEN;
+        }
+        bytes.extend_from_slice(&chunk.bytes);
+    }
+    DoorRequest::from_bytes(&bytes.into()).ok()
+}
+
+impl Common {
     fn admit(&self, address: IpAddr) -> Result<(), DoorRefusal> {
         // A bucket is whole whenever the lock is free.
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
@@ -296,6 +402,10 @@ fn late() -> DoorRefusal {
     DoorRefusal::new(DEADLINE_EXCEEDED, "SERVER_DEADLINE", words)
 }
 
+/// So much of each request is read without asking for room.
+const PIECE_LEN: usize = 32 * 1024;
+/// What all requests together may take beyond that while they are read.
+const ROOM_LEN: usize = 64 * 1024 * 1024;
 /// Numbers of `google.rpc.Code`.
 const DEADLINE_EXCEEDED: u8 = 4;
 const RESOURCE_EXHAUSTED: u8 = 8;

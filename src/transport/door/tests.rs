@@ -1,12 +1,18 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroU32,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::time::Instant;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
 
 use super::{
     CallError, Client, ClientConfig, ConnectError, DOOR_ALPN, DoorIdentity, DoorRefusal,
@@ -47,7 +53,7 @@ async fn a_refusal_keeps_its_reason() {
 async fn many_requests_share_a_connection() {
     let unit = unit(server_config());
     let client = Arc::new(connect(unit.address(), client_config()).await.unwrap());
-    let mut calls = tokio::task::JoinSet::new();
+    let mut calls = JoinSet::new();
     for number in 0..64_u8 {
         let client = Arc::clone(&client);
         calls.spawn(async move {
@@ -56,6 +62,74 @@ async fn many_requests_share_a_connection() {
         });
     }
     assert!(calls.join_all().await.into_iter().all(|same| same));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn o3_a_door_changes_its_key_under_requests_and_loses_none() {
+    let config = ServerConfig {
+        requests_per_s: const { NonZeroU32::new(1_000_000).unwrap() },
+        ..server_config()
+    };
+    let unit = unit(config.clone());
+    let address = unit.address();
+    let has_ended = Arc::new(AtomicBool::new(false));
+    let mut cars = JoinSet::new();
+    for car in 0..4_u8 {
+        let has_ended = Arc::clone(&has_ended);
+        cars.spawn(async move {
+            let mut answered = 0_u32;
+            while !has_ended.load(Ordering::Relaxed) {
+                let client = connect(address, client_config()).await.unwrap();
+                for _ in 0..8 {
+                    let body = Bytes::from(vec![car; 1_000]);
+                    assert_eq!(client.call("Echo", body.clone()).await.unwrap(), body);
+                    answered += 1;
+                }
+            }
+            answered
+        });
+    }
+    for seed in 100..130 {
+        let handled = unit.counters().handled;
+        unit.reload(config.clone(), &identity(seed)).unwrap();
+        // Some requests under each key, both new and on connections that were there.
+        wait_until(|| unit.counters().handled >= handled + 16).await;
+    }
+    has_ended.store(true, Ordering::Relaxed);
+    let answered: u32 = cars.join_all().await.into_iter().sum();
+    assert!(answered >= 30 * 16);
+    assert_eq!(unit.counters().rate_limited, 0);
+}
+
+#[tokio::test]
+async fn o3_a_connection_goes_on_under_the_old_key_which_then_is_forgotten() {
+    let unit = unit(server_config());
+    let before = connect(unit.address(), client_config()).await.unwrap();
+    let old = Arc::downgrade(&unit.current().tls);
+
+    unit.reload(server_config(), &identity(100)).unwrap();
+
+    assert_eq!(unit.counters().keys, 2);
+    let answer = before.call("Echo", Bytes::from_static(b"words")).await;
+    assert_eq!(answer.unwrap(), "words");
+    let after = connect(unit.address(), client_config()).await.unwrap();
+    before.close().await;
+    wait_until(|| unit.counters().keys == 1 && old.upgrade().is_none()).await;
+    let answer = after.call("Echo", Bytes::from_static(b"more")).await;
+    assert_eq!(answer.unwrap(), "more");
+}
+
+#[tokio::test]
+async fn o3_bounds_are_changed_while_a_door_is_open() {
+    let unit = unit(server_config());
+    let client = connect(unit.address(), client_config()).await.unwrap();
+    let config = ServerConfig {
+        request_bytes_max: 1_024,
+        ..server_config()
+    };
+    unit.reload(config, &identity(100)).unwrap();
+    let cut = client.call("Echo", Bytes::from(vec![0; 1_025])).await;
+    assert!(matches!(cut, Err(CallError::Lost(_))), "{cut:?}");
 }
 
 #[tokio::test]
@@ -105,6 +179,21 @@ async fn an_oversized_request_is_cut_and_the_next_one_served() {
     let served = client.call("Echo", Bytes::from_static(b"short")).await;
     assert_eq!(served.unwrap(), "short");
     assert_eq!(unit.counters().cut, 1);
+}
+
+#[tokio::test]
+async fn many_long_requests_are_read_whole() {
+    let unit = unit(server_config());
+    let client = Arc::new(connect(unit.address(), client_config()).await.unwrap());
+    let mut calls = JoinSet::new();
+    for number in 0..16_u8 {
+        let client = Arc::clone(&client);
+        calls.spawn(async move {
+            let body = Bytes::from(vec![number; 500_000]);
+            client.call("Echo", body.clone()).await.unwrap() == body
+        });
+    }
+    assert!(calls.join_all().await.into_iter().all(|same| same));
 }
 
 #[tokio::test]
@@ -313,6 +402,30 @@ fn unit(config: ServerConfig) -> Server {
     Server::start(config, &identity, handle).unwrap()
 }
 
+/// A key of this seed, certified by the same operator.
+fn identity(seed: u8) -> DoorIdentity {
+    let key = SigningKey::from_seed(&[seed; 32]);
+    let order = UnitOrder {
+        chain: chain(),
+        key: key.verifying_key(),
+        valid_from: at(1_000),
+        valid_until: at(2_000),
+    };
+    DoorIdentity {
+        key,
+        certificate: UnitCertificate::issue(&operators()[1], &order),
+    }
+}
+
+async fn wait_until(holds: impl Fn() -> bool) {
+    let held = async {
+        while !holds() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(PATIENCE, held).await.unwrap();
+}
+
 async fn connect(address: SocketAddr, config: ClientConfig) -> Result<Client, ConnectError> {
     let operators = operators();
     let trust = UnitTrust {
@@ -380,3 +493,5 @@ fn loopback() -> SocketAddr {
 fn at(unix_s: u64) -> Timestamp {
     Timestamp::from_unix_ms(unix_s * 1_000).unwrap()
 }
+
+const PATIENCE: Duration = Duration::from_secs(60);

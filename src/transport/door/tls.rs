@@ -24,17 +24,7 @@ pub(super) fn server_config(
     key: &SigningKey,
     config: &ServerConfig,
 ) -> Result<quinn::ServerConfig, Error> {
-    let key = certified_key(&key.to_seed())?;
-    let mut tls = rustls::ServerConfig::builder_with_provider(Arc::new(provider()))
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(key)));
-    tls.alpn_protocols = vec![DOOR_ALPN.to_vec()];
-    tls.session_storage = Arc::new(NoServerSessionStorage {});
-    tls.send_tls13_tickets = 0;
-    tls.max_early_data_size = 0;
-    let crypto = QuicServerConfig::try_from(tls).map_err(no_suite)?;
-    let mut server = quinn::ServerConfig::with_crypto(Arc::new(crypto));
+    let mut server = quinn::ServerConfig::with_crypto(server_crypto(key)?);
     server
         .transport_config(Arc::new(transport(SERVER_WINDOW_LEN, REQUESTS_MAX)))
         .migration(false)
@@ -44,6 +34,31 @@ pub(super) fn server_config(
     // A token for a later connection would tie that one to this.
     server.validation_token.sent(0);
     Ok(server)
+}
+
+/// The same with another key. Whoever was told to come again under the old one still may.
+pub(super) fn renewed(
+    before: &quinn::ServerConfig,
+    key: &SigningKey,
+    config: &ServerConfig,
+) -> Result<quinn::ServerConfig, Error> {
+    let mut server = before.clone();
+    server.crypto = server_crypto(key)?;
+    server.max_incoming(config.handshakes_max.max(1));
+    Ok(server)
+}
+
+fn server_crypto(key: &SigningKey) -> Result<Arc<QuicServerConfig>, Error> {
+    let key = certified_key(&key.to_seed())?;
+    let mut tls = rustls::ServerConfig::builder_with_provider(Arc::new(provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(key)));
+    tls.alpn_protocols = vec![DOOR_ALPN.to_vec()];
+    tls.session_storage = Arc::new(NoServerSessionStorage {});
+    tls.send_tls13_tickets = 0;
+    tls.max_early_data_size = 0;
+    Ok(Arc::new(QuicServerConfig::try_from(tls).map_err(no_suite)?))
 }
 
 /// The car's half: it shows nothing.
