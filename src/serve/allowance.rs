@@ -4,6 +4,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
@@ -13,7 +14,7 @@ use crate::rpc;
 /// What each caller may still use.
 #[derive(Debug)]
 pub(super) struct Allowances {
-    limits: Limits,
+    limits: ArcSwap<Limits>,
     callers: Mutex<BTreeMap<String, Arc<Allowance>>>,
 }
 
@@ -40,9 +41,22 @@ pub(super) struct StreamPlace(Arc<Allowance>);
 impl Allowances {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
-            limits: limits.clone(),
+            limits: ArcSwap::from_pointee(limits.clone()),
             callers: Mutex::default(),
         }
+    }
+
+    /// Bounds every call from now on by these limits; streams that are open keep their places.
+    pub(super) fn set_limits(&self, limits: &Limits) {
+        let before = self.limits.swap(Arc::new(limits.clone()));
+        if *before != *limits {
+            lock(&self.callers).clear();
+        }
+    }
+
+    /// How long a unary call may take.
+    pub(super) fn unary_timeout(&self) -> Duration {
+        self.limits.load().unary_timeout
     }
 
     /// The allowance of this caller.
@@ -61,7 +75,7 @@ impl Allowances {
         } else {
             LATECOMERS
         };
-        let new = || Arc::new(Allowance::new(&self.limits, now));
+        let new = || Arc::new(Allowance::new(&self.limits.load(), now));
         Arc::clone(callers.entry(name.to_owned()).or_insert_with(new))
     }
 }

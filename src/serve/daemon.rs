@@ -53,7 +53,7 @@ pub struct DaemonArguments {
 }
 
 /// What a daemon can be told: the `Config` of `vehicle_agent`, and that of `roadside_unit`.
-pub trait DaemonConfig: DeserializeOwned + Serialize {
+pub trait DaemonConfig: Clone + DeserializeOwned + Serialize {
     /// Where the file is unless something names another.
     const FILE_USUAL: &str;
 
@@ -73,11 +73,15 @@ pub trait DaemonConfig: DeserializeOwned + Serialize {
 
 /// A running daemon, as its process sees it: that of `vehicle_agent`, and that of `roadside_unit`.
 pub trait Daemon {
+    /// What it can be told.
+    type Config: DaemonConfig;
+
     /// Where it is reached, and whatever else who started it wants to know, as a JSON object.
     fn ready(&self) -> serde_json::Value;
 
-    /// Reads again from files what may change while it runs; what cannot be read stays as it was.
-    fn reload(&self);
+    /// Takes over from the configuration, and from the files that it names, what may change while it
+    /// runs; what cannot be read stays as it was.
+    fn reload(&self, config: &Self::Config);
 
     /// Returns once it cannot go on.
     fn failed(&self) -> impl Future<Output = ()>;
@@ -190,12 +194,13 @@ impl<'a, C: DaemonConfig> Process<'a, C> {
     /// that started it.
     pub async fn run<D, E, F>(self, start: impl FnOnce(C) -> F) -> Result<(), RunError<E>>
     where
-        D: Daemon,
+        D: Daemon<Config = C>,
         E: Error + 'static,
         F: Future<Output = Result<D, E>>,
     {
         let mut ends = Ends::new().map_err(RunError::Signals)?;
         let mut hangup = signal(SignalKind::hangup()).map_err(RunError::Signals)?;
+        let mut config = self.config.clone();
         let daemon = tokio::select! {
             started = start(self.config) => started.map_err(RunError::Start)?,
             () = ends.next() => return Ok(()),
@@ -205,7 +210,11 @@ impl<'a, C: DaemonConfig> Process<'a, C> {
             tokio::select! {
                 () = ends.next() => break false,
                 () = daemon.failed() => break true,
-                _ = hangup.recv() => reload::<C>(&daemon, &self.sources, &self.log),
+                _ = hangup.recv() => {
+                    reread(&mut config, &self.sources, &self.log);
+                    daemon.reload(&config);
+                    info!("reloaded");
+                }
                 () = orphaned(self.arguments.parent) => break false,
             }
         };
@@ -222,15 +231,15 @@ impl<'a, C: DaemonConfig> Process<'a, C> {
     }
 }
 
-fn reload<C: DaemonConfig>(daemon: &impl Daemon, sources: &Sources, log: &LogHandle) {
+/// Reads the configuration again; one that is refused changes nothing.
+fn reread<C: DaemonConfig>(config: &mut C, sources: &Sources, log: &LogHandle) {
     match load::<C>(sources) {
-        Ok(config) => {
-            if let Err(error) = log.reload(config.log()) {
+        Ok(newer) => {
+            if let Err(error) = log.reload(newer.log()) {
                 warn!(%error, "kept the log's filter");
             }
+            *config = newer;
         }
         Err(error) => warn!(%error, "kept the configuration: it cannot be read again"),
     }
-    daemon.reload();
-    info!("reloaded");
 }

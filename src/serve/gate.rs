@@ -1,5 +1,4 @@
 use std::{
-    marker::PhantomData,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -10,20 +9,24 @@ use crate::{
     rpc,
     telemetry::{GrpcMethod, Metrics},
 };
+use arc_swap::ArcSwapOption;
 use http::{Request, Response};
+use rustix::process::geteuid;
 use tokio::time::{Instant, timeout};
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 
-use super::{Access, Admission, Caller, Limits, Role, allowance::Allowances};
+use super::{
+    Access, Admission, Caller, GrpcConfig, Limits, Role, RoleConfig, allowance::Allowances,
+};
 
 /// Stands before every method: who calls, may they, not too often, and not for too long.
 #[derive(Clone)]
 pub struct Gate<R> {
     allowances: Arc<Allowances>,
-    unary_timeout: Duration,
+    /// Who may do what by now; as the listener found, until the first change.
+    roles: Arc<ArcSwapOption<RoleConfig<R>>>,
     metrics: Arc<Metrics>,
-    role: PhantomData<fn() -> R>,
 }
 
 impl<R: Role> Gate<R> {
@@ -31,10 +34,26 @@ impl<R: Role> Gate<R> {
     pub fn new(limits: &Limits, metrics: &Arc<Metrics>) -> Self {
         Self {
             allowances: Arc::new(Allowances::new(limits)),
-            unary_timeout: limits.unary_timeout,
+            roles: Arc::default(),
             metrics: Arc::clone(metrics),
-            role: PhantomData,
         }
+    }
+
+    /// Gives callers these roles and bounds from their next call on, those too that are connected. A
+    /// stream that is open stays as it is.
+    pub fn reload(&self, config: &GrpcConfig<R>) {
+        self.roles.store(Some(Arc::new(config.roles.clone())));
+        self.allowances.set_limits(&config.limits);
+    }
+
+    /// The caller, with the role that it has by now.
+    fn caller(&self, request: &Request<Body>) -> Option<Caller<R>> {
+        let caller = request.extensions().get::<Caller<R>>()?;
+        let identity = caller.identity.clone();
+        Some(match self.roles.load().as_deref() {
+            Some(roles) => Caller::new(identity, roles, geteuid().as_raw()),
+            None => caller.clone(),
+        })
     }
 
     /// Admits a call to a listed method, and leaves what it needs in its extensions.
@@ -43,7 +62,7 @@ impl<R: Role> Gate<R> {
         request: &mut Request<Body>,
         listed: Option<(GrpcMethod, Access<R>)>,
     ) -> Result<(), Status> {
-        let caller = request.extensions().get::<Caller<R>>().ok_or_else(|| {
+        let caller = self.caller(request).ok_or_else(|| {
             rpc::refusal(
                 Code::Unauthenticated,
                 "CALLER_UNKNOWN",
@@ -67,6 +86,7 @@ impl<R: Role> Gate<R> {
         let now = Instant::now();
         let allowance = self.allowances.of(&caller.identity.to_string(), now);
         allowance.take(now)?;
+        request.extensions_mut().insert(caller);
         request.extensions_mut().insert(Admission {
             allowance,
             method,
@@ -136,7 +156,7 @@ where
         let bound = if is_untimed {
             Duration::MAX
         } else {
-            self.gate.unary_timeout
+            self.gate.allowances.unary_timeout()
         };
         let answer = timeout(bound, self.inner.call(request));
         Box::pin(async move {

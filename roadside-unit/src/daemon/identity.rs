@@ -5,10 +5,17 @@ use std::{
     sync::Arc,
 };
 
+use tracing::warn;
 use wayside::{
-    crypto::SigningKey, ledger::Genesis, security::UnitCertificate, serve::read_key,
-    time::Timestamp, transport::door::DoorIdentity,
+    crypto::{SigningKey, VerifyingKey},
+    id::ShardId,
+    ledger::{Genesis, StateView as _},
+    security::{UnitCertificate, UnitCertificateError},
+    serve::read_key,
+    time::Timestamp,
+    transport::door::DoorIdentity,
 };
+use wayside_engine::Handle;
 
 use super::StartError;
 use crate::{
@@ -22,15 +29,23 @@ pub(super) struct Opened {
     /// The vote key, or that of a follower.
     pub(super) key: SigningKey,
     pub(super) folder: PathBuf,
-    pub(super) door: Option<DoorIdentity>,
+    /// The files of the door's key and certificate, if it is to be opened.
+    pub(super) door: Option<DoorFiles>,
     /// The key of the custodian whose shares are kept here.
     pub(super) custodian: Option<SigningKey>,
+}
+
+/// What vehicles are shown.
+#[derive(Clone)]
+pub(super) struct DoorFiles {
+    pub(super) key: PathBuf,
+    pub(super) certificate: PathBuf,
 }
 
 struct Files {
     genesis: PathBuf,
     key: PathBuf,
-    door: Option<(PathBuf, PathBuf)>,
+    door: Option<DoorFiles>,
     custodian: Option<PathBuf>,
 }
 
@@ -55,7 +70,7 @@ pub(super) fn open(config: &Config, now: Timestamp) -> Result<Opened, StartError
         (Some(genesis), Some(key)) => Files {
             genesis: genesis.clone(),
             key: key.clone(),
-            door: config.door.key.clone().zip(config.door.certificate.clone()),
+            door: DoorFiles::of(config),
             custodian: identity.custodian_key.clone(),
         },
         (None, _) | (_, None) => own_files(&folder, now)?,
@@ -64,16 +79,11 @@ pub(super) fn open(config: &Config, now: Timestamp) -> Result<Opened, StartError
     let key = read_key(&files.key)?;
     let custodian = files.custodian.as_deref().map(read_key).transpose()?;
     let wants_door = config.profile.has(Profile::Relay);
-    let door = files
-        .door
-        .filter(|_| wants_door)
-        .map(|(key, certificate)| read_door(&genesis, &key, &certificate, now))
-        .transpose()?;
     Ok(Opened {
         genesis,
         key,
         folder,
-        door,
+        door: files.door.filter(|_| wants_door),
         custodian,
     })
 }
@@ -106,7 +116,10 @@ fn own_files(folder: &Path, now: Timestamp) -> Result<Files, StartError> {
     Ok(Files {
         genesis,
         key: unit.vote_key,
-        door: Some((unit.door_key, unit.door_certificate)),
+        door: Some(DoorFiles {
+            key: unit.door_key,
+            certificate: unit.door_certificate,
+        }),
         // One that an earlier release made has none.
         custodian: Some(unit.custodian_key).filter(|path| path.exists()),
     })
@@ -123,35 +136,55 @@ fn read_genesis(path: &Path) -> Result<Genesis, StartError> {
     })
 }
 
-/// Reads what vehicles will be shown, and checks it as they will.
-fn read_door(
-    genesis: &Genesis,
-    key: &Path,
-    certificate: &Path,
-    now: Timestamp,
-) -> Result<DoorIdentity, StartError> {
-    let bytes = fs::read(certificate).map_err(|source| StartError::File {
-        path: certificate.to_owned(),
-        source,
-    })?;
-    let refused = |reason: String| StartError::DoorCertificate {
-        path: certificate.to_owned(),
-        reason,
+impl DoorFiles {
+    /// Those that the configuration names.
+    pub(super) fn of(config: &Config) -> Option<Self> {
+        let (key, certificate) = (config.door.key.clone(), config.door.certificate.clone());
+        key.zip(certificate)
+            .map(|(key, certificate)| Self { key, certificate })
+    }
+
+    /// Reads what vehicles will be shown, and checks it as they will.
+    ///
+    /// A certificate of an operator of whom nothing has been heard is believed for now: it may have
+    /// joined in a block that this unit lacks yet, and vehicles judge for themselves.
+    pub(super) fn read(
+        &self,
+        genesis: &Genesis,
+        engine: &Handle,
+        now: Timestamp,
+    ) -> Result<DoorIdentity, StartError> {
+        let bytes = fs::read(&self.certificate).map_err(|source| StartError::File {
+            path: self.certificate.clone(),
+            source,
+        })?;
+        let refused = |reason: UnitCertificateError| StartError::DoorCertificate {
+            path: self.certificate.clone(),
+            reason: reason.to_string(),
+        };
+        let key = read_key(&self.key)?;
+        let certificate = UnitCertificate::from_bytes(&bytes).map_err(refused)?;
+        let known = cold_keys(genesis, engine);
+        match certificate.verify(genesis.chain(), &known, &key.verifying_key(), now) {
+            Ok(_) => {}
+            Err(UnitCertificateError::UnknownOperator) => {
+                let path = self.certificate.display();
+                warn!(%path, "no operator that this unit knows of has certified the door's key");
+            }
+            Err(reason) => return Err(refused(reason)),
+        }
+        Ok(DoorIdentity { key, certificate })
+    }
+}
+
+/// The keys by which operators certify their units: as the ledger says now, or as it began where this
+/// unit does not keep the governing shard.
+fn cold_keys(genesis: &Genesis, engine: &Handle) -> Vec<VerifyingKey> {
+    let keys: Vec<_> = match engine.tip(ShardId::GOVERNANCE) {
+        Some(tip) => tip.state.operators().map(|(_, it)| it.cold_key).collect(),
+        None => genesis.operators.iter().map(|it| it.cold_key).collect(),
     };
-    let key = read_key(key)?;
-    let parsed = UnitCertificate::from_bytes(&bytes).map_err(|error| refused(error.to_string()))?;
-    let operators: Vec<_> = genesis
-        .operators
-        .iter()
-        .filter_map(|operator| operator.cold_key.admit().ok())
-        .collect();
-    parsed
-        .verify(genesis.chain(), &operators, &key.verifying_key(), now)
-        .map_err(|error| refused(error.to_string()))?;
-    Ok(DoorIdentity {
-        key,
-        certificate: parsed,
-    })
+    keys.iter().filter_map(|key| key.admit().ok()).collect()
 }
 
 fn usual_folder() -> Result<PathBuf, StartError> {

@@ -120,6 +120,8 @@ async fn start(config: Config) -> Result<Daemon, StartError> {
 }
 
 impl serve::Daemon for Daemon {
+    type Config = Config;
+
     fn ready(&self) -> serde_json::Value {
         serde_json::json!({
             "grpc": self.grpc_endpoint(),
@@ -132,8 +134,8 @@ impl serve::Daemon for Daemon {
         })
     }
 
-    fn reload(&self) {
-        self.reload();
+    fn reload(&self, config: &Config) {
+        self.reload(config);
     }
 
     fn failed(&self) -> impl Future<Output = ()> {

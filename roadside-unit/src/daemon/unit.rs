@@ -26,7 +26,7 @@ use wayside_engine::{Application, Handle, Running, Seat};
 use super::{
     StartError,
     audit::Audits,
-    identity::{self, Opened},
+    identity::{self, DoorFiles, Opened},
     monitor::Monitor,
 };
 use crate::{
@@ -42,17 +42,24 @@ use crate::{
 /// [`Self::shutdown`] ends it in order; dropping it ends its tasks as they are.
 pub struct Daemon {
     genesis: Arc<Genesis>,
+    clock: Clock,
     engine: Handle,
     running: Running,
     services: Services,
     listener: Listener,
-    door: Option<door::Server>,
+    door: Option<Door>,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
     helpers: Vec<JoinHandle<()>>,
     failed: watch::Receiver<bool>,
     metrics: Option<MetricsServer>,
     grace: Duration,
+}
+
+/// Where vehicles come, and where what they are shown is read again.
+struct Door {
+    server: door::Server,
+    files: DoorFiles,
 }
 
 /// What is counted.
@@ -102,14 +109,14 @@ impl Daemon {
             metrics: counts.grpc,
             ledger_metrics: counts.ledger,
             limits: config.grpc.limits.clone(),
-            clock,
+            clock: clock.clone(),
             profile: config.profile.clone(),
             key: opened.key,
             witnesses: config.witnesses.parsed()?,
             vault: kept.vault,
             custodian: kept.custodian,
         }));
-        let door = open_door(&config, opened.door, &desk)?;
+        let door = open_door(&config, (opened.door, &opened.genesis), &desk, &clock)?;
         let services = Services::start(desk);
         let stop = watch::Sender::new(false);
         let servers = serve_doors(
@@ -121,6 +128,7 @@ impl Daemon {
         );
         Ok(Self {
             genesis: opened.genesis,
+            clock,
             engine,
             running,
             services,
@@ -152,7 +160,7 @@ impl Daemon {
 
     /// Where vehicles connect; `None` if they cannot.
     pub fn door_address(&self) -> Option<SocketAddr> {
-        self.door.as_ref().map(door::Server::address)
+        self.door.as_ref().map(|door| door.server.address())
     }
 
     /// Where metrics are served; `None` if they are not.
@@ -167,18 +175,33 @@ impl Daemon {
         let _ = failed.wait_for(|failed| *failed).await;
     }
 
-    /// Takes new certificates from their files; what cannot be read stays as it was.
-    pub fn reload(&self) {
+    /// Takes new keys and certificates from their files, and from the configuration who may do what and
+    /// how often. What is connected stays connected; what cannot be read stays as it was.
+    pub fn reload(&self, config: &Config) {
+        self.services.gate().reload(&config.grpc);
         if let Err(error) = self.listener.reload() {
-            warn!(error = %error, "kept the certificates: they cannot be read again");
+            warn!(%error, "kept the certificates: they cannot be read again");
         }
+        if let Some(door) = &self.door
+            && let Err(error) = self.reload_door(door, config)
+        {
+            warn!(%error, "kept the door's key: another cannot be used");
+        }
+    }
+
+    fn reload_door(&self, door: &Door, config: &Config) -> Result<(), StartError> {
+        let files = DoorFiles::of(config).unwrap_or_else(|| door.files.clone());
+        let now = self.clock.now().timestamp;
+        let identity = files.read(&self.genesis, &self.engine, now)?;
+        door.server.reload(config.door.server.clone(), &identity)?;
+        Ok(())
     }
 
     /// Ends the unit in order, within the configured grace period.
     pub async fn shutdown(self) {
         self.services.drain();
         if let Some(door) = self.door {
-            door.shutdown(self.grace).await;
+            door.server.shutdown(self.grace).await;
         }
         self.stop.send_replace(true);
         for mut server in self.servers {
@@ -335,16 +358,18 @@ fn follow(follower: Follower) -> (JoinHandle<()>, watch::Receiver<bool>) {
 
 fn open_door(
     config: &Config,
-    identity: Option<door::DoorIdentity>,
+    (files, genesis): (Option<DoorFiles>, &Genesis),
     desk: &Arc<Desk>,
-) -> Result<Option<door::Server>, StartError> {
-    let Some(identity) = identity else {
+    clock: &Clock,
+) -> Result<Option<Door>, StartError> {
+    let Some(files) = files else {
         return Ok(None);
     };
+    let identity = files.read(genesis, desk.engine(), clock.now().timestamp)?;
     let desk = Arc::clone(desk);
     let answer = move |request| Arc::clone(&desk).answer(request);
     let server = door::Server::start(config.door.server.clone(), &identity, answer)?;
-    Ok(Some(server))
+    Ok(Some(Door { server, files }))
 }
 
 async fn serve_metrics(

@@ -94,6 +94,11 @@ impl Desk {
         }
     }
 
+    /// What keeps the ledger.
+    pub(crate) fn engine(&self) -> &Handle {
+        &self.engine
+    }
+
     /// Whether the unit votes for its operator.
     pub(super) fn is_validator(&self) -> bool {
         self.profile.has(Profile::Validator)

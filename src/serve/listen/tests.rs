@@ -167,6 +167,34 @@ async fn renewed_certificates_are_read_again() {
     assert!(passed.is_some());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn o3_certificates_change_under_clients_and_none_is_lost() {
+    let pki = Arc::new(Pki::new());
+    let (listener, mut incoming) = pki.open().await;
+    let address = listener.tcp_address().unwrap();
+    let good = pki.client(&pki.authority, 2999);
+    let echoing = tokio::spawn(async move {
+        while let Some(passed) = incoming.next().await {
+            let (mut reading, mut writing) = tokio::io::split(passed.unwrap());
+            // A client that has gone is no error here.
+            tokio::spawn(async move { tokio::io::copy(&mut reading, &mut writing).await });
+        }
+    });
+    let mut oldest = pki.connect(address, Some(&good)).await.unwrap();
+    for _ in 0..20 {
+        pki.renew();
+        listener.reload().unwrap();
+        let mut client = pki.connect(address, Some(&good)).await.unwrap();
+        for stream in [&mut client, &mut oldest] {
+            stream.write_all(b"words").await.unwrap();
+            let mut answer = [0; 5];
+            stream.read_exact(&mut answer).await.unwrap();
+            assert_eq!(&answer, b"words");
+        }
+    }
+    echoing.abort();
+}
+
 #[tokio::test]
 async fn files_of_certificates_are_named_when_they_are_bad() {
     for name in ["server.pem", "server.key", "authority.pem"] {
@@ -206,15 +234,20 @@ impl Pki {
             folder: TempDir::new().unwrap(),
             authority: authority(),
         };
+        pki.renew();
+        fs::write(pki.file("authority.pem"), pki.authority.pem()).unwrap();
+        pki
+    }
+
+    /// Gives the server another key with a certificate.
+    fn renew(&self) {
         let key = KeyPair::generate().unwrap();
         let server = CertificateParams::new(vec!["localhost".to_owned()])
             .unwrap()
-            .signed_by(&key, &pki.authority)
+            .signed_by(&key, &self.authority)
             .unwrap();
-        fs::write(pki.file("server.pem"), server.pem()).unwrap();
-        fs::write(pki.file("server.key"), key.serialize_pem()).unwrap();
-        fs::write(pki.file("authority.pem"), pki.authority.pem()).unwrap();
-        pki
+        fs::write(self.file("server.pem"), server.pem()).unwrap();
+        fs::write(self.file("server.key"), key.serialize_pem()).unwrap();
     }
 
     fn file(&self, name: &str) -> PathBuf {

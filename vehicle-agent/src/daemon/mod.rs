@@ -169,8 +169,10 @@ impl Daemon {
         self.metrics.as_ref().map(MetricsServer::address)
     }
 
-    /// Takes new tickets and certificates from their files; what cannot be read stays as it was.
-    pub fn reload(&self) {
+    /// Takes new tickets and certificates from their files, and from the configuration who may do what
+    /// and how often; what cannot be read stays as it was.
+    pub fn reload(&self, config: &Config) {
+        self.services.gate().reload(&config.grpc);
         match self.reload_tickets() {
             Ok(count) => info!(count, "read the tickets again"),
             Err(error) => warn!(error = %error, "kept the tickets: they cannot be read again"),

@@ -70,6 +70,8 @@ async fn start(config: Config) -> Result<Daemon, StartError> {
 }
 
 impl serve::Daemon for Daemon {
+    type Config = Config;
+
     fn ready(&self) -> serde_json::Value {
         serde_json::json!({
             "grpc": self.grpc_endpoint(),
@@ -80,8 +82,8 @@ impl serve::Daemon for Daemon {
         })
     }
 
-    fn reload(&self) {
-        self.reload();
+    fn reload(&self, config: &Config) {
+        self.reload(config);
     }
 
     /// An agent goes on whatever happens: what it lost, its health says.
