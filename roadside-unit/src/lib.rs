@@ -12,5 +12,6 @@ mod grpc;
 pub mod index;
 mod role;
 mod vault;
+mod voice;
 
 pub use role::Role;

@@ -34,7 +34,8 @@ use crate::{
     follow::{Followed, Follower},
     grpc::{Desk, DeskParts, Services},
     index::Index,
-    vault::{Custodian, CustodianParts, Sweeper, Vault},
+    vault::{Sweeper, Vault},
+    voice::{Voice, VoiceParts},
 };
 
 /// A running roadside unit.
@@ -265,7 +266,7 @@ fn open_index(folder: &Path, genesis: &Genesis) -> Result<Index, StartError> {
 /// What is kept off the ledger, and for whom.
 struct Kept {
     vault: Arc<Vault>,
-    custodian: Option<Arc<Custodian>>,
+    custodian: Option<Arc<Voice>>,
 }
 
 fn open_vault(
@@ -277,7 +278,7 @@ fn open_vault(
 ) -> Result<(Kept, JoinHandle<()>), StartError> {
     let vault = Vault::open(opened.folder.join(VAULT_FOLDER), config.vault.bytes_max)?;
     let custodian = opened.custodian.take().map(|key| {
-        Arc::new(Custodian::new(CustodianParts {
+        Arc::new(Voice::new(VoiceParts {
             key,
             genesis: Arc::clone(&opened.genesis),
             engine: engine.clone(),

@@ -24,7 +24,8 @@ use super::{
 use crate::{
     config::{Profile, ProfileSet},
     follow::{Followed, Pending},
-    vault::{Custodian, Receipts, Vault},
+    vault::{Receipts, Vault},
+    voice::Voice,
 };
 
 /// What the unit answers, whichever way it is asked.
@@ -38,7 +39,7 @@ pub(crate) struct Desk {
     pub(super) clock: Clock,
     pub(super) notes: Notes,
     pub(super) vault: Arc<Vault>,
-    pub(super) custodian: Option<Arc<Custodian>>,
+    pub(super) custodian: Option<Arc<Voice>>,
     pub(super) receipts: Receipts,
     pub(super) draining: watch::Sender<bool>,
     profile: ProfileSet,
@@ -70,7 +71,7 @@ pub(crate) struct DeskParts {
     /// What is kept of records off the ledger.
     pub(crate) vault: Arc<Vault>,
     /// Whose shares are among that.
-    pub(crate) custodian: Option<Arc<Custodian>>,
+    pub(crate) custodian: Option<Arc<Voice>>,
 }
 
 impl Desk {

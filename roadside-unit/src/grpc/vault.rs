@@ -32,7 +32,10 @@ use super::{
     refusal::{shard_not_held, transaction_unknown},
     submission::entry_of,
 };
-use crate::vault::{Custodian, SayError, Vault, VaultError};
+use crate::{
+    vault::{Vault, VaultError},
+    voice::{SayError, Voice},
+};
 
 /// Takes sealed records and shares, and lets those read who may.
 #[derive(Clone)]
@@ -214,7 +217,7 @@ impl Desk {
     /// Has a receipt made final, once for each wish to read.
     async fn receipt(
         &self,
-        custodian: &Custodian,
+        custodian: &Voice,
         shard: ShardId,
         receipt: ReadReceipt,
         reading: &SignedReading,
@@ -307,7 +310,7 @@ impl Desk {
         ))
     }
 
-    fn require_custodian(&self) -> Result<&Custodian, Status> {
+    fn require_custodian(&self) -> Result<&Voice, Status> {
         self.custodian.as_deref().ok_or_else(|| {
             let words = "this unit keeps no custodian's shares";
             rpc::refusal(Code::FailedPrecondition, "NO_CUSTODIAN", words)
@@ -372,7 +375,7 @@ fn receipt(attached: &AttachRecord, reading: &SignedReading) -> ReadReceipt {
 
 fn released(
     kept: &KeptShares,
-    custodian: &Custodian,
+    custodian: &Voice,
     reading: &SignedReading,
 ) -> Result<Vec<ReleasedShare>, Status> {
     let released = kept.shares().iter().map(|share| {

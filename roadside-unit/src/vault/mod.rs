@@ -26,14 +26,12 @@
 //! ledger where nothing happens it comes with the next heartbeat. From then on it destroys what each final block erases. On every
 //! request the final state is asked again.
 
-mod custodian;
 mod error;
 mod keeper;
 mod receipts;
 mod store;
 mod sweeper;
 
-pub(crate) use custodian::{Custodian, CustodianParts, SayError};
 pub(crate) use error::VaultError;
 pub(crate) use keeper::Vault;
 pub(crate) use receipts::Receipts;

@@ -17,15 +17,15 @@ use wayside::{
 };
 use wayside_engine::Handle;
 
-use super::{Custodian, Vault};
-use crate::follow::Followed;
+use super::Vault;
+use crate::{follow::Followed, voice::Voice};
 
 /// Destroys what the ledger says is erased, and says so for the custodian.
 pub(crate) struct Sweeper {
     /// What is kept.
     pub(crate) vault: Arc<Vault>,
     /// Who says so; nobody, where no custodian's shares are kept.
-    pub(crate) custodian: Option<Arc<Custodian>>,
+    pub(crate) custodian: Option<Arc<Voice>>,
     /// What is final.
     pub(crate) engine: Handle,
     /// What was erased lately.

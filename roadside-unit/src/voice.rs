@@ -19,16 +19,16 @@ use wayside_engine::{Handle, SubmitError};
 
 use crate::follow::{Followed, nonces};
 
-/// The custodian whose shares this unit keeps: signs what it says on the ledger, one word at a time
-/// for each nonce.
-pub(crate) struct Custodian {
-    parts: CustodianParts,
+/// Somebody for whom this unit speaks on the ledger, as a custodian or an operator that issues tickets:
+/// signs what it says, one word at a time for each nonce.
+pub(crate) struct Voice {
+    parts: VoiceParts,
     /// The nonces of words that may still become final.
     waiting: Mutex<BTreeSet<(ShardId, u64)>>,
 }
 
-/// What a custodian is made of.
-pub(crate) struct CustodianParts {
+/// What a voice is made of.
+pub(crate) struct VoiceParts {
     /// Its key, which signs, and opens what was sealed to it.
     pub(crate) key: SigningKey,
     /// The ledger.
@@ -60,25 +60,25 @@ pub(crate) enum SayError {
 
 /// A nonce that nobody else uses until this is dropped.
 struct Reserved<'a> {
-    custodian: &'a Custodian,
+    voice: &'a Voice,
     shard: ShardId,
     nonce: u64,
 }
 
-impl Custodian {
-    pub(crate) fn new(parts: CustodianParts) -> Self {
+impl Voice {
+    pub(crate) fn new(parts: VoiceParts) -> Self {
         Self {
             parts,
             waiting: Mutex::default(),
         }
     }
 
-    /// The key that signs, and opens what was sealed to the custodian.
+    /// The key that signs, and opens what was sealed to it.
     pub(crate) fn key(&self) -> &SigningKey {
         &self.parts.key
     }
 
-    /// How the ledger names the custodian.
+    /// How the ledger names who speaks.
     pub(crate) fn account(&self) -> AccountKey {
         self.parts.key.verifying_key().into()
     }
@@ -164,7 +164,7 @@ impl Custodian {
         let nonce = free.next().ok_or(SayError::Late)?;
         waiting.insert((shard, nonce));
         Ok(Reserved {
-            custodian: self,
+            voice: self,
             shard,
             nonce,
         })
@@ -173,7 +173,7 @@ impl Custodian {
 
 impl Drop for Reserved<'_> {
     fn drop(&mut self) {
-        let waiting = &self.custodian.waiting;
+        let waiting = &self.voice.waiting;
         let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.remove(&(self.shard, self.nonce));
     }
