@@ -19,6 +19,8 @@ pub enum Purpose {
     Recording,
     /// A hazard's one-time update key, from its ticket's private key.
     HazardUpdateKey,
+    /// How long after a slot's start its ticket comes into use, from the ticket's private key.
+    ChangeJitter,
     /// The check value of a reservation of sequences.
     Reservation,
     /// The check value of a line in the journal of a car's outbox.
@@ -156,6 +158,7 @@ impl Purpose {
             Self::Deliveries => "wayside 2026-11-22 delivery digest v1",
             Self::Recording => "wayside 2026-11-22 recording digest v1",
             Self::HazardUpdateKey => "wayside 2026-11-22 hazard update key v1",
+            Self::ChangeJitter => "wayside 2026-11-23 ticket change jitter v1",
             Self::Reservation => "wayside 2026-11-22 sequence reservation checksum v1",
             Self::OutboxLine => "wayside 2026-11-23 outbox line checksum v1",
             Self::CheckpointFile => "wayside 2026-11-23 car checkpoint checksum v1",

@@ -87,6 +87,7 @@ fn digests_differ_by_purpose() {
         Purpose::Deliveries,
         Purpose::Recording,
         Purpose::HazardUpdateKey,
+        Purpose::ChangeJitter,
         Purpose::Reservation,
         Purpose::MetricsToken,
         Purpose::SimulationSeed,

@@ -191,6 +191,7 @@ impl Station {
             hazard: hazard.clone(),
             bytes: signed.bytes.clone(),
         });
+        self.check_emergency(now);
         self.send_hazard(&hazard, signed, now);
     }
 

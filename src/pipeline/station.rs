@@ -41,6 +41,8 @@ pub struct Station {
     pub(super) own: Option<(OwnState, Instant)>,
     pub(super) clock_error_ms: Option<i64>,
     pub(super) stack_silent: bool,
+    /// Whether the driving stack says that the vehicle is in an emergency.
+    pub(super) is_stack_in_emergency: bool,
     pub(super) counters: Counters,
     /// Whose hello is refused, after too many offences, until when.
     pub(super) shunned: BTreeMap<StationId, Instant>,
@@ -82,6 +84,7 @@ impl Station {
             own: None,
             clock_error_ms: None,
             stack_silent: false,
+            is_stack_in_emergency: false,
             counters: Counters::default(),
             shunned: BTreeMap::new(),
             events: VecDeque::new(),
@@ -103,6 +106,13 @@ impl Station {
     pub fn handle_credentials(&mut self, credentials: Vec<Credential>, now: Now) {
         self.signer.handle_credentials(credentials, now);
         self.check(now);
+    }
+
+    /// Takes in whether the driving stack handles an emergency: while it does, and while an own hazard
+    /// is open, the ticket is not changed before it ends.
+    pub fn handle_emergency(&mut self, is_active: bool, now: Now) {
+        self.is_stack_in_emergency = is_active;
+        self.check_emergency(now);
     }
 
     /// To be called once [`Self::poll_timeout`] has passed.
@@ -277,11 +287,12 @@ impl Station {
     fn check(&mut self, now: Now) {
         self.next_check = now.instant + CHECK_INTERVAL;
         self.check_clock(now);
+        self.hazards.forget_expired(now.timestamp);
+        self.check_emergency(now);
         self.signer.handle_timeout(now);
         self.verifier.handle_timeout(now);
         self.raise_reservations();
         self.check_ticket(now);
-        self.hazards.forget_expired(now.timestamp);
         self.shunned.retain(|_, until| *until > now.instant);
         for peer in self.peers.over(now.timestamp) {
             self.disconnect(peer, DisconnectReason::TicketOver);
@@ -304,6 +315,12 @@ impl Station {
         let doubt = self.clock.doubt(now);
         self.signer.handle_clock_doubt(doubt);
         self.verifier.handle_clock_doubt(doubt);
+    }
+
+    /// Holds or frees the ticket in use.
+    pub(super) fn check_emergency(&mut self, now: Now) {
+        let is_active = self.is_stack_in_emergency || self.hazards.open().next().is_some();
+        self.signer.handle_emergency(is_active, now);
     }
 
     /// Tells peers and edge when messages are signed under another ticket from now on.

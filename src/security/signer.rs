@@ -51,6 +51,8 @@ pub struct Signer {
     full_ticket: Option<(StationId, Instant)>,
     clock_doubt: Option<Duration>,
     revocation: Option<OwnRevocation>,
+    /// Whose ticket stays in use while there is an emergency.
+    held: Option<Slot>,
 }
 
 /// The entry of the revocation list that names this station's tickets.
@@ -135,6 +137,7 @@ impl Signer {
             full_ticket: None,
             clock_doubt: None,
             revocation: None,
+            held: None,
         };
         for reservation in journal {
             signer
@@ -150,6 +153,15 @@ impl Signer {
     /// Takes in how wrong this station's clock may be; nothing is signed until it is `None`.
     pub fn handle_clock_doubt(&mut self, doubt: Option<Duration>) {
         self.clock_doubt = doubt;
+    }
+
+    /// Takes in whether this vehicle is in an emergency, in which it must not seem to be another all
+    /// of a sudden: then the ticket in use stays so until shortly before it ends.
+    pub fn handle_emergency(&mut self, is_active: bool, now: Now) {
+        let in_use = self
+            .in_use(now)
+            .map(|credential| credential.ticket().slot());
+        self.held = in_use.filter(|_| is_active);
     }
 
     /// Takes in that the ticket in use is on the revocation list, and those up to `until` with it, or
@@ -179,13 +191,14 @@ impl Signer {
         let wallet = &self.wallet;
         self.sequences
             .retain(|station, _| wallet.for_station(*station).is_some());
+        let held = self.in_use(now).map(Credential::station);
         let current = self.wallet.credential_at(at).map(Credential::station);
         let next = self
             .wallet
             .next_change(at)
             .and_then(|change| self.wallet.credential_at(change))
             .map(Credential::station);
-        for station in [current, next].into_iter().flatten() {
+        for station in [held, current, next].into_iter().flatten() {
             self.want(station);
         }
     }
@@ -272,7 +285,10 @@ impl Signer {
 
     /// When another ticket, or none, comes into use.
     pub fn next_change(&self, now: Now) -> Option<Timestamp> {
-        self.wallet.next_change(now.timestamp)
+        match self.held_credential(now.timestamp) {
+            Some(held) => Some(self.held_until(held)),
+            None => self.wallet.next_change(now.timestamp),
+        }
     }
 
     /// How many tickets count now or later.
@@ -310,10 +326,7 @@ impl Signer {
         if payload.len() > kind.payload_len_max() {
             return Err(SignError::TooLong(payload.len()));
         }
-        let credential = self
-            .wallet
-            .credential_at(now.timestamp)
-            .ok_or(SignError::NoTicket)?;
+        let credential = self.in_use(now).ok_or(SignError::NoTicket)?;
         if !self.wallet.counts(credential, generated) {
             return Err(SignError::NoTicket);
         }
@@ -324,10 +337,7 @@ impl Signer {
         let sequence = self.take_sequence(station, kind)?;
         let ticket_changed = self.signed_as.replace(station) != Some(station);
         let full_ticket = self.carries_ticket(station, kind, now.instant);
-        let credential = self
-            .wallet
-            .credential_at(now.timestamp)
-            .ok_or(SignError::NoTicket)?;
+        let credential = self.in_use(now).ok_or(SignError::NoTicket)?;
         let header = Header {
             kind,
             ticket: credential.ticket(),
@@ -376,7 +386,21 @@ impl Signer {
     }
 
     fn in_use(&self, now: Now) -> Option<&Credential> {
-        self.wallet.credential_at(now.timestamp)
+        self.held_credential(now.timestamp)
+            .or_else(|| self.wallet.credential_at(now.timestamp))
+    }
+
+    fn held_credential(&self, at: Timestamp) -> Option<&Credential> {
+        let held = self.wallet.for_slot(self.held?)?;
+        (self.wallet.counts(held, at) && at < self.held_until(held)).then_some(held)
+    }
+
+    /// Connections end with their ticket, so the next one is taken while there is time to make others.
+    fn held_until(&self, held: &Credential) -> Timestamp {
+        let slots = self.wallet.slots();
+        slots
+            .valid_until(held.ticket().slot())
+            .saturating_sub(slots.length() / 20)
     }
 
     fn revocation_of(&self, credential: &Credential) -> Option<OwnRevocation> {

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use thiserror::Error;
 
@@ -6,12 +6,18 @@ use super::{
     slot::{Slot, SlotClock},
     ticket::Ticket,
 };
-use crate::{crypto::SigningKey, id::StationId, time::Timestamp};
+use crate::{
+    crypto::{Purpose, SigningKey},
+    id::StationId,
+    time::Timestamp,
+};
 
 /// A ticket with its private key.
 pub struct Credential {
     ticket: Ticket,
     key: SigningKey,
+    /// Where between the earliest and the latest moment it comes into use, in 65 536ths.
+    jitter: u16,
 }
 
 /// The key does not belong to the ticket.
@@ -31,7 +37,12 @@ impl Credential {
         if *key.verifying_key().as_bytes() != ticket.key_bytes() {
             return Err(ForeignKeyError(ticket.station()));
         }
-        Ok(Self { ticket, key })
+        let [high, low, ..] = key.digest(Purpose::ChangeJitter, &[]).prefix();
+        Ok(Self {
+            ticket,
+            key,
+            jitter: u16::from_be_bytes([high, low]),
+        })
     }
 
     /// The ticket.
@@ -96,8 +107,16 @@ impl Wallet {
     }
 
     /// The credential to use at `at`: the slot's own, else one that still or already counts.
+    ///
+    /// All vehicles change in the same time after a slot's start, each at a moment of its own: until
+    /// then the credential of the slot before stays in use.
     pub fn credential_at(&self, at: Timestamp) -> Option<&Credential> {
         let slot = self.slots.slot_at(at);
+        if let Some(former) = self.former(slot)
+            && at < self.change_to(slot)
+        {
+            return Some(former);
+        }
         let (older, newer) = (
             self.credentials.range(..slot),
             self.credentials.range(slot..),
@@ -113,6 +132,9 @@ impl Wallet {
     /// will be.
     pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
         let slot = self.slots.slot_at(at);
+        if self.former(slot).is_some() && at < self.change_to(slot) {
+            return Some(self.change_to(slot));
+        }
         let current = self.credential_at(at).map(|own| own.ticket.slot());
         let next = self
             .credentials
@@ -126,7 +148,7 @@ impl Wallet {
         Some(next.map_or(end, |next| {
             // In its own slot a ticket is preferred; after it, the next one is as soon as it counts.
             end.min(if current >= slot {
-                self.slots.start(next)
+                self.change_to(next)
             } else {
                 self.slots.valid_from(next)
             })
@@ -156,9 +178,32 @@ impl Wallet {
             .retain(|slot, _| slots.valid_until(*slot) >= before);
     }
 
+    /// The credential of the slot before, if the one of `slot` is there to follow it.
+    fn former(&self, slot: Slot) -> Option<&Credential> {
+        let (former_slot, former) = self.credentials.range(..slot).next_back()?;
+        let follows = former_slot.next() == Some(slot) && self.credentials.contains_key(&slot);
+        follows.then_some(former)
+    }
+
+    /// When the credential of `slot` takes over from that of the slot before: up to 30 s, and a tenth
+    /// of a slot, after its start.
+    ///
+    /// The moment follows from its private key, so that nobody knows it, and a restart keeps it.
+    fn change_to(&self, slot: Slot) -> Timestamp {
+        let start = self.slots.start(slot);
+        let (Some(own), Some(_)) = (self.credentials.get(&slot), self.former(slot)) else {
+            return start;
+        };
+        let span = (self.slots.length() / 10).min(JITTER_MAX);
+        start.saturating_add(span * u32::from(own.jitter) / (1 << 16))
+    }
+
     /// Whether a ticket counts at `at`.
     pub(super) fn counts(&self, credential: &Credential, at: Timestamp) -> bool {
         let slot = credential.ticket.slot();
         (self.slots.valid_from(slot)..=self.slots.valid_until(slot)).contains(&at)
     }
 }
+
+/// At most so long after a slot's start its ticket comes into use.
+const JITTER_MAX: Duration = Duration::from_secs(30);

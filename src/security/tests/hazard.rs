@@ -128,8 +128,8 @@ fn the_same_car_updates_after_a_change_of_ticket() {
         validity: Validity::from_ms(3_600_000).unwrap(),
         ..breakdown(&mut signer, start())
     };
-    // 200 s later the slot is over.
-    let now = later(200);
+    // 230 s later the next slot's ticket is in use.
+    let now = later(230);
     signer.handle_timeout(now);
     reserve(&mut signer);
     let (action, update_key) = (first.action, first.update_key);

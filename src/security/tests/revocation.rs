@@ -83,7 +83,7 @@ fn m17_a_revoked_ticket_is_not_admitted_in_any_of_its_slots() {
 #[test]
 fn nothing_before_the_revoked_slot_matches() {
     let authority = Authority::new();
-    let mut earlier = series(1, 10);
+    let earlier = series(1, 10);
     let mut verifier = authority.verifier();
     // The list tells the seeds of the third slot; the vehicle's chains began two slots before.
     let revoked = RevokedSeries {
@@ -94,7 +94,6 @@ fn nothing_before_the_revoked_slot_matches() {
         }),
         ..earlier
     };
-    earlier.slot_until = earlier.slot_from;
     verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), start());
     for (minutes, expected) in [(0, Ok(())), (5, Ok(())), (10, Err(Refusal::Revoked(0)))] {
         let mut signer = authority.revocable_signer(1, series(1, 10), later(minutes));

@@ -169,7 +169,7 @@ fn telemetry_brings_the_ticket_once_and_hazards_always() {
     }
     assert!(carries_ticket(telemetry(&mut signer, 1, start())));
     assert!(!carries_ticket(telemetry(&mut signer, 2, start())));
-    let next_slot = start().after(Duration::from_secs(200));
+    let next_slot = start().after(Duration::from_secs(230));
     assert!(carries_ticket(telemetry(&mut signer, 3, next_slot)));
     assert!(!carries_ticket(telemetry(&mut signer, 4, next_slot)));
 }
@@ -201,7 +201,7 @@ fn telemetry_brings_the_ticket_again_where_strangers_listen() {
 #[test]
 fn a_change_of_ticket_is_told_once() {
     let mut signer = Authority::new().signer(1, start());
-    let next_slot = start().after(Duration::from_secs(200));
+    let next_slot = start().after(Duration::from_secs(230));
     let changed = [start(), start(), next_slot, next_slot].map(|now| {
         let message = Message::Telemetry(cruising());
         signer
@@ -268,4 +268,32 @@ fn a_damaged_reservation_is_refused() {
         damaged[bit / 8] ^= 1 << (bit % 8);
         assert!(Reservation::from_bytes(&damaged).is_err(), "bit {bit}");
     }
+}
+
+#[test]
+fn in_an_emergency_the_ticket_stays_until_its_grace_ends() {
+    let authority = Authority::new();
+    let mut signer = authority.signer(1, start());
+    let slots = authority.domain.slots();
+    let slot = slots.slot_at(start().timestamp);
+    let at = |timestamp: crate::time::Timestamp| {
+        let now = start().after(timestamp.since(start().timestamp));
+        assert_eq!(now.timestamp, timestamp);
+        now
+    };
+    let first = signer.current(start()).unwrap().station();
+    let used = |signer: &Signer, now| signer.current(now).unwrap().station();
+
+    signer.handle_emergency(true, start());
+    let grace = at(slots.valid_until(slot).saturating_sub(slots.length() / 20));
+    assert_eq!(signer.next_change(start()), Some(grace.timestamp));
+    let late = at(slots.end(slot).saturating_add(Duration::from_secs(40)));
+    assert_eq!(used(&signer, late), first);
+    signer.handle_timeout(late);
+    reserve(&mut signer);
+    assert!(sign(&mut signer, late).is_ok());
+    assert_ne!(used(&signer, grace), first);
+    // And it changes at once when the emergency is over.
+    signer.handle_emergency(false, late);
+    assert_ne!(used(&signer, late), first);
 }

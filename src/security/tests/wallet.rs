@@ -55,7 +55,8 @@ fn the_next_change_is_when_another_ticket_or_none_is_used() {
     let full = authority.wallet(1, now);
     let slots = authority.domain.slots();
     let end = slots.end(slots.slot_at(now.timestamp));
-    assert_eq!(full.next_change(now.timestamp), Some(end));
+    let change = full.next_change(now.timestamp).unwrap();
+    assert!(change >= end && change.since(end) <= Duration::from_secs(30));
 }
 
 #[test]
@@ -92,4 +93,30 @@ fn a_ticket_takes_its_own_key_only() {
         .ticket()
         .clone();
     assert!(Credential::new(ticket, key(&[b"another"])).is_err());
+}
+
+#[test]
+fn the_change_comes_up_to_a_tenth_of_a_slot_late_and_is_every_vehicles_own() {
+    let authority = Authority::of(7, 100);
+    let slots = [10, 11].map(Slot::from_number);
+    let changes: Vec<_> = (0..50)
+        .map(|vehicle| {
+            let credentials = slots.map(|slot| authority.credential(vehicle, slot));
+            let wallet = Wallet::new(authority.domain.slots(), credentials.into());
+            let change = wallet.next_change(at(1_050)).unwrap();
+            let used = |at| wallet.credential_at(at).map(|own| own.ticket().slot());
+            assert_eq!(used(change), Some(slots[1]));
+            let before = change.saturating_sub(Duration::from_millis(1));
+            assert_eq!(used(before), Some(slots[0]));
+            assert_eq!(wallet.next_change(before), Some(change));
+            change
+        })
+        .collect();
+    assert!(
+        changes
+            .iter()
+            .all(|change| (at(1_100)..at(1_110)).contains(change))
+    );
+    let (first, last) = (changes.iter().min().unwrap(), changes.iter().max().unwrap());
+    assert!(last.since(*first) > Duration::from_secs(7), "they spread");
 }
