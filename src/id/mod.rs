@@ -60,7 +60,21 @@ impl fmt::Display for ActionId {
 }
 
 /// A trust domain: whose tickets count together, for instance one country's.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(
+    BorshDeserialize,
+    BorshSerialize,
+    Clone,
+    Copy,
+    Debug,
+    Deserialize,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd,
+    Serialize,
+)]
+#[serde(transparent)]
 pub struct DomainId(pub u16);
 
 /// An issuing group: the operators that issue tickets to the vehicles enrolled with it.

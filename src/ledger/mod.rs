@@ -53,6 +53,7 @@ mod genesis;
 mod genesis_text;
 mod header;
 mod history;
+mod issuing;
 mod key;
 mod keys;
 mod label;
@@ -66,6 +67,7 @@ mod quota;
 mod receipt;
 mod record;
 mod results;
+mod revocations;
 mod role;
 mod rule;
 #[cfg(test)]
@@ -75,22 +77,27 @@ pub(crate) mod sample_chain;
 #[cfg(test)]
 pub(crate) mod sample_note;
 mod state;
+mod ticket;
 mod transaction;
 mod tree;
 mod view;
 mod vote;
 
 pub use action::{
-    Action, ActionError, AddOperator, AttachRecord, BatteryFigures, BatteryStatus, BeginCustody,
-    Birth, COVERED_MAX, ChangeCommittee, ConfirmErasure, Correct, Correction, CustodyPurpose,
-    DecideClaim, EndCustody, EraseRecord, GrantAccess, GrantRole, InstallPart, IssuePolicy,
-    IssueRecall, LiftBlock, MakePart, Method, MovePart, OdometerSource, OpenClaim, OperatorStatus,
-    PlaceBlock, ReadReceipt, RecallCriteria, RecordBattery, RecordClass, RecordOdometer,
-    RecordService, RecordTrip, RecordWear, RemedyRecall, RemoveOperator, RemovePart, RepairBattery,
-    ReplaceSeat, ReplaceWearPart, ReportMisconduct, RetireVehicle, RevokeAccess, RevokeRole,
-    RotateKey, SEATS_MAX, STOPS_MAX, SaleBlock, ScheduleRules, ScrapPart, SeatChange, SetOperator,
-    SetShard, SettleClaim, ShipPart, Stop, TagCertificate, TagKind, Transfer, WHEELS_MAX, WearKind,
-    WearSlot, WithdrawClaim,
+    Action, ActionError, AddOperator, AppealRevocation, AttachRecord, BatteryFigures,
+    BatteryStatus, BeginCustody, Birth, COVERED_MAX, CertifyIssuingKey, ChangeCommittee,
+    CommitTickets, ConfirmErasure, ConfirmTicketKey, Correct, Correction, CustodyPurpose,
+    DecideClaim, EndCustody, Enrol, EnrolmentStatus, EraseRecord, GrantAccess, GrantRole,
+    InstallPart, IssuePolicy, IssueRecall, KEY_PART_BYTES_MAX, KEY_ROUNDS_MAX, LiftBlock,
+    LiftRevocation, MakePart, Method, MovePart, NameHandle, OdometerSource, OpenClaim,
+    OperatorStatus, OrderKind, OrderRevocation, PlaceBlock, PostKeyPart, ReadReceipt,
+    RecallCriteria, RecordBattery, RecordClass, RecordOdometer, RecordService, RecordTrip,
+    RecordWear, RemedyRecall, RemoveOperator, RemovePart, RepairBattery, ReplaceOperatorKey,
+    ReplaceSeat, ReplaceWearPart, ReportMisconduct, RetireVehicle, RevealSeed, RevokeAccess,
+    RevokeRole, RotateKey, SEATS_MAX, SLOTS_MAX, STOPS_MAX, SaleBlock, ScheduleRules, ScrapPart,
+    SeatChange, SetEnrolment, SetGroup, SetOperator, SetShard, SetTicketPolicy, SettleClaim,
+    ShipPart, SlotCount, Stop, TagCertificate, TagKind, Transfer, WHEELS_MAX, WearKind, WearSlot,
+    WithdrawClaim, WithdrawTicketKey,
 };
 pub use auditor::{Audit, Auditor, Violation};
 pub use block::{Block, BlockBytesError, Delivery, Entry, delivery_leaf, transaction_leaf};
@@ -108,6 +115,8 @@ use genesis::{OPERATORS_MAX, OPERATORS_MIN};
 pub use genesis_text::GenesisTextError;
 pub use header::Header;
 pub use history::HistoryLog;
+pub use issuing::IssuingFacts;
+use issuing::Unreadable;
 pub use key::{AccountKey, ClaimId, PartTag, PolicyId, RecordCommitment, VinTag};
 pub use keys::KeyCache;
 pub use label::{Label, LabelError};
@@ -119,23 +128,29 @@ pub use outcome::Outcome;
 pub use proof::{
     Anchor, Bundle, BundleError, BundleRecord, Checkpoint, CheckpointError, Committees,
     Completeness, CosignedCheckpoint, CosignedError, CosignedHead, DeliveryError, EarlierHeader,
-    EntryProof, FileError, Handover, HandoverError, Head, Point, Proof, ProofError, ProvenRecord,
-    ReceiptProof, Relation, Report, ShownHead, StateEntryProof, Trunk, TrunkError, Unanchored,
-    Witness, WitnessRefusal, Witnesses,
+    EntryProof, FileError, Handover, HandoverError, Head, IssuingProof, IssuingProofError, Point,
+    Proof, ProofError, ProvenRecord, ProvenValue, ReceiptProof, Relation, Report, RevocationUpdate,
+    RevocationUpdateError, ShownHead, StateEntryProof, Trunk, TrunkError, Unanchored,
+    VerifiedRevocations, Witness, WitnessRefusal, Witnesses,
 };
 pub use quota::Quotas;
 pub use receipt::{Receipt, ReceiptBody, TagSubject};
 pub use record::{
-    Account, Alarm, Battery, Blocks, ChainState, ChannelIn, ChannelOut, Claim, ClaimState, Custody,
-    EPOCH_LAG, EpochState, Grant, HistoryHead, Key, NextEpoch, NextRules, NonceWindow, Odometer,
-    OperatorState, Part, PartState, Policy, Recall, Remedy, RoleHolder, SERVICES_MAX, Seat,
-    SeatFact, Service, Services, ShardState, TRIPS_MAX, Tag, TagClaim, Tombstone, Transit,
+    Account, AgreedHandle, Alarm, Battery, Blocks, ChainState, ChannelIn, ChannelOut, Claim,
+    ClaimState, Custody, EPOCH_LAG, Enrolment, EnrolmentVoice, EpochState, Failure, GivenSeed,
+    Grant, Group, HistoryHead, Issued, IssuerEntry, Issuers, IssuingKey, IssuingKeyOwner,
+    IssuingSeat, Key, KeyBoard, NamedHandle, NextEpoch, NextReplicas, NextRules, NonceWindow,
+    Odometer, OperatorState, Order, OrderFailure, OrderState, Orders, Part, PartState, Policy,
+    Recall, Remedy, RevocationEntry, RevocationHead, RoleHolder, SERVICES_MAX, Seat, SeatFact,
+    Service, Services, ShardState, TRIPS_MAX, Tag, TagClaim, TicketPolicy, Tombstone, Transit,
     TripSpan, Trips, Value, Vehicle, VehicleStatus, Wear,
 };
 pub use results::Results;
+pub use revocations::{Applied, ApplyError, RevocationList};
 pub use role::{Role, UnknownRole};
 pub use rule::Rule;
 pub use state::State;
+pub use ticket::{AccusedTicket, RevealedSeed, TicketHandle};
 pub use transaction::{
     Approval, CheckedTransaction, SignedTransaction, Transaction, TransactionError, TransactionId,
 };

@@ -2,12 +2,12 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 
 use super::{
-    AccountKey, Committee, Label, NextRules, OperatorState, Part, PartTag, Recall, Role, Rule,
-    SeatFact, TagClaim, TagKind, VinTag, encoding::encode,
+    AccountKey, Committee, Group, IssuingSeat, Label, NextRules, OperatorState, Part, PartTag,
+    Recall, Role, Rule, SeatFact, TagClaim, TagKind, TicketPolicy, VinTag, encoding::encode,
 };
 use crate::{
     crypto::{Digest, Purpose},
-    id::{ChainId, ShardId, VehicleId},
+    id::{ChainId, GroupId, ShardId, VehicleId},
     time::Timestamp,
 };
 
@@ -148,6 +148,34 @@ pub enum ReceiptBody {
     EpochBegun {
         /// Which one.
         epoch: u64,
+    },
+    /// What tickets are like.
+    TicketPolicySet {
+        /// What they are like.
+        policy: TicketPolicy,
+    },
+    /// Who issues tickets.
+    GroupSet {
+        /// The group.
+        group: GroupId,
+        /// Its operators.
+        state: Group,
+    },
+    /// By which key an operator's replica speaks about tickets.
+    SeatCertified {
+        /// The operator's index.
+        operator: u16,
+        /// The replica.
+        replica: u16,
+        /// The replica with its keys.
+        seat: IssuingSeat,
+    },
+    /// An operator has another cold key, and no key that speaks about tickets.
+    OperatorKeyReplaced {
+        /// Its index.
+        operator: u16,
+        /// Its cold key.
+        cold_key: AccountKey,
     },
 }
 

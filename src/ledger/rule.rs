@@ -106,6 +106,8 @@ rules! {
         "the vehicle's name is taken"
     26 ColdKeySignatureMissing "cold_key_signature_missing"
         "an operator that gets a seat or changes its own did not sign with its cold key"
+    30 RulesTooOld "rules_too_old"
+        "the shard follows a version of the rules that does not know this yet"
     101 VinTagTaken "vin_tag_taken"
         "another vehicle has the tag of this identification number"
     102 ShardClosed "shard_closed"

@@ -1,12 +1,17 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Account, AccountKey, Alarm, Battery, ChainState, Claim, ClaimId, Committee, EpochState,
-    Genesis, Grant, Key, Label, OperatorState, Part, PartTag, Peaks, Policy, PolicyId, Recall,
-    RecordClass, RecordCommitment, Remedy, Role, RoleHolder, Seat, Services, ShardState, State,
-    Tag, TagKind, Tombstone, Transit, Trips, Value, Vehicle, Wear, WearSlot,
+    Account, AccountKey, Alarm, Battery, ChainState, Claim, ClaimId, Committee, Enrolment,
+    EpochState, Genesis, Grant, Group, Issued, Issuers, IssuingKeyOwner, IssuingSeat, Key,
+    KeyBoard, Label, OperatorState, OperatorStatus, Order, Orders, Part, PartTag, Peaks, Policy,
+    PolicyId, Recall, RecordClass, RecordCommitment, Remedy, RevocationEntry, RevocationHead, Role,
+    RoleHolder, Seat, Services, ShardState, State, Tag, TagKind, TicketPolicy, Tombstone, Transit,
+    Trips, Value, Vehicle, Wear, WearSlot,
 };
-use crate::id::{ShardId, VehicleId};
+use crate::{
+    id::{GroupId, ShardId, VehicleId},
+    time::Timestamp,
+};
 
 /// Declares reads that know which kind of value stands under a key.
 macro_rules! reads {
@@ -81,6 +86,32 @@ pub trait StateView {
         grant(vehicle: VehicleId, reader: AccountKey, class: RecordClass) -> Grant = Grant;
         /// An erased record.
         tombstone(vehicle: VehicleId, record: RecordCommitment) -> Tombstone = Tombstone;
+        /// What tickets are like, once that was said.
+        ticket_policy() -> TicketPolicy = TicketPolicy;
+        /// An issuing group.
+        group(group: GroupId) -> Group = Group;
+        /// A replica of an operator.
+        issuing_seat(operator: u16, replica: u16) -> IssuingSeat = IssuingSeat;
+        /// Whose a key is or was that speaks about tickets.
+        issuing_key_owner(key: AccountKey) -> IssuingKeyOwner = IssuingKeyOwner;
+        /// The keys that sign tickets.
+        issuers() -> Issuers = Issuers;
+        /// How far the making of a group's next key has come.
+        key_board(group: GroupId) -> KeyBoard = KeyBoard;
+        /// What a member of a group posted for it in a round.
+        key_part(group: GroupId, operator: u16, round: u8) -> Vec<u8> = KeyPart;
+        /// How many tickets a group signed.
+        issued(group: GroupId) -> Issued = Issued;
+        /// Where a vehicle gets its tickets.
+        enrolment(vehicle: VehicleId) -> Enrolment = Enrolment;
+        /// The numbers of the orders to revoke tickets.
+        order_numbers() -> Orders = Orders;
+        /// An order to revoke tickets.
+        order(number: u64) -> Box<Order> = Order;
+        /// How far the list of revoked tickets goes; `None` if nothing was ever revoked.
+        revocation_head() -> RevocationHead = RevocationHead;
+        /// An entry of that list.
+        revocation(number: u64) -> RevocationEntry = Revocation;
     }
 
     /// A vehicle that is at home here.
@@ -158,6 +189,34 @@ pub trait StateView {
         let keys: BTreeSet<_> = epoch.committee.keys().iter().chain(next).collect();
         let seat = |key: &AccountKey| Some((*key, self.seat(genesis, *key)?.address));
         keys.into_iter().filter_map(seat).collect()
+    }
+
+    /// The orders to revoke tickets that are not over, by their numbers.
+    fn orders(&self) -> impl Iterator<Item = (u64, &Order)> {
+        let numbers = self.order_numbers().copied().unwrap_or_default();
+        let orders = numbers.first..numbers.next;
+        orders.filter_map(|number| Some((number, &**self.order(number)?)))
+    }
+
+    /// The issuing groups, by their ids.
+    fn groups(&self) -> impl Iterator<Item = (GroupId, &Group)> {
+        let ids = (0..).map(GroupId);
+        ids.map_while(|id| Some((id, self.group(id)?)))
+    }
+
+    /// The replicas of an operator, by their numbers.
+    fn issuing_seats(&self, operator: u16) -> impl Iterator<Item = (u16, &IssuingSeat)> {
+        (0..).map_while(move |replica| Some((replica, self.issuing_seat(operator, replica)?)))
+    }
+
+    /// The operator that speaks about tickets with a key, if the key counts at a moment and the operator
+    /// takes part.
+    fn issuing_operator(&self, key: AccountKey, time: Timestamp) -> Option<u16> {
+        let owner = self.issuing_key_owner(key)?;
+        let seat = self.issuing_seat(owner.operator, owner.replica)?;
+        let operator = self.operator(owner.operator)?;
+        let counts = seat.counts_at(key, time) && operator.status == OperatorStatus::Active;
+        counts.then_some(owner.operator)
     }
 
     /// The newest epoch that another shard is known to have begun.

@@ -1,10 +1,12 @@
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::slot::Slot;
 use crate::crypto::{Digest, Purpose};
 
 /// Which of the two authorities that together link a vehicle's tickets.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LinkageAuthority {
     /// The one that enrols vehicles.
     First,

@@ -1,10 +1,13 @@
 use thiserror::Error;
 
-use super::{Action, ChangeCommittee, SEATS_MAX, SeatChange, TagCertificate};
+use super::{
+    Action, ChangeCommittee, KEY_PART_BYTES_MAX, SEATS_MAX, SLOTS_MAX, SeatChange, TagCertificate,
+};
 use crate::{
     crypto::{Context, KeyError},
     id::ChainId,
     ledger::{AccountKey, COVERED_MAX, Genesis, KeyCache, MisconductError, STOPS_MAX},
+    security::TicketError,
 };
 
 /// Why what a transaction asks for has no place in any block, whatever the state.
@@ -22,6 +25,9 @@ pub enum ActionError {
     /// No unit can be reached there.
     #[error("{0:?} is not an address of the form host:port")]
     Address(String),
+    /// What is accused is no ticket.
+    #[error(transparent)]
+    Ticket(#[from] TicketError),
     /// The votes prove nothing.
     #[error(transparent)]
     Misconduct(#[from] MisconductError),
@@ -49,6 +55,16 @@ impl Action {
             Self::ReportMisconduct(it) => Ok(it.misconduct.check_votes()?),
             Self::ChangeCommittee(it) => check_seats(it, keys),
             Self::GrantAccess(it) => check_key(it.reader, keys),
+            Self::SetGroup(it) => check_length(it.members.len(), MEMBERS_MAX),
+            Self::CertifyIssuingKey(it) => {
+                check_key(it.key, keys)?;
+                check_address(&it.door)
+            }
+            Self::ReplaceOperatorKey(it) => check_key(it.cold_key, keys),
+            Self::PostKeyPart(it) => check_length(it.part.len(), KEY_PART_BYTES_MAX),
+            Self::ConfirmTicketKey(it) => check_key(it.key, keys),
+            Self::CommitTickets(it) => check_length(it.slots.len(), SLOTS_MAX),
+            Self::OrderRevocation(it) => Ok(it.ticket.ticket().map(drop)?),
             Self::RotateKey(_)
             | Self::RetireVehicle(_)
             | Self::Transfer(_)
@@ -82,7 +98,15 @@ impl Action {
             | Self::RevokeRole(_)
             | Self::SetOperator(_)
             | Self::SetShard(_)
-            | Self::ScheduleRules(_) => Ok(()),
+            | Self::ScheduleRules(_)
+            | Self::SetTicketPolicy(_)
+            | Self::WithdrawTicketKey(_)
+            | Self::Enrol(_)
+            | Self::SetEnrolment(_)
+            | Self::NameHandle(_)
+            | Self::RevealSeed(_)
+            | Self::AppealRevocation(_)
+            | Self::LiftRevocation(_) => Ok(()),
         }
     }
 }
@@ -147,5 +171,7 @@ fn check_length(length: usize, max: usize) -> Result<(), ActionError> {
     fits.then_some(()).ok_or(ActionError::ListTooLong(length))
 }
 
+/// As many as a committee has members.
+const MEMBERS_MAX: usize = 64;
 /// A host name has at most 253 characters.
 const ADDRESS_BYTES_MAX: usize = 260;

@@ -2,13 +2,15 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttachRecord, BeginCustody, Birth, ChangeCommittee, ConfirmErasure, Correct, DecideClaim,
-    EndCustody, EraseRecord, GrantAccess, GrantRole, InstallPart, IssuePolicy, IssueRecall,
-    LiftBlock, MakePart, MovePart, OpenClaim, PlaceBlock, ReadReceipt, RecordBattery,
-    RecordOdometer, RecordService, RecordTrip, RecordWear, RemedyRecall, RemovePart, RepairBattery,
-    ReplaceWearPart, ReportMisconduct, RetireVehicle, RevokeAccess, RevokeRole, RotateKey,
-    ScheduleRules, ScrapPart, SetOperator, SetShard, SettleClaim, ShipPart, Transfer,
-    WithdrawClaim,
+    AppealRevocation, AttachRecord, BeginCustody, Birth, CertifyIssuingKey, ChangeCommittee,
+    CommitTickets, ConfirmErasure, ConfirmTicketKey, Correct, DecideClaim, EndCustody, Enrol,
+    EraseRecord, GrantAccess, GrantRole, InstallPart, IssuePolicy, IssueRecall, LiftBlock,
+    LiftRevocation, MakePart, MovePart, NameHandle, OpenClaim, OrderRevocation, PlaceBlock,
+    PostKeyPart, ReadReceipt, RecordBattery, RecordOdometer, RecordService, RecordTrip, RecordWear,
+    RemedyRecall, RemovePart, RepairBattery, ReplaceOperatorKey, ReplaceWearPart, ReportMisconduct,
+    RetireVehicle, RevealSeed, RevokeAccess, RevokeRole, RotateKey, ScheduleRules, ScrapPart,
+    SetEnrolment, SetGroup, SetOperator, SetShard, SetTicketPolicy, SettleClaim, ShipPart,
+    Transfer, WithdrawClaim, WithdrawTicketKey,
 };
 use crate::id::{ShardId, VehicleId};
 
@@ -102,6 +104,36 @@ pub enum Action {
     ReportMisconduct(ReportMisconduct),
     /// Changes whose votes count.
     ChangeCommittee(ChangeCommittee),
+    /// Says what tickets are like.
+    SetTicketPolicy(SetTicketPolicy),
+    /// Founds or changes an issuing group.
+    SetGroup(SetGroup),
+    /// An operator's replica speaks about tickets by a key.
+    CertifyIssuingKey(CertifyIssuingKey),
+    /// An operator gets another cold key.
+    ReplaceOperatorKey(ReplaceOperatorKey),
+    /// A part of a key that will sign tickets.
+    PostKeyPart(PostKeyPart),
+    /// A key signs tickets.
+    ConfirmTicketKey(ConfirmTicketKey),
+    /// Tickets under a key count no more.
+    WithdrawTicketKey(WithdrawTicketKey),
+    /// Tickets were signed.
+    CommitTickets(CommitTickets),
+    /// A vehicle gets its tickets from a group.
+    Enrol(Enrol),
+    /// Says whether a vehicle gets tickets.
+    SetEnrolment(SetEnrolment),
+    /// A vehicle's tickets shall count no more.
+    OrderRevocation(OrderRevocation),
+    /// Names the handle of an accused ticket.
+    NameHandle(NameHandle),
+    /// Reveals what links a vehicle's tickets.
+    RevealSeed(RevealSeed),
+    /// The accused says that it was wronged.
+    AppealRevocation(AppealRevocation),
+    /// Takes an order back.
+    LiftRevocation(LiftRevocation),
 }
 
 impl Action {
@@ -150,6 +182,21 @@ impl Action {
             Self::ScheduleRules(_) => "schedule_rules",
             Self::ReportMisconduct(_) => "report_misconduct",
             Self::ChangeCommittee(_) => "change_committee",
+            Self::SetTicketPolicy(_) => "set_ticket_policy",
+            Self::SetGroup(_) => "set_group",
+            Self::CertifyIssuingKey(_) => "certify_issuing_key",
+            Self::ReplaceOperatorKey(_) => "replace_operator_key",
+            Self::PostKeyPart(_) => "post_key_part",
+            Self::ConfirmTicketKey(_) => "confirm_ticket_key",
+            Self::WithdrawTicketKey(_) => "withdraw_ticket_key",
+            Self::CommitTickets(_) => "commit_tickets",
+            Self::Enrol(_) => "enrol",
+            Self::SetEnrolment(_) => "set_enrolment",
+            Self::OrderRevocation(_) => "order_revocation",
+            Self::NameHandle(_) => "name_handle",
+            Self::RevealSeed(_) => "reveal_seed",
+            Self::AppealRevocation(_) => "appeal_revocation",
+            Self::LiftRevocation(_) => "lift_revocation",
         }
     }
 
@@ -172,7 +219,20 @@ impl Action {
             | Self::SetShard(_)
             | Self::ScheduleRules(_)
             | Self::ReportMisconduct(_)
-            | Self::ChangeCommittee(_) => Some(ShardId::GOVERNANCE),
+            | Self::ChangeCommittee(_)
+            | Self::SetTicketPolicy(_)
+            | Self::SetGroup(_)
+            | Self::CertifyIssuingKey(_)
+            | Self::ReplaceOperatorKey(_)
+            | Self::PostKeyPart(_)
+            | Self::ConfirmTicketKey(_)
+            | Self::WithdrawTicketKey(_)
+            | Self::CommitTickets(_)
+            | Self::OrderRevocation(_)
+            | Self::NameHandle(_)
+            | Self::RevealSeed(_)
+            | Self::AppealRevocation(_)
+            | Self::LiftRevocation(_) => Some(ShardId::GOVERNANCE),
             Self::Birth(_)
             | Self::RotateKey(_)
             | Self::RetireVehicle(_)
@@ -202,7 +262,9 @@ impl Action {
             | Self::RevokeAccess(_)
             | Self::ReadReceipt(_)
             | Self::EraseRecord(_)
-            | Self::ConfirmErasure(_) => self.subjects().0.map(|vehicle| vehicle.home),
+            | Self::ConfirmErasure(_)
+            | Self::Enrol(_)
+            | Self::SetEnrolment(_) => self.subjects().0.map(|vehicle| vehicle.home),
         }
     }
 
@@ -238,6 +300,8 @@ impl Action {
             Self::ReadReceipt(it) => it.vehicle,
             Self::EraseRecord(it) => it.vehicle,
             Self::ConfirmErasure(it) => it.vehicle,
+            Self::Enrol(it) => it.vehicle,
+            Self::SetEnrolment(it) => it.vehicle,
             Self::MovePart(it) => return (Some(it.from), Some(it.to)),
             Self::MakePart(_)
             | Self::ShipPart(_)
@@ -249,7 +313,20 @@ impl Action {
             | Self::SetShard(_)
             | Self::ScheduleRules(_)
             | Self::ReportMisconduct(_)
-            | Self::ChangeCommittee(_) => return (None, None),
+            | Self::ChangeCommittee(_)
+            | Self::SetTicketPolicy(_)
+            | Self::SetGroup(_)
+            | Self::CertifyIssuingKey(_)
+            | Self::ReplaceOperatorKey(_)
+            | Self::PostKeyPart(_)
+            | Self::ConfirmTicketKey(_)
+            | Self::WithdrawTicketKey(_)
+            | Self::CommitTickets(_)
+            | Self::OrderRevocation(_)
+            | Self::NameHandle(_)
+            | Self::RevealSeed(_)
+            | Self::AppealRevocation(_)
+            | Self::LiftRevocation(_) => return (None, None),
         };
         (Some(one), None)
     }
@@ -269,5 +346,5 @@ macro_rules! into_action {
 }
 
 into_action! {
-    Birth RotateKey RetireVehicle Transfer PlaceBlock LiftBlock BeginCustody EndCustody RecordOdometer Correct RecordWear ReplaceWearPart RecordBattery RepairBattery MakePart ShipPart InstallPart RemovePart MovePart ScrapPart RecordService IssuePolicy OpenClaim WithdrawClaim DecideClaim SettleClaim IssueRecall RemedyRecall RecordTrip AttachRecord GrantAccess RevokeAccess ReadReceipt EraseRecord ConfirmErasure GrantRole RevokeRole SetOperator SetShard ScheduleRules ReportMisconduct ChangeCommittee
+    Birth RotateKey RetireVehicle Transfer PlaceBlock LiftBlock BeginCustody EndCustody RecordOdometer Correct RecordWear ReplaceWearPart RecordBattery RepairBattery MakePart ShipPart InstallPart RemovePart MovePart ScrapPart RecordService IssuePolicy OpenClaim WithdrawClaim DecideClaim SettleClaim IssueRecall RemedyRecall RecordTrip AttachRecord GrantAccess RevokeAccess ReadReceipt EraseRecord ConfirmErasure GrantRole RevokeRole SetOperator SetShard ScheduleRules ReportMisconduct ChangeCommittee SetTicketPolicy SetGroup CertifyIssuingKey ReplaceOperatorKey PostKeyPart ConfirmTicketKey WithdrawTicketKey CommitTickets Enrol SetEnrolment OrderRevocation NameHandle RevealSeed AppealRevocation LiftRevocation
 }

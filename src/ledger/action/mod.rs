@@ -9,12 +9,16 @@ mod battery;
 mod canonical_text;
 mod check;
 mod committee;
+mod enrolment;
 mod governance;
+mod hexadecimal;
+mod issuing;
 mod kinds;
 mod odometer;
 mod ownership;
 mod part;
 mod recall;
+mod revocation;
 mod tag;
 mod trip;
 mod vehicle;
@@ -29,8 +33,14 @@ pub use check::ActionError;
 pub use committee::{
     AddOperator, ChangeCommittee, RemoveOperator, ReplaceSeat, SEATS_MAX, SeatChange,
 };
+pub use enrolment::{Enrol, EnrolmentStatus, SetEnrolment};
 pub use governance::{
     GrantRole, OperatorStatus, ReportMisconduct, RevokeRole, ScheduleRules, SetOperator, SetShard,
+};
+pub use issuing::{
+    CertifyIssuingKey, CommitTickets, ConfirmTicketKey, KEY_PART_BYTES_MAX, KEY_ROUNDS_MAX,
+    PostKeyPart, ReplaceOperatorKey, SLOTS_MAX, SetGroup, SetTicketPolicy, SlotCount,
+    WithdrawTicketKey,
 };
 pub use kinds::Action;
 pub use odometer::{Correct, Correction, OdometerSource, RecordOdometer};
@@ -39,6 +49,9 @@ pub use ownership::{
 };
 pub use part::{InstallPart, MakePart, MovePart, RemovePart, ScrapPart, ShipPart};
 pub use recall::{IssueRecall, RecallCriteria, RemedyRecall};
+pub use revocation::{
+    AppealRevocation, LiftRevocation, NameHandle, OrderKind, OrderRevocation, RevealSeed,
+};
 pub use tag::{TagCertificate, TagKind};
 pub use trip::{RecordTrip, STOPS_MAX, Stop};
 pub use vehicle::{Birth, RetireVehicle, RotateKey};

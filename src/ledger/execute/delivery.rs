@@ -8,8 +8,8 @@ use super::{
 use crate::{
     id::{ShardId, VehicleId},
     ledger::{
-        ChannelIn, Key, PartState, PartTag, Receipt, ReceiptBody, ShardState, StateView, TagClaim,
-        TagSubject, Value, VehicleStatus,
+        ChannelIn, IssuingKeyOwner, Key, PartState, PartTag, Receipt, ReceiptBody, ShardState,
+        StateView, TagClaim, TagSubject, Value, VehicleStatus,
     },
 };
 
@@ -88,6 +88,26 @@ impl Step<'_, '_> {
             }
             ReceiptBody::EpochBegun { epoch } => {
                 self.put(Key::ShardEpoch(source), Value::ShardEpoch(*epoch));
+            }
+            ReceiptBody::TicketPolicySet { policy } => {
+                self.put(Key::TicketPolicy, Value::TicketPolicy(*policy));
+            }
+            ReceiptBody::GroupSet { group, state } => {
+                self.put(Key::Group(*group), Value::Group(state.clone()));
+            }
+            ReceiptBody::SeatCertified {
+                operator,
+                replica,
+                seat,
+            } => {
+                let owner = IssuingKeyOwner {
+                    operator: *operator,
+                    replica: *replica,
+                };
+                self.put_seat_of(owner, seat.clone());
+            }
+            ReceiptBody::OperatorKeyReplaced { operator, cold_key } => {
+                self.take_operator_key(*operator, *cold_key);
             }
         }
         Ok(BTreeSet::new())

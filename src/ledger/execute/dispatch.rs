@@ -50,6 +50,21 @@ impl Step<'_, '_> {
             Action::ScheduleRules(it) => self.schedule_rules(it),
             Action::ReportMisconduct(it) => self.report_misconduct(it),
             Action::ChangeCommittee(it) => self.change_committee(it),
+            Action::SetTicketPolicy(_)
+            | Action::SetGroup(_)
+            | Action::CertifyIssuingKey(_)
+            | Action::ReplaceOperatorKey(_)
+            | Action::PostKeyPart(_)
+            | Action::ConfirmTicketKey(_)
+            | Action::WithdrawTicketKey(_)
+            | Action::CommitTickets(_)
+            | Action::Enrol(_)
+            | Action::SetEnrolment(_)
+            | Action::OrderRevocation(_)
+            | Action::NameHandle(_)
+            | Action::RevealSeed(_)
+            | Action::AppealRevocation(_)
+            | Action::LiftRevocation(_) => Err(Rule::RulesTooOld),
         }
     }
 

@@ -30,6 +30,7 @@ mod dispatch;
 mod executor;
 mod facts;
 mod governance;
+mod issuing;
 mod odometer;
 mod overlay;
 mod ownership;

@@ -14,6 +14,10 @@ pub(super) enum Kind {
     Checkpoint,
     /// Recent headers, with what witnesses say of them.
     CosignedCheckpoint,
+    /// Who issues tickets.
+    Issuing,
+    /// What is new on the list of revoked tickets.
+    Revocations,
 }
 
 /// Why bytes are no file of the ledger.
@@ -69,6 +73,8 @@ impl Kind {
             Self::Bundle => *b"\xd7wayBDL\n",
             Self::Checkpoint => *b"\xd7wayCPT\n",
             Self::CosignedCheckpoint => *b"\xd7wayCCP\n",
+            Self::Issuing => *b"\xd7wayISS\n",
+            Self::Revocations => *b"\xd7wayREV\n",
         }
     }
 
@@ -78,6 +84,8 @@ impl Kind {
             Self::Bundle => "history bundle",
             Self::Checkpoint => "checkpoint",
             Self::CosignedCheckpoint => "cosigned checkpoint",
+            Self::Issuing => "proof of who issues tickets",
+            Self::Revocations => "list of revoked tickets",
         }
     }
 }

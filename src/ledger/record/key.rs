@@ -3,7 +3,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     crypto::Digest,
-    id::{ShardId, VehicleId},
+    id::{GroupId, ShardId, VehicleId},
     ledger::{
         AccountKey, ClaimId, Label, PartTag, PolicyId, RecordClass, RecordCommitment, TagKind,
         WearSlot, encoding::encode,
@@ -78,6 +78,33 @@ pub enum Key {
     Seat(AccountKey),
     /// The newest epoch that another shard is known to have begun.
     ShardEpoch(ShardId),
+    /// What tickets are like.
+    TicketPolicy,
+    /// An issuing group; they are numbered from 0.
+    Group(GroupId),
+    /// A replica of an operator, numbered from 0 for each.
+    IssuingSeat(u16, u16),
+    /// Whose a key is or was that speaks about tickets.
+    IssuingKeyOwner(AccountKey),
+    /// The keys that sign tickets; in the shard that governs alone, like all that follows but
+    /// enrolments.
+    Issuers,
+    /// How far the making of a group's next key has come.
+    KeyBoard(GroupId),
+    /// What a member of a group posted for it, by the member's index as an operator and the round.
+    KeyPart(GroupId, u16, u8),
+    /// How many tickets a group signed.
+    Issued(GroupId),
+    /// Where a vehicle at home here gets its tickets.
+    Enrolment(VehicleId),
+    /// The numbers of the orders to revoke tickets.
+    Orders,
+    /// An order to revoke tickets.
+    Order(u64),
+    /// How far the list of revoked tickets goes.
+    RevocationHead,
+    /// An entry of that list.
+    Revocation(u64),
 }
 
 impl Key {

@@ -6,9 +6,12 @@
 mod account;
 mod chain;
 mod claim;
+mod enrolment;
 mod epoch;
+mod issuing;
 mod key;
 mod part;
+mod revocation;
 mod tag;
 mod value;
 mod vehicle;
@@ -17,9 +20,18 @@ mod wear;
 pub use account::{Account, NonceWindow, RoleHolder};
 pub use chain::{ChainState, ChannelIn, ChannelOut, NextRules, OperatorState, ShardState};
 pub use claim::{Claim, ClaimState, Policy, Recall, Remedy, SERVICES_MAX, Service, Services};
+pub use enrolment::{Enrolment, EnrolmentVoice};
 pub use epoch::{EPOCH_LAG, EpochState, NextEpoch, Seat, SeatFact};
+pub use issuing::{
+    Group, Issued, IssuerEntry, Issuers, IssuingKey, IssuingKeyOwner, IssuingSeat, KeyBoard,
+    NextReplicas, TicketPolicy,
+};
 pub use key::Key;
 pub use part::{Part, PartState, Transit};
+pub use revocation::{
+    AgreedHandle, Failure, GivenSeed, NamedHandle, Order, OrderFailure, OrderState, Orders,
+    RevocationEntry, RevocationHead,
+};
 pub use tag::{Alarm, Tag, TagClaim};
 pub use value::Value;
 pub use vehicle::{

@@ -2,9 +2,10 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 
 use super::{
-    Account, Alarm, Battery, ChainState, ChannelIn, ChannelOut, Claim, EpochState, Grant,
-    OperatorState, Part, Policy, Recall, Remedy, RoleHolder, Seat, Services, ShardState, Tag,
-    Tombstone, Transit, Trips, Vehicle, Wear,
+    Account, Alarm, Battery, ChainState, ChannelIn, ChannelOut, Claim, Enrolment, EpochState,
+    Grant, Group, Issued, Issuers, IssuingKeyOwner, IssuingSeat, KeyBoard, OperatorState, Order,
+    Orders, Part, Policy, Recall, Remedy, RevocationEntry, RevocationHead, RoleHolder, Seat,
+    Services, ShardState, Tag, TicketPolicy, Tombstone, Transit, Trips, Vehicle, Wear,
 };
 use crate::ledger::{ClaimId, Committee, Peaks, encoding::encode};
 
@@ -74,6 +75,32 @@ pub enum Value {
     Seat(Seat),
     /// The epoch of another shard.
     ShardEpoch(u64),
+    /// What tickets are like.
+    TicketPolicy(TicketPolicy),
+    /// An issuing group.
+    Group(Group),
+    /// A replica of an operator.
+    IssuingSeat(IssuingSeat),
+    /// Whose key it is.
+    IssuingKeyOwner(IssuingKeyOwner),
+    /// The keys that sign tickets.
+    Issuers(Issuers),
+    /// How far the making of a key has come.
+    KeyBoard(KeyBoard),
+    /// What a member posted for it.
+    KeyPart(Vec<u8>),
+    /// How many tickets were signed.
+    Issued(Issued),
+    /// Where a vehicle gets its tickets.
+    Enrolment(Enrolment),
+    /// The numbers of the orders.
+    Orders(Orders),
+    /// An order.
+    Order(Box<Order>),
+    /// How far the list goes.
+    RevocationHead(RevocationHead),
+    /// An entry of the list.
+    Revocation(RevocationEntry),
 }
 
 impl Value {

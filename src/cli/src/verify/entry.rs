@@ -105,6 +105,10 @@ fn said(body: &ReceiptBody) -> &'static str {
         ReceiptBody::RecallIssued { .. } => "a recall",
         ReceiptBody::CommitteeChanged { .. } => "another committee",
         ReceiptBody::EpochBegun { .. } => "an epoch has begun",
+        ReceiptBody::TicketPolicySet { .. } => "what tickets are like",
+        ReceiptBody::GroupSet { .. } => "who issues tickets",
+        ReceiptBody::SeatCertified { .. } => "a key that speaks about tickets",
+        ReceiptBody::OperatorKeyReplaced { .. } => "an operator's new cold key",
     }
 }
 

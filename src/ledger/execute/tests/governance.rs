@@ -1,10 +1,11 @@
 use super::{Case, hold, world::*};
 use crate::{
     crypto::Digest,
-    id::ShardId,
+    id::{DomainId, ShardId},
     ledger::{
         GrantRole, Misconduct, OperatorStatus, Outcome, Proposal, ReportMisconduct, RevokeRole,
-        Role, Rule, ScheduleRules, SetOperator, SetShard, SignedVote, StateView, Vote,
+        Role, Rule, ScheduleRules, SetOperator, SetShard, SetTicketPolicy, SignedVote, StateView,
+        Vote,
         sample::{account, key},
     },
 };
@@ -49,6 +50,16 @@ pub(super) const CASES: &[Case] = &[
         let report = report(world, 2);
         world.apply(0, &[COLD], report.clone());
         world.send(0, &[COLD + 1], report)
+    }),
+    (Rule::RulesTooOld, |world| {
+        let policy = SetTicketPolicy {
+            domain: DomainId(1),
+            slot_length_s: 300,
+            preload_slots: 288,
+            batch_vehicles_min: 64,
+            batch_wait_ms: 60_000,
+        };
+        world.send(0, QUORUM, policy)
     }),
 ];
 

@@ -285,7 +285,22 @@ impl Shard {
             Action::SetOperator(_)
             | Action::ScheduleRules(_)
             | Action::ReportMisconduct(_)
-            | Action::ChangeCommittee(_) => {
+            | Action::ChangeCommittee(_)
+            | Action::SetTicketPolicy(_)
+            | Action::SetGroup(_)
+            | Action::CertifyIssuingKey(_)
+            | Action::ReplaceOperatorKey(_)
+            | Action::PostKeyPart(_)
+            | Action::ConfirmTicketKey(_)
+            | Action::WithdrawTicketKey(_)
+            | Action::CommitTickets(_)
+            | Action::Enrol(_)
+            | Action::SetEnrolment(_)
+            | Action::OrderRevocation(_)
+            | Action::NameHandle(_)
+            | Action::RevealSeed(_)
+            | Action::AppealRevocation(_)
+            | Action::LiftRevocation(_) => {
                 panic!("the random histories leave operators and versions alone")
             }
         }
