@@ -38,9 +38,10 @@ use unit::UnitArguments;
 
 pub(crate) use genesis::{DEVELOPMENT, read as read_genesis};
 pub(crate) use read::{checkpoint, history, places_of_bundle};
-pub(crate) use secret::Secret;
+pub(crate) use secret::{Secret, draw_home};
 pub(crate) use send::{Answer, Fate, send};
 pub(crate) use signer::{Options, Signer};
+pub(crate) use tag::certify_vehicle;
 pub(crate) use text::utc;
 pub(crate) use unit::{TlsArguments, Unit, refused};
 

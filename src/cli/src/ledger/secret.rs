@@ -57,7 +57,7 @@ impl Secret {
 }
 
 /// A shard by the shards' weights.
-pub(super) fn draw_home(shards: &[Shard], salt: &[u8; 32]) -> u32 {
+pub(crate) fn draw_home(shards: &[Shard], salt: &[u8; 32]) -> u32 {
     let [a, b, c, d, ..] = *salt;
     let total: u64 = shards.iter().map(|it| u64::from(it.weight)).sum();
     let mut drawn = u64::from(u32::from_be_bytes([a, b, c, d])) % total.max(1);

@@ -81,7 +81,7 @@ impl Tag {
 }
 
 /// The tag issuer's word for a vehicle identification number, with the key in a file.
-pub(super) fn certify_vehicle(
+pub(crate) fn certify_vehicle(
     chain: ChainId,
     claimant: AccountKey,
     vin: &str,

@@ -8,10 +8,13 @@ use tonic::{
 };
 use tonic_types::StatusExt as _;
 use wayside::{
-    rpc::ledger::v1::{
-        governance_service_client::GovernanceServiceClient,
-        ledger_service_client::LedgerServiceClient, vault_service_client::VaultServiceClient,
-        witness_service_client::WitnessServiceClient,
+    rpc::{
+        issuing::v1::issuing_service_client::IssuingServiceClient,
+        ledger::v1::{
+            governance_service_client::GovernanceServiceClient,
+            ledger_service_client::LedgerServiceClient, vault_service_client::VaultServiceClient,
+            witness_service_client::WitnessServiceClient,
+        },
     },
     serve::socket_path,
 };
@@ -33,7 +36,7 @@ pub(crate) struct UnitArguments {
 }
 
 /// How to know a unit that is reached by https, and how to be known there.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct TlsArguments {
     /// For https: the authority that signed the unit's certificate.
     #[arg(long, global = true, value_name = "PEM")]
@@ -53,6 +56,7 @@ pub(crate) struct Unit {
     pub(crate) governance: GovernanceServiceClient<Channel>,
     pub(crate) vault: VaultServiceClient<Channel>,
     pub(crate) witness: WitnessServiceClient<Channel>,
+    pub(crate) issuing: IssuingServiceClient<Channel>,
 }
 
 impl UnitArguments {
@@ -88,6 +92,11 @@ impl TlsArguments {
 }
 
 impl Unit {
+    /// Connects without certificates, or says where nobody answered.
+    pub(crate) async fn connect_plainly(address: &str) -> anyhow::Result<Self> {
+        Self::connect(address, &TlsArguments::default()).await
+    }
+
     /// Connects, or says where nobody answered.
     pub(crate) async fn connect(address: &str, tls: &TlsArguments) -> anyhow::Result<Self> {
         let mut endpoint = Endpoint::from_shared(address.to_owned())
@@ -118,7 +127,9 @@ impl Unit {
             governance: GovernanceServiceClient::new(channel.clone()),
             vault: VaultServiceClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
-            witness: WitnessServiceClient::new(channel),
+            witness: WitnessServiceClient::new(channel.clone()),
+            issuing: IssuingServiceClient::new(channel)
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::{
     Enrol, Init, Issue, Period,
     committee::write_vehicle,
     files::{ISSUER_ID, Layout, TICKETS, WARNING, quoted},
+    issuing,
     tls::Authority,
 };
 
@@ -121,9 +122,20 @@ impl Init {
 }
 
 impl Enrol {
-    pub(super) fn run(self) -> anyhow::Result<()> {
-        let folder = Layout::open(&self.domain)?.enrol(&self.name)?;
-        eprintln!("{}: enrolled, without tickets so far", folder.display());
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let layout = Layout::open(self.domain.folder())?;
+        if !self.on_ledger {
+            let folder = layout.enrol(&self.name)?;
+            eprintln!("{}: enrolled, without tickets so far", folder.display());
+            eprintln!("{WARNING}");
+            return Ok(());
+        }
+        let folder = layout.vehicle(&self.name)?;
+        if !folder.exists() {
+            layout.enrol(&self.name)?;
+        }
+        let vehicle = issuing::enrol(&self.domain, &folder).await?;
+        eprintln!("{}: vehicle {vehicle} is enrolled", folder.display());
         eprintln!("{WARNING}");
         Ok(())
     }

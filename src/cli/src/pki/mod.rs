@@ -7,6 +7,7 @@ mod committee;
 mod files;
 mod inspect;
 mod issue;
+mod issuing;
 mod operator;
 mod tls;
 
@@ -33,12 +34,24 @@ enum Command {
     /// certificates for gRPC; with operators also a ledger, a key for each role on it, and the
     /// configurations of its roadside units. DEVELOPMENT only.
     Init(Init),
-    /// Makes the folder and the enrolment key of one more vehicle. DEVELOPMENT only.
+    /// Makes the folder and the enrolment key of one more vehicle; or, with `--on-ledger`, enrols one on
+    /// the domain's ledger, so that its agent gets tickets from the operators. DEVELOPMENT only.
     Enrol(Enrol),
     /// Issues more tickets to a vehicle. DEVELOPMENT only.
     Issue(Issue),
     /// Makes keys and configuration of an operator that joins a ledger which is there.
     Operator(operator::Operator),
+    /// Has the operators of a running development ledger issue tickets to the domain's vehicles.
+    /// DEVELOPMENT only.
+    Issuing(issuing::Issuing),
+    /// Says who issues tickets on a ledger, and by which keys.
+    Show(issuing::Show),
+    /// Orders that the tickets of a vehicle count no more. DEVELOPMENT only.
+    Revoke(issuing::Revoke),
+    /// Takes such an order back. DEVELOPMENT only.
+    Lift(issuing::Lift),
+    /// Prints the list of revoked tickets.
+    List(issuing::List),
     /// Says what is in a ticket, a trust domain or a signed message.
     Inspect(Inspect),
 }
@@ -68,11 +81,14 @@ struct Init {
 
 #[derive(Args, Debug)]
 struct Enrol {
-    /// The trust domain's folder, as `wayside pki init` made it.
-    #[arg(long, value_name = "DIR")]
-    domain: PathBuf,
+    #[command(flatten)]
+    domain: issuing::DomainArguments,
     /// The vehicle's name, which becomes its folder's.
     name: String,
+    /// Brings it to the domain's ledger, too, and has the operators give it tickets; after
+    /// `wayside pki issuing`.
+    #[arg(long)]
+    on_ledger: bool,
 }
 
 #[derive(Args, Debug)]
@@ -112,9 +128,14 @@ struct Period {
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Init(arguments) => arguments.run()?,
-        Command::Enrol(arguments) => arguments.run()?,
+        Command::Enrol(arguments) => wait_for(arguments.run())?,
         Command::Issue(arguments) => arguments.run()?,
         Command::Operator(arguments) => arguments.run()?,
+        Command::Issuing(arguments) => wait_for(arguments.run())?,
+        Command::Show(arguments) => wait_for(arguments.run())?,
+        Command::Revoke(arguments) => wait_for(arguments.run())?,
+        Command::Lift(arguments) => wait_for(arguments.run())?,
+        Command::List(arguments) => wait_for(arguments.run())?,
         Command::Inspect(arguments) => arguments.run()?,
     }
     Ok(ExitCode::SUCCESS)
@@ -140,6 +161,14 @@ pub(crate) fn init(
         metrics_port: METRICS_PORT,
     };
     init.make()
+}
+
+/// Runs what speaks with a roadside unit.
+fn wait_for(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
 }
 
 impl Period {
