@@ -5,12 +5,14 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use vehicle_agent::identity::read_credential;
 use wayside::{
+    ledger::{Committees, IssuingProof, RevocationUpdate},
     message::Message,
     security::{Envelope, EnvelopeSigner, TICKET_LEN, Ticket, TrustDomain},
     serve::{from_hex, to_hex},
 };
 
 use super::Inspect;
+use crate::ledger::read_genesis;
 
 impl Inspect {
     pub(super) fn run(self) -> anyhow::Result<()> {
@@ -52,13 +54,60 @@ impl Inspect {
         {
             return Ok(of_ticket(&ticket));
         }
+        if let Some(found) = self.of_ledger(&bytes)? {
+            return Ok(found);
+        }
         match Envelope::parse(Bytes::from(bytes)) {
             Ok(envelope) => Ok(of_envelope(&envelope)),
             Err(reason) => bail!(
-                "{path} is neither a ticket nor a trust domain, and as a signed message: {reason}"
+                "{path} is neither a ticket, a trust domain nor a list of revoked tickets, and as a \
+                 signed message: {reason}"
             ),
         }
     }
+
+    /// What units and cars show of the ledger about tickets; `None` for anything else.
+    fn of_ledger(&self, bytes: &[u8]) -> anyhow::Result<Option<Value>> {
+        let genesis = self.genesis.as_deref().map(read_genesis).transpose()?;
+        let committees = genesis.as_ref().map(Committees::of);
+        if let Ok(update) = RevocationUpdate::from_bytes(bytes) {
+            if let Some(committees) = &committees {
+                update.clone().verify(committees)?;
+            }
+            return Ok(Some(of_revocations(&update, committees.is_some())));
+        }
+        let Ok(proof) = IssuingProof::from_bytes(bytes) else {
+            return Ok(None);
+        };
+        if let Some(committees) = &committees {
+            proof.verify(committees)?;
+        }
+        let values = proof.items.iter().filter_map(|item| item.value.as_ref());
+        let header = &proof.finalized.header;
+        Ok(Some(json!({
+            "kind": kind("who issues tickets", committees.is_some()),
+            "height": header.height,
+            "time_unix_ms": header.time.unix_ms(),
+            "facts": values.collect::<Vec<_>>(),
+        })))
+    }
+}
+
+fn of_revocations(update: &RevocationUpdate, is_checked: bool) -> Value {
+    let header = &update.head.finalized.header;
+    let entries = (update.from()..).zip(&update.entries);
+    let entries = entries.map(|(number, entry)| json!({ "entry": number, "says": entry }));
+    json!({
+        "kind": kind("list of revoked tickets", is_checked),
+        "height": header.height,
+        "time_unix_ms": header.time.unix_ms(),
+        "entries": entries.collect::<Vec<_>>(),
+    })
+}
+
+fn kind(what: &str, is_checked: bool) -> String {
+    let checked = if is_checked { "checked" } else { "not checked" };
+    format!("{what}, its proof {checked}")
 }
 
 fn of_domain(domain: &TrustDomain) -> Value {

@@ -52,7 +52,7 @@ enum Command {
     Lift(issuing::Lift),
     /// Prints the list of revoked tickets.
     List(issuing::List),
-    /// Says what is in a ticket, a trust domain or a signed message.
+    /// Says what is in a ticket, a trust domain, a list of revoked tickets or a signed message.
     Inspect(Inspect),
 }
 
@@ -104,9 +104,13 @@ struct Issue {
 
 #[derive(Args, Debug)]
 struct Inspect {
-    /// A `.ticket` file, a trust domain, or a ticket or signed message in bytes or hexadecimal
-    /// digits.
+    /// A `.ticket` file, a trust domain, a list of revoked tickets, or a ticket or signed message in bytes
+    /// or hexadecimal digits.
     file: PathBuf,
+    /// Checks what is from a ledger against the ledger's genesis, for as long as its first committee
+    /// voted.
+    #[arg(long, value_name = "FILE")]
+    genesis: Option<PathBuf>,
     /// Prints one JSON object instead of text.
     #[arg(long)]
     json: bool,
