@@ -5,6 +5,7 @@
 //! passes or fails; a promise that does not hold fails the run.
 
 mod agents;
+mod issuing;
 mod ledger;
 mod machine;
 mod meter;
@@ -30,7 +31,7 @@ pub(crate) struct Arguments {
     /// How long to measure: `verify` in all, `agents` and `ledger` each of their cases.
     #[arg(long, value_name = "S", default_value_t = 6.0, value_parser = parse_seconds)]
     seconds: f64,
-    /// Measure only this case of `agents` or `ledger`, and others that are named so. Four of `ledger`
+    /// Measure only this case of `agents`, `issuing` or `ledger`, and others that are named so. Four of `ledger`
     /// run only if named, since they take minutes: `outage` kills roadside units for as long as it
     /// measures, `handover` changes the committee, `rejoin` and `year` make many vehicles first.
     #[arg(long = "case", value_name = "CASE")]
@@ -47,6 +48,8 @@ pub(crate) struct Arguments {
 enum Name {
     /// From one vehicle's agent to another's, over QUIC on loopback, beside bare QUIC.
     Agents,
+    /// Tickets: what it costs to issue and to revoke them, and what that gives away.
+    Issuing,
     /// Transactions of a committee of four, beside the consensus engine alone; and what the stages
     /// of a transaction cost.
     Ledger,
@@ -60,13 +63,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         match arguments.name {
             Name::Agents => agents::run_part(part)?,
             Name::Ledger => ledger::run_part(part)?,
-            Name::Verify => anyhow::bail!("this benchmark has no parts"),
+            Name::Issuing | Name::Verify => anyhow::bail!("this benchmark has no parts"),
         }
         return Ok(ExitCode::SUCCESS);
     }
     let length = Duration::from_secs_f64(arguments.seconds);
     let report = match arguments.name {
         Name::Agents => agents::run(length, &arguments.cases)?,
+        Name::Issuing => issuing::run(&arguments.cases)?,
         Name::Ledger => ledger::run(length, &arguments.cases, arguments.scale)?,
         Name::Verify => verify::run(length)?,
     };
