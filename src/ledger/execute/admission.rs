@@ -88,7 +88,7 @@ fn quota(
     let roles = holder.flat_map(|holder| &holder.roles);
     let mut operators = genesis.operators.iter();
     let is_operator = operators.any(|it| it.cold_key == sender || it.vote_key == sender)
-        || is_later_operator(genesis, state, sender);
+        || is_later_operator(state, sender);
     let others = [
         is_operator.then_some(quotas.operator_max),
         account.vehicle.map(|_| quotas.vehicle_max),
@@ -98,10 +98,10 @@ fn quota(
     all.chain(others.into_iter().flatten()).max().unwrap_or(0)
 }
 
-/// Whether a key belongs to an operator that joined later, or is a later vote key of one.
-fn is_later_operator(genesis: &Genesis, state: &impl StateView, key: AccountKey) -> bool {
-    let joined = (0..).skip(genesis.operators.len());
-    let joined = joined.map_while(|index| state.operator(index));
-    let mut cold_keys = joined.map(|operator| operator.cold_key);
-    cold_keys.any(|it| it == key) || state.value(&Key::Seat(key)).is_some()
+/// Whether a key belongs to an operator that joined later, or is a later key of one.
+fn is_later_operator(state: &impl StateView, key: AccountKey) -> bool {
+    let mut operators = state.operators();
+    operators.any(|(_, operator)| operator.cold_key == key)
+        || state.value(&Key::Seat(key)).is_some()
+        || state.issuing_key_owner(key).is_some()
 }

@@ -200,7 +200,7 @@ impl Step<'_, '_> {
     }
 
     /// Holds that no operator ever had a key, neither to vote nor to govern.
-    fn require_fresh(&self, key: AccountKey) -> Result<(), Rule> {
+    pub(super) fn require_fresh(&self, key: AccountKey) -> Result<(), Rule> {
         let has_voted = self.overlay.seat(self.context.genesis, key).is_some();
         let mut operators = self.overlay.operators();
         let is_used = has_voted || operators.any(|(_, operator)| operator.cold_key == key);

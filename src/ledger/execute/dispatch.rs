@@ -50,21 +50,21 @@ impl Step<'_, '_> {
             Action::ScheduleRules(it) => self.schedule_rules(it),
             Action::ReportMisconduct(it) => self.report_misconduct(it),
             Action::ChangeCommittee(it) => self.change_committee(it),
-            Action::SetTicketPolicy(_)
-            | Action::SetGroup(_)
-            | Action::CertifyIssuingKey(_)
-            | Action::ReplaceOperatorKey(_)
-            | Action::PostKeyPart(_)
-            | Action::ConfirmTicketKey(_)
-            | Action::WithdrawTicketKey(_)
-            | Action::CommitTickets(_)
-            | Action::Enrol(_)
-            | Action::SetEnrolment(_)
-            | Action::OrderRevocation(_)
-            | Action::NameHandle(_)
-            | Action::RevealSeed(_)
-            | Action::AppealRevocation(_)
-            | Action::LiftRevocation(_) => Err(Rule::RulesTooOld),
+            Action::SetTicketPolicy(it) => self.set_ticket_policy(it),
+            Action::SetGroup(it) => self.set_group(it),
+            Action::CertifyIssuingKey(it) => self.certify_issuing_key(it),
+            Action::ReplaceOperatorKey(it) => self.replace_operator_key(it),
+            Action::PostKeyPart(it) => self.post_key_part(it),
+            Action::ConfirmTicketKey(it) => self.confirm_ticket_key(it),
+            Action::WithdrawTicketKey(it) => self.withdraw_ticket_key(it),
+            Action::CommitTickets(it) => self.commit_tickets(it),
+            Action::Enrol(it) => self.enrol_vehicle(it),
+            Action::SetEnrolment(it) => self.set_enrolment(it),
+            Action::OrderRevocation(it) => self.order_revocation(it),
+            Action::NameHandle(it) => self.name_handle(it),
+            Action::RevealSeed(it) => self.reveal_seed(it),
+            Action::AppealRevocation(it) => self.appeal_revocation(it),
+            Action::LiftRevocation(it) => self.lift_revocation(it),
         }
     }
 

@@ -309,5 +309,6 @@ impl<'a> Executor<'a> {
 /// The newest version of the rules that this program knows; it follows every one up to this, each at
 /// the heights that governance gave it.
 ///
-/// Version 1 is the one of every genesis. Version 2 lets a scheduled version be taken back.
-pub const RULES: u16 = 2;
+/// Version 1 is the one of every genesis. Version 2 lets a scheduled version be taken back. Version 3
+/// says who issues tickets, and which are revoked.
+pub const RULES: u16 = 3;

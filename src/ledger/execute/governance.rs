@@ -143,13 +143,18 @@ impl Step<'_, '_> {
         if self.shard() != ShardId::GOVERNANCE {
             return Err(Rule::NotGovernanceShard);
         }
-        let active = self.active().count();
-        let quorum = active - active.saturating_sub(1) / 3;
         let signed = self
             .active()
             .filter(|it| self.has_signed(it.cold_key))
             .count();
-        (signed >= quorum).then_some(()).ok_or(Rule::QuorumMissing)
+        let is_quorum = signed >= self.quorum();
+        is_quorum.then_some(()).ok_or(Rule::QuorumMissing)
+    }
+
+    /// All but fewer than a third of the active operators.
+    pub(super) fn quorum(&self) -> usize {
+        let active = self.active().count();
+        active - active.saturating_sub(1) / 3
     }
 
     pub(super) fn active(&self) -> impl Iterator<Item = &OperatorState> {

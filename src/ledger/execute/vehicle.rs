@@ -56,6 +56,9 @@ impl Step<'_, '_> {
         }
         self.require_role(&[Role::Maker, Role::Workshop])?;
         self.require_signed(rotation.enrolment_key, Rule::NewKeySignatureMissing)?;
+        if self.knows_issuing() {
+            self.require_enrolment_authority(rotation.vehicle)?;
+        }
         require_active(&vehicle)?;
         self.enrol(rotation.enrolment_key, rotation.vehicle)?;
         let mut old_account = self.account_of(old_key);
@@ -74,6 +77,9 @@ impl Step<'_, '_> {
         require_unblocked(&vehicle.blocks)?;
         vehicle.status = VehicleStatus::Retired;
         self.put_vehicle(retirement.vehicle, vehicle);
+        if self.knows_issuing() {
+            self.end_enrolment(retirement.vehicle);
+        }
         Ok(())
     }
 

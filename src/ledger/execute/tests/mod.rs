@@ -4,13 +4,18 @@ mod bundle;
 mod committee;
 mod committees;
 mod custody;
+mod enrolment;
 mod governance;
 mod history;
+mod issuing;
 mod model;
 mod odometer;
+mod offices;
 mod ownership;
 mod part;
 mod recall;
+mod revocation;
+mod revocations;
 mod scenes;
 mod shards;
 mod trip;
@@ -33,11 +38,14 @@ const ALL: &[&[Case]] = &[
     battery::CASES,
     committee::CASES,
     custody::CASES,
+    enrolment::CASES,
     governance::CASES,
+    issuing::CASES,
     odometer::CASES,
     ownership::CASES,
     part::CASES,
     recall::CASES,
+    revocation::CASES,
     trip::CASES,
     vehicle::CASES,
     warranty::CASES,
