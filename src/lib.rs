@@ -33,6 +33,7 @@
 //! | | [`world`] | the picture of the road, and subscribers' views of it |
 //! | | [`ledger`] | records of vehicles that no single operator can alter unseen, and their proofs |
 //! | | [`vault`] | records kept off the ledger: sealed, shared among custodians, erasable |
+//! | | [`issuing`] | how vehicles get tickets, so that no single operator can follow or invent one |
 //! | | [`pipeline`] | one station: all of the above as one machine |
 //! | laboratory | [`replay`] | recorded drives, from the formats of others and in our own |
 //! | | [`sim`] | many stations on virtual time, with faults and liars |
@@ -48,6 +49,7 @@
 pub mod crypto;
 pub mod geo;
 pub mod id;
+pub mod issuing;
 pub mod ledger;
 pub mod link;
 pub mod message;

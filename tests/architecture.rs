@@ -40,6 +40,10 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("vault", &["time", "id", "crypto", "ledger"]),
+    (
+        "issuing",
+        &["time", "id", "crypto", "security", "ledger", "vault"],
+    ),
     ("pipeline", &["*"]),
     (
         "replay",
@@ -99,6 +103,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "src/crypto/",
             "src/ledger/",
             "src/vault/",
+            "src/issuing/",
             "vehicle-agent/src/checkpoint/",
             "vehicle-agent/src/outbox",
             "tests/conformance",
@@ -127,6 +132,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "roadside-unit/",
         ],
     ),
+    ("frost_ed25519", &["src/crypto/"]),
     ("h3o", &["src/geo/"]),
     ("hpke", &["src/crypto/"]),
     ("mcap", &["src/replay/", "tests/"]),

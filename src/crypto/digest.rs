@@ -89,6 +89,12 @@ pub enum Purpose {
     TicketBatch,
     /// The check value of what an issuing role keeps.
     IssuingRecord,
+    /// A member's part in the making of a joint key, from its seed.
+    ThresholdKeyPart,
+    /// A ticket's private key, from its request's.
+    TicketKey,
+    /// The key to which a ticket is sealed, from its request's.
+    TicketResponseKey,
     /// How long a vehicle waits with the change to a ticket.
     TicketJitter,
     /// An entry of the list of revoked tickets.
@@ -193,6 +199,9 @@ impl Purpose {
             Self::EnrolmentHandle => "wayside 2026-11-23 enrolment handle v1",
             Self::TicketBatch => "wayside 2026-11-23 ticket batch v1",
             Self::IssuingRecord => "wayside 2026-11-23 issuing record checksum v1",
+            Self::ThresholdKeyPart => "wayside 2026-11-23 threshold key part v1",
+            Self::TicketKey => "wayside 2026-11-23 ticket key v1",
+            Self::TicketResponseKey => "wayside 2026-11-23 ticket response key v1",
             Self::TicketJitter => "wayside 2026-11-23 ticket jitter v1",
             Self::LedgerRevocation => "wayside 2026-11-23 ledger revocation v1",
         }

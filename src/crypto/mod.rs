@@ -70,6 +70,9 @@
 //! | an enrolment authority's name for a vehicle before others | `wayside 2026-11-23 enrolment handle v1` |
 //! | tickets that were signed together | `wayside 2026-11-23 ticket batch v1` |
 //! | check value of what an issuing role keeps | `wayside 2026-11-23 issuing record checksum v1` |
+//! | a member's part in the making of a joint key, from its seed | `wayside 2026-11-23 threshold key part v1` |
+//! | a ticket's private key, from its request's | `wayside 2026-11-23 ticket key v1` |
+//! | the key to which a ticket is sealed, from its request's | `wayside 2026-11-23 ticket response key v1` |
 //! | how long a vehicle waits with the change to a ticket | `wayside 2026-11-23 ticket jitter v1` |
 //! | entry of the list of revoked tickets | `wayside 2026-11-23 ledger revocation v1` |
 //!
@@ -81,10 +84,12 @@
 //!
 //! # Secrets
 //!
-//! Types that hold one ([`SigningKey`], [`OpeningKey`], [`DataKey`], [`SecretShare`]) wipe it when they
+//! Types that hold one ([`SigningKey`], [`OpeningKey`], [`DataKey`], [`SecretShare`], [`KeyShare`],
+//! [`KeySeed`], [`Nonces`]) wipe it when they
 //! are dropped, and have neither `Debug` nor `Clone` nor `Serialize`: what cannot be printed is in no
 //! log. A record is encrypted with XChaCha20-Poly1305 ([`DataKey`]), its key is split after Shamir
-//! ([`SecretShare`]), and a share is sealed with HPKE ([`SealingKey`]).
+//! ([`SecretShare`]), and a share is sealed with HPKE ([`SealingKey`]). Tickets are signed by several
+//! operators together with FROST ([`KeyShare`]), whose [`Nonces`] can be used once only.
 
 mod backend;
 mod data_key;
@@ -93,13 +98,18 @@ mod key;
 mod random;
 mod sealed;
 mod sharing;
+mod threshold;
 
 pub use backend::verification_backend;
 pub use data_key::{DataKey, OpenError};
 pub use digest::{Digest, DigestBuilder, Purpose, sha256};
 pub use key::{Context, KeyError, Signature, SignatureError, SigningKey, VerifyingKey};
+pub use random::random_bytes;
 pub use sealed::{OpeningKey, Seal, SealError, SealingKey};
 pub use sharing::{CombineError, SecretShare};
+pub use threshold::{
+    Commitment, KeyMaking, KeySeed, KeyShare, Nonces, SignatureShare, ThresholdError,
+};
 
 #[cfg(test)]
 mod tests;

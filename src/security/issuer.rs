@@ -4,7 +4,7 @@ use super::{
     ticket::{BODY_LEN, Class, Permissions, TICKET_VERSION, Ticket},
 };
 use crate::{
-    crypto::{Context, SigningKey, VerifyingKey},
+    crypto::{Context, Signature, SigningKey, VerifyingKey},
     id::DomainId,
 };
 
@@ -32,6 +32,13 @@ pub struct TicketOrder {
     pub key: VerifyingKey,
 }
 
+/// All of a ticket but its signature: 56 bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TicketBody {
+    class: Class,
+    bytes: [u8; BODY_LEN],
+}
+
 impl Issuer {
     /// An issuer whose tickets count in `domain` if that lists the key under `key_id`.
     pub fn new(key: SigningKey, key_id: u16, domain: &TrustDomain) -> Self {
@@ -44,16 +51,36 @@ impl Issuer {
 
     /// Signs a ticket.
     pub fn issue(&self, order: &TicketOrder) -> Ticket {
-        let mut body = Vec::with_capacity(BODY_LEN);
-        body.extend([TICKET_VERSION, order.class.code()]);
-        body.extend(order.permissions.bits().to_be_bytes());
-        body.extend(self.domain.0.to_be_bytes());
-        body.extend(self.key_id.to_be_bytes());
-        body.extend(order.slot.number().to_be_bytes());
-        body.extend(order.linkage);
-        body.extend(order.key.as_bytes());
-        let body: [u8; BODY_LEN] = body.try_into().expect("the fields have 56 bytes");
-        let signature = self.key.sign(Context::Ticket, &[&body]);
-        Ticket::new(order.class, &body, &signature)
+        let body = TicketBody::new(order, self.key_id, self.domain);
+        let signature = self.key.sign(Context::Ticket, &[body.as_bytes()]);
+        body.signed(&signature)
+    }
+}
+
+impl TicketBody {
+    /// What a ticket of a trust domain says, for the issuer's key with this id to sign.
+    pub fn new(order: &TicketOrder, key_id: u16, domain: DomainId) -> Self {
+        let mut bytes = Vec::with_capacity(BODY_LEN);
+        bytes.extend([TICKET_VERSION, order.class.code()]);
+        bytes.extend(order.permissions.bits().to_be_bytes());
+        bytes.extend(domain.0.to_be_bytes());
+        bytes.extend(key_id.to_be_bytes());
+        bytes.extend(order.slot.number().to_be_bytes());
+        bytes.extend(order.linkage);
+        bytes.extend(order.key.as_bytes());
+        Self {
+            class: order.class,
+            bytes: bytes.try_into().expect("the fields have 56 bytes"),
+        }
+    }
+
+    /// What the issuer signs, as [`Context::Ticket`].
+    pub fn as_bytes(&self) -> &[u8; BODY_LEN] {
+        &self.bytes
+    }
+
+    /// The ticket with the issuer's signature, which is not checked here.
+    pub fn signed(&self, signature: &Signature) -> Ticket {
+        Ticket::new(self.class, &self.bytes, signature)
     }
 }

@@ -54,7 +54,7 @@ pub use domain::{
     IssuerKey, OtherDomainError, TrustDomain, TrustDomainError, TrustDomainTextError,
 };
 pub use envelope::{ENVELOPE_LEN_MAX, ENVELOPE_LEN_MIN, Envelope, EnvelopeSigner};
-pub use issuer::{Issuer, TicketOrder};
+pub use issuer::{Issuer, TicketBody, TicketOrder};
 pub use linkage::{LinkageAuthority, LinkageSeed, LinkageShare, RevokedSeries};
 pub use refusal::Refusal;
 pub use reservation::{RESERVATION_LEN, Reservation, ReservationError};

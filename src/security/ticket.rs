@@ -137,8 +137,8 @@ impl Ticket {
         self.at::<24, 32>()
     }
 
-    /// What the issuer signed.
-    pub(super) fn body(&self) -> &[u8] {
+    /// What the issuer signed: all of it but the signature.
+    pub fn body(&self) -> &[u8] {
         self.bytes.split_at(BODY_LEN).0
     }
 

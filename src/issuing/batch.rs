@@ -1,0 +1,518 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::{
+    BATCH_TICKETS_MAX, BatchId, Body, EnrolmentAuthority, EscrowDeposit, Facts, LinkageAnswer,
+    LinkageRequest, LinkageWish, MintOrder, Minted, OperatorRefusal, Record, Seat, SignedSeal,
+    Staged, TicketBatch, TicketIssuer,
+    body::{BatchTicket, EscrowedSeed},
+    enrolment::open_of,
+    escrow::split,
+    facts::escrow_threshold,
+};
+use crate::{
+    crypto::random_bytes,
+    id::GroupId,
+    ledger::TicketHandle,
+    security::{LinkageAuthority, LinkageSeed, Slot},
+    time::{Instant, Now},
+};
+
+/// What one role wants another to be told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Dispatch {
+    /// Whom.
+    pub to: Seat,
+    /// What.
+    pub body: Body,
+}
+
+/// The batches of an enrolment authority, from when they are formed to when their cars' tickets are
+/// there. Nothing of them outlives a restart: what was not made is put into new ones, under the same
+/// handles.
+#[derive(Default)]
+pub(super) struct Batches(BTreeMap<BatchId, Batch>);
+
+/// Tickets that are made together.
+struct Batch {
+    issuer: u16,
+    members: Vec<u16>,
+    threshold: usize,
+    handles: BTreeSet<TicketHandle>,
+    formed: Instant,
+    linked: Option<Linked>,
+    /// What each member that took the batch refuses of it.
+    taken: BTreeMap<u16, BTreeSet<TicketHandle>>,
+    /// Who was asked last to sign, and until when.
+    coordinator: Option<(u16, Instant)>,
+    is_done: bool,
+    /// When whom to tell the next thing again.
+    again: BTreeMap<(u16, What), Instant>,
+}
+
+struct Linked {
+    answer: LinkageAnswer,
+    tickets: Vec<(TicketHandle, u32, [u8; 12])>,
+    custodians: Vec<u16>,
+    shares: Vec<Vec<EscrowedSeed>>,
+    kept: BTreeSet<u16>,
+}
+
+impl Batches {
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&TicketHandle) -> bool) {
+        self.0.retain(|_, batch| batch.handles.iter().any(&is_kept));
+    }
+}
+
+impl EnrolmentAuthority {
+    /// What to tell another role now.
+    pub fn poll_dispatch(&mut self, facts: &Facts, now: Now) -> Option<Dispatch> {
+        self.batches.0.retain(|_, batch| !batch.is_over());
+        self.form_batches(facts, now.instant);
+        let mut found = None;
+        for (id, batch) in &mut self.batches.0 {
+            let due = batch.due(facts, self.group, now.instant);
+            if let Some((to, what)) = due {
+                found = Some((*id, to, what));
+                break;
+            }
+        }
+        let (id, to, what) = found?;
+        let body = self.body(id, to, what)?;
+        let to = Seat::first(to);
+        Some(Dispatch { to, body })
+    }
+
+    /// When to poll again at the latest; `None` while nothing is open.
+    pub fn poll_timeout(&self, facts: &Facts) -> Option<Instant> {
+        let waiting = self.waiting.values().flat_map(BTreeMap::values);
+        let waiting = waiting.map(|since| *since + facts.batch_wait);
+        let open = self.batches.0.values().flat_map(|it| it.again.values());
+        waiting.chain(open.copied()).min()
+    }
+
+    /// Takes another role's answer to what [`Self::poll_dispatch`] gave.
+    pub fn handle_answer(
+        &mut self,
+        from: Seat,
+        answer: &Body,
+        facts: &Facts,
+        now: Now,
+    ) -> Staged<()> {
+        let operator = from.operator;
+        let records = match answer {
+            Body::Linked(linked) => self.handle_linked(operator, linked, facts, now),
+            Body::Deposited(batch) => {
+                let batch = self.batches.0.get_mut(batch);
+                if let Some(linked) = batch.and_then(|it| it.linked.as_mut()) {
+                    linked.kept.insert(operator);
+                }
+                Vec::new()
+            }
+            Body::Taken(taken) => {
+                if let Some(batch) = self.batches.0.get_mut(&taken.batch)
+                    && batch.members.contains(&operator)
+                {
+                    let refused = taken.refused.iter().copied().collect();
+                    batch.taken.insert(operator, refused);
+                }
+                self.give_up_malformed(now.instant)
+            }
+            Body::Minted(minted) => self.handle_minted(operator, minted),
+            Body::Refused(refusal) => {
+                self.handle_refusal(from, *refusal, now.instant);
+                Vec::new()
+            }
+            Body::Link(_)
+            | Body::Deposit(_)
+            | Body::Batch(_)
+            | Body::Mint(_)
+            | Body::Prepare(_)
+            | Body::Prepared(_)
+            | Body::Sign(_)
+            | Body::Signed(_)
+            | Body::Release(_)
+            | Body::Released(_) => Vec::new(),
+        };
+        Staged::new(records, ())
+    }
+
+    /// Takes in that something did not reach another role, or no answer came.
+    pub fn handle_failure(&mut self, to: Seat, now: Instant) {
+        for batch in self.batches.0.values_mut() {
+            if batch.coordinator.is_some_and(|(it, _)| it == to.operator) {
+                batch.coordinator = Some((to.operator, now));
+            }
+            for ((operator, _), again) in &mut batch.again {
+                if *operator == to.operator {
+                    *again = (*again).min(now + AFTER_FAILURE);
+                }
+            }
+        }
+    }
+
+    /// Puts tickets into batches: all of the slots that enough vehicles wait for, or have waited for
+    /// long enough.
+    fn form_batches(&mut self, facts: &Facts, now: Instant) {
+        let enough = usize::try_from(facts.batch_vehicles_min).unwrap_or(usize::MAX);
+        let is_ripe = |waiting: &BTreeMap<TicketHandle, Instant>| {
+            let has_waited = |since: &Instant| now.since(*since) >= facts.batch_wait;
+            waiting.len() >= enough || waiting.values().any(has_waited)
+        };
+        let ripe = self.waiting.iter().filter(|(_, waiting)| is_ripe(waiting));
+        let ripe: Vec<u32> = ripe.map(|(slot, _)| *slot).collect();
+        let mut open: BTreeMap<u16, BTreeSet<TicketHandle>> = BTreeMap::new();
+        for slot in ripe {
+            let issuer = facts.issuer(self.group, Slot::from_number(slot));
+            let Some(issuer) = issuer else {
+                continue;
+            };
+            let handles = self.waiting.remove(&slot).unwrap_or_default();
+            let handles: Vec<_> = handles.into_keys().collect();
+            // All of a slot stay together, or in parts that are as large as they can be.
+            let parts = handles.len().div_ceil(BATCH_TICKETS_MAX);
+            for part in handles.chunks(handles.len().div_ceil(parts.max(1)).max(1)) {
+                let batch = open.entry(issuer.id).or_default();
+                if batch.len() + part.len() > BATCH_TICKETS_MAX {
+                    let full = std::mem::take(batch);
+                    self.open_batch(&full, issuer, now);
+                }
+                open.entry(issuer.id).or_default().extend(part);
+            }
+        }
+        for (id, handles) in open {
+            let issuer = facts.issuers.iter().find(|it| it.id == id);
+            if let Some(issuer) = issuer {
+                self.open_batch(&handles, issuer, now);
+            }
+        }
+    }
+
+    /// Forms a batch of those tickets whose blobs are for these members; no others can open the rest.
+    fn open_batch(
+        &mut self,
+        handles: &BTreeSet<TicketHandle>,
+        issuer: &TicketIssuer,
+        now: Instant,
+    ) {
+        let is_theirs = |handle: &TicketHandle| {
+            let wanted = self.tickets.get(handle);
+            wanted.is_some_and(|it| it.members == issuer.members)
+        };
+        let open = open_of(&self.tickets, handles);
+        let (handles, foreign): (BTreeSet<_>, BTreeSet<_>) = open.into_iter().partition(is_theirs);
+        self.fail(foreign);
+        if handles.is_empty() {
+            return;
+        }
+        let batch = Batch {
+            issuer: issuer.id,
+            members: issuer.members.clone(),
+            threshold: issuer.threshold.into(),
+            handles,
+            formed: now,
+            linked: None,
+            taken: BTreeMap::new(),
+            coordinator: None,
+            is_done: false,
+            again: BTreeMap::new(),
+        };
+        let id = BatchId::from_bytes(random_bytes());
+        self.batches.0.insert(id, batch);
+    }
+
+    /// What to tell, put together from the tickets.
+    fn body(&self, id: BatchId, to: u16, what: What) -> Option<Body> {
+        let batch = self.batches.0.get(&id)?;
+        let group = self.group;
+        match what {
+            What::Link => {
+                let mut tickets: Vec<_> = batch
+                    .handles
+                    .iter()
+                    .filter_map(|handle| {
+                        let wanted = self.tickets.get(handle)?;
+                        Some(LinkageWish {
+                            handle: *handle,
+                            vehicle: wanted.vehicle,
+                            slot: wanted.slot,
+                        })
+                    })
+                    .collect();
+                tickets.sort_unstable_by_key(|it| (it.slot, it.handle));
+                Some(Body::Link(LinkageRequest {
+                    group,
+                    batch: id,
+                    tickets,
+                }))
+            }
+            What::Deposit => {
+                let linked = batch.linked.as_ref()?;
+                let place = linked.custodians.iter().position(|it| *it == to)?;
+                Some(Body::Deposit(EscrowDeposit {
+                    group,
+                    batch: id,
+                    first: linked.shares.get(place)?.clone(),
+                    second: linked.answer.custodians.get(place)?.clone(),
+                }))
+            }
+            What::Offer => {
+                let linked = batch.linked.as_ref()?;
+                let place = batch.members.iter().position(|it| *it == to)?;
+                let ticket = |(handle, slot, share): &(TicketHandle, u32, [u8; 12])| {
+                    let wanted = self.tickets.get(handle)?;
+                    Some(BatchTicket {
+                        handle: *handle,
+                        slot: *slot,
+                        share: *share,
+                        blob: *wanted.blobs.get(place)?,
+                    })
+                };
+                let tickets = linked.tickets.iter().map(ticket);
+                Some(Body::Batch(TicketBatch {
+                    group,
+                    batch: id,
+                    issuer: batch.issuer,
+                    tickets: tickets.collect::<Option<_>>()?,
+                    second: linked.answer.members.get(place)?.clone(),
+                }))
+            }
+            What::Mint => Some(Body::Mint(MintOrder {
+                group,
+                batch: id,
+                holders: batch.clean().collect(),
+            })),
+        }
+    }
+
+    fn handle_linked(
+        &mut self,
+        operator: u16,
+        answer: &LinkageAnswer,
+        facts: &Facts,
+        now: Now,
+    ) -> Vec<Record> {
+        let group = facts.groups.get(&self.group);
+        let Some(batch) = self.batches.0.get_mut(&answer.batch) else {
+            return Vec::new();
+        };
+        let custodians = facts.custodians();
+        let to = |seals: &[SignedSeal]| -> Vec<u16> { seals.iter().map(|it| it.to).collect() };
+        let is_whole = to(&answer.members) == batch.members && to(&answer.custodians) == custodians;
+        let is_theirs = group.is_some_and(|group| group.linkage == operator);
+        if batch.linked.is_some() || !is_theirs || !is_whole {
+            return Vec::new();
+        }
+        let refused: Vec<_> = answer
+            .refused
+            .iter()
+            .filter(|handle| batch.handles.remove(*handle))
+            .copied()
+            .collect();
+        let slots = (facts.origin, facts.kept_from(now.timestamp));
+        let mut seeds = Vec::new();
+        for handle in &batch.handles {
+            let wanted = self.tickets.get(handle);
+            let seed = wanted.and_then(|wanted| {
+                let slot = Slot::from_number(wanted.slot);
+                let seed = self.chains.seed(wanted.vehicle, slot, slots)?;
+                Some((*handle, wanted.slot, seed))
+            });
+            seeds.extend(seed);
+        }
+        seeds.sort_unstable_by_key(|(handle, slot, _)| (*slot, *handle));
+        batch.linked = Some(Linked {
+            tickets: seeds.iter().map(linked_ticket).collect(),
+            shares: split(&seeds, custodians.len()),
+            custodians,
+            answer: answer.clone(),
+            kept: BTreeSet::new(),
+        });
+        batch.again.clear();
+        if batch.handles.is_empty() {
+            self.batches.0.remove(&answer.batch);
+        }
+        self.give_up(refused)
+    }
+
+    fn handle_minted(&mut self, operator: u16, minted: &Minted) -> Vec<Record> {
+        let Some(batch) = self.batches.0.get_mut(&minted.batch) else {
+            return Vec::new();
+        };
+        let tickets: Vec<_> = minted
+            .tickets
+            .iter()
+            .filter(|(handle, _)| batch.handles.contains(handle))
+            .copied()
+            .collect();
+        if batch.is_done || !batch.members.contains(&operator) || tickets.is_empty() {
+            return Vec::new();
+        }
+        batch.is_done = true;
+        let all: Vec<_> = batch.handles.iter().copied().collect();
+        self.make(&tickets);
+        let made: BTreeSet<_> = tickets.iter().map(|(handle, _)| *handle).collect();
+        let group = self.group;
+        let mut records = vec![Record::Minted { group, tickets }];
+        let left = all.into_iter().filter(|handle| !made.contains(handle));
+        records.extend(self.give_up(left.collect()));
+        records
+    }
+
+    /// Once it is clear that no sufficient number of members will sign a whole batch, gives up those
+    /// tickets that the most willing of them refuse, and forms the batch anew from the rest.
+    fn give_up_malformed(&mut self, now: Instant) -> Vec<Record> {
+        let mut lost = Vec::new();
+        let mut again = Vec::new();
+        self.batches.0.retain(|_, batch| {
+            let has_all = batch.taken.len() == batch.members.len();
+            let is_late = now.since(batch.formed) >= MEMBERS_WAIT;
+            let is_stuck = batch.clean().count() < batch.threshold;
+            let is_decided = batch.taken.len() >= batch.threshold && (has_all || is_late);
+            if batch.is_done || !is_stuck || !is_decided {
+                return true;
+            }
+            let mut refused: Vec<_> = batch.taken.values().collect();
+            refused.sort_by_key(|it| it.len());
+            let refused = refused.into_iter().take(batch.threshold).flatten();
+            let refused: BTreeSet<_> = refused.copied().collect();
+            again.extend(batch.handles.difference(&refused).copied());
+            lost.extend(refused.intersection(&batch.handles).copied());
+            false
+        });
+        for handle in again {
+            if let Some(wanted) = self.tickets.get(&handle) {
+                let waiting = self.waiting.entry(wanted.slot).or_default();
+                waiting.insert(handle, Instant::default());
+            }
+        }
+        self.give_up(lost)
+    }
+
+    fn handle_refusal(&mut self, from: Seat, refusal: OperatorRefusal, now: Instant) {
+        self.handle_failure(from, now);
+        if refusal != OperatorRefusal::UnknownBatch {
+            return;
+        }
+        // A member that was restarted has to be given its batches again.
+        for batch in self.batches.0.values_mut().filter(|it| !it.is_done) {
+            batch.taken.remove(&from.operator);
+            batch.again.retain(|(to, _), _| *to != from.operator);
+        }
+    }
+
+    fn give_up(&mut self, handles: Vec<TicketHandle>) -> Vec<Record> {
+        if handles.is_empty() {
+            return Vec::new();
+        }
+        self.fail(handles.iter().copied());
+        let group = self.group;
+        vec![Record::Failed { group, handles }]
+    }
+}
+
+/// What comes next between the authority and another role.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+enum What {
+    Link,
+    Deposit,
+    Offer,
+    Mint,
+}
+
+impl Batch {
+    /// Whom to tell what now.
+    fn due(&mut self, facts: &Facts, group: GroupId, now: Instant) -> Option<(u16, What)> {
+        let wanted = self.wanted(facts, group, now);
+        let (to, what) = wanted.into_iter().find(|(to, what)| {
+            let again = self.again.get(&(*to, *what));
+            again.is_none_or(|again| *again <= now)
+        })?;
+        let wait = match what {
+            What::Mint => COORDINATOR_WAIT,
+            What::Deposit if self.is_done => DEPOSIT_WAIT,
+            What::Link | What::Deposit | What::Offer => ANSWER_WAIT,
+        };
+        if let What::Mint = what {
+            self.coordinator = Some((to, now + COORDINATOR_WAIT));
+        }
+        self.again.insert((to, what), now + wait);
+        Some((to, what))
+    }
+
+    /// All that is still to be told.
+    fn wanted(&self, facts: &Facts, group: GroupId, now: Instant) -> Vec<(u16, What)> {
+        let Some(linked) = &self.linked else {
+            let group = facts.groups.get(&group);
+            return group
+                .map(|it| (it.linkage, What::Link))
+                .into_iter()
+                .collect();
+        };
+        let missing = linked
+            .custodians
+            .iter()
+            .filter(|it| !linked.kept.contains(it));
+        let mut wanted: Vec<_> = missing.map(|to| (*to, What::Deposit)).collect();
+        let custodians = u16::try_from(linked.custodians.len()).unwrap_or(u16::MAX);
+        // Without its seeds in escrow no ticket is signed.
+        if self.is_done || linked.kept.len() < usize::from(escrow_threshold(custodians)) {
+            return wanted;
+        }
+        let untold = self
+            .members
+            .iter()
+            .filter(|it| !self.taken.contains_key(it));
+        wanted.extend(untold.map(|to| (*to, What::Offer)));
+        if self.clean().count() >= self.threshold {
+            wanted.extend(self.next_coordinator(now).map(|to| (to, What::Mint)));
+        }
+        wanted
+    }
+
+    /// Whether its tickets are there and nobody has to be told anything any more.
+    fn is_over(&self) -> bool {
+        let kept = |linked: &Linked| linked.kept.len() >= linked.custodians.len();
+        self.is_done && self.linked.as_ref().is_some_and(kept)
+    }
+
+    /// The members that sign all of the batch.
+    fn clean(&self) -> impl Iterator<Item = u16> {
+        let clean = self.taken.iter().filter(|(_, refused)| refused.is_empty());
+        clean.map(|(member, _)| *member)
+    }
+
+    /// The first member that shall coordinate, or the one after the last if that did not answer in
+    /// time.
+    fn next_coordinator(&self, now: Instant) -> Option<u16> {
+        let members: Vec<_> = self.clean().collect();
+        match self.coordinator {
+            None => members.first().copied(),
+            Some((_, until)) if now < until => None,
+            Some((last, _)) => {
+                let later = members.iter().find(|it| **it > last);
+                later.or(members.first()).copied()
+            }
+        }
+    }
+}
+
+fn linked_ticket(
+    (handle, slot, seed): &(TicketHandle, u32, LinkageSeed),
+) -> (TicketHandle, u32, [u8; 12]) {
+    let share = seed.share(LinkageAuthority::First, Slot::from_number(*slot));
+    (*handle, *slot, *share.as_bytes())
+}
+
+/// How long an answer may take before its question is put again.
+const ANSWER_WAIT: Duration = Duration::from_secs(20);
+/// The same for all the conversation of a coordinator with the other members.
+const COORDINATOR_WAIT: Duration = Duration::from_secs(30);
+/// The same for a custodian that is away, of a batch that is signed.
+const DEPOSIT_WAIT: Duration = Duration::from_secs(60);
+/// When to try somebody again who was not reached.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// How long to wait for members that were not reached, before it is decided what cannot be signed.
+const MEMBERS_WAIT: Duration = Duration::from_secs(10);
