@@ -129,6 +129,8 @@ impl EnrolmentAuthority {
             | Body::Deposit(_)
             | Body::Batch(_)
             | Body::Mint(_)
+            | Body::Minting(_)
+            | Body::Received(_)
             | Body::Prepare(_)
             | Body::Prepared(_)
             | Body::Sign(_)
@@ -337,27 +339,32 @@ impl EnrolmentAuthority {
         self.give_up(refused)
     }
 
+    /// Takes tickets, also those of a batch that was forgotten at a restart.
     fn handle_minted(&mut self, operator: u16, minted: &Minted) -> Vec<Record> {
-        let Some(batch) = self.batches.0.get_mut(&minted.batch) else {
-            return Vec::new();
-        };
+        let batch = self.batches.0.get_mut(&minted.batch);
+        let is_theirs = |members: &[u16]| members.contains(&operator);
         let tickets: Vec<_> = minted
             .tickets
             .iter()
-            .filter(|(handle, _)| batch.handles.contains(handle))
+            .filter(|(handle, _)| {
+                let wanted = self.tickets.get(handle);
+                wanted.is_some_and(|it| it.is_open() && is_theirs(&it.members))
+            })
             .copied()
             .collect();
-        if batch.is_done || !batch.members.contains(&operator) || tickets.is_empty() {
+        if tickets.is_empty() {
             return Vec::new();
         }
-        batch.is_done = true;
-        let all: Vec<_> = batch.handles.iter().copied().collect();
+        let left = batch.map(|batch| {
+            batch.is_done = true;
+            let made: BTreeSet<_> = tickets.iter().map(|(handle, _)| *handle).collect();
+            batch.handles.difference(&made).copied().collect()
+        });
         self.make(&tickets);
-        let made: BTreeSet<_> = tickets.iter().map(|(handle, _)| *handle).collect();
         let group = self.group;
         let mut records = vec![Record::Minted { group, tickets }];
-        let left = all.into_iter().filter(|handle| !made.contains(handle));
-        records.extend(self.give_up(left.collect()));
+        let left: BTreeSet<_> = left.unwrap_or_default();
+        records.extend(self.give_up(open_of(&self.tickets, &left).into_iter().collect()));
         records
     }
 

@@ -31,8 +31,12 @@ pub enum Body {
     Taken(BatchTaken),
     /// Enrolment authority to the member that shall coordinate: sign with some of these.
     Mint(MintOrder),
-    /// Its answer, once it is done.
+    /// Its answer: it does, and will tell.
+    Minting(BatchId),
+    /// Coordinator to enrolment authority: the tickets.
     Minted(Minted),
+    /// Its answer.
+    Received(BatchId),
     /// Coordinator to member: commit to nonces.
     Prepare(Prepare),
     /// Its answer.
@@ -260,7 +264,7 @@ pub struct SignedShares {
 }
 
 /// A wish for a custodian's share.
-#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct ReleaseOrder {
     /// The ticket.
     pub handle: TicketHandle,

@@ -148,6 +148,8 @@ impl TicketCoordinator {
             | Body::Batch(_)
             | Body::Taken(_)
             | Body::Mint(_)
+            | Body::Minting(_)
+            | Body::Received(_)
             | Body::Minted(_)
             | Body::Prepare(_)
             | Body::Sign(_)

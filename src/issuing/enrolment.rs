@@ -60,6 +60,13 @@ pub(super) enum State {
     Failed,
 }
 
+impl Wanted {
+    /// Whether it is still being made.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, State::Making)
+    }
+}
+
 /// A request that was accepted.
 struct Asked {
     digest: Digest,
@@ -193,8 +200,7 @@ impl EnrolmentAuthority {
 
     /// How many tickets are being made.
     pub fn waiting(&self) -> usize {
-        let is_open = |wanted: &&Wanted| matches!(wanted.state, State::Making);
-        self.tickets.values().filter(is_open).count()
+        self.tickets.values().filter(|it| it.is_open()).count()
     }
 
     fn accept(
@@ -430,10 +436,7 @@ pub(super) fn open_of(
     tickets: &BTreeMap<TicketHandle, Wanted>,
     handles: &BTreeSet<TicketHandle>,
 ) -> BTreeSet<TicketHandle> {
-    let is_open = |handle: &&TicketHandle| {
-        let state = tickets.get(handle).map(|it| &it.state);
-        matches!(state, Some(State::Making))
-    };
+    let is_open = |handle: &&TicketHandle| tickets.get(handle).is_some_and(Wanted::is_open);
     handles.iter().filter(is_open).copied().collect()
 }
 

@@ -212,6 +212,13 @@ impl TicketMember {
         })
     }
 
+    /// Whether an operator holds a share of a batch's key, and so may coordinate.
+    pub(super) fn check_peer(&self, from: Seat, batch: BatchId) -> Result<(), OperatorRefusal> {
+        let (_, key) = self.batch(batch)?;
+        let is_member = key.members().contains(&from.operator);
+        is_member.then_some(()).ok_or(OperatorRefusal::NotForYou)
+    }
+
     /// Under which name a ticket was signed here; `None` for one that was not. By this, and nothing else,
     /// a revocation finds its vehicle.
     pub fn handle_of(&self, ticket: &Ticket) -> Option<TicketHandle> {

@@ -7,6 +7,7 @@ mod car;
 mod ceremony;
 mod chains;
 mod coordinator;
+mod desk;
 mod encoding;
 mod enrolment;
 mod escrow;
@@ -31,6 +32,7 @@ pub use body::{
 pub use car::{AnswerError, CarAnswer, DraftError, DraftedRequest, RequestSecrets, draft_requests};
 pub use ceremony::{CeremonyError, CeremonyOf, KeyCeremony};
 pub use coordinator::{BatchCommitment, Done, TicketCoordinator};
+pub use desk::{Desk, Transmit};
 pub use enrolment::{EnrolmentAuthority, REQUEST_AGE_MAX};
 pub use escrow::{Escrow, SeedRecovery};
 pub use facts::{

@@ -33,6 +33,19 @@ impl<T> Staged<T> {
         self.answer
     }
 
+    /// The records alone, for an answer that needs them too.
+    pub(super) fn into_records(self) -> Vec<Record> {
+        self.records
+    }
+
+    /// The same records for another answer.
+    pub(super) fn map<U>(self, make: impl FnOnce(T) -> U) -> Staged<U> {
+        Staged {
+            records: self.records,
+            answer: make(self.answer),
+        }
+    }
+
     /// The same records for another answer, if there is one.
     pub(super) fn try_map<U>(self, make: impl FnOnce(T) -> Option<U>) -> Option<Staged<U>> {
         Some(Staged {
