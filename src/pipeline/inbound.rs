@@ -21,7 +21,7 @@ impl Station {
     ///
     /// Our hello and all live own hazards are queued to it.
     pub fn handle_connected(&mut self, peer: PeerId, key: VerifyingKey, now: Now) {
-        let Some(ticket) = self.own_ticket(now) else {
+        let Some((own, ticket)) = self.own_ticket(now) else {
             return self.disconnect(peer, DisconnectReason::Hello);
         };
         if self.peers.len() >= self.config.peers_max {
@@ -36,10 +36,17 @@ impl Station {
         for own in self.hazards.live() {
             link.queue_hazard(own.bytes.clone(), queue_until(own.hazard.expires(), now));
         }
+        // After a change of ticket, the first words under it wait for the first connection.
+        if let Some((signed, expires)) = &self.unheard
+            && signed.station == own
+        {
+            link.queue_telemetry(own, signed.bytes.clone(), *expires, now);
+        }
         self.peers.insert(
             peer,
             Peer {
                 link,
+                own,
                 key,
                 ticket: None,
                 offences: 0,
@@ -173,13 +180,16 @@ impl Station {
         self.verifier.handle_ticket(&ticket, now)
     }
 
-    /// Hands over our own ticket; those of others are for their holders to give.
+    /// Hands over the ticket of this connection; those of others are for their holders to give, and
+    /// to own up to another ticket of ours would tie it to this one.
     fn answer(&mut self, peer: PeerId, station: StationId) {
         let own = self
             .signer
             .ticket_of(station)
             .map(|ticket| Box::new(*ticket.as_bytes()));
-        if let (Some(ticket), Some(touched)) = (own, self.peers.touch(peer)) {
+        if let (Some(ticket), Some(touched)) = (own, self.peers.touch(peer))
+            && touched.own == station
+        {
             touched.link.queue_control(&ControlFrame::Ticket(ticket));
         }
     }

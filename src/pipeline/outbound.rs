@@ -132,9 +132,10 @@ impl Station {
 
     fn send_telemetry(&mut self, signed: Signed, generated: Timestamp, now: Now) {
         let expires = now.instant + self.config.verifier.telemetry_age_max;
-        self.peers.for_each(|link| {
+        let is_heard = self.peers.for_each_as(signed.station, |link| {
             link.queue_telemetry(signed.station, signed.bytes.clone(), expires, now);
         });
+        self.unheard = (!is_heard).then(|| (signed.clone(), expires));
         self.note_published(signed, MessageType::Telemetry, generated);
     }
 
@@ -197,8 +198,9 @@ impl Station {
 
     fn send_hazard(&mut self, hazard: &Hazard, signed: Signed, now: Now) {
         let expires = queue_until(hazard.expires(), now);
-        self.peers
-            .for_each(|link| link.queue_hazard(signed.bytes.clone(), expires));
+        self.peers.for_each_as(signed.station, |link| {
+            link.queue_hazard(signed.bytes.clone(), expires);
+        });
         self.note_published(signed, MessageType::Hazard, now.timestamp);
     }
 

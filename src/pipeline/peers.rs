@@ -15,6 +15,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) link: Link,
+    /// Who we are to it: nothing under another ticket goes by this connection.
+    pub(super) own: StationId,
     /// The key of its TLS identity, which its hello's ticket must carry.
     pub(super) key: VerifyingKey,
     /// The ticket of its hello; `None` before that.
@@ -83,6 +85,20 @@ impl Peers {
     pub(super) fn connections_of(&self, station: StationId) -> usize {
         let theirs = |peer: &&Peer| peer.station() == Some(station);
         self.peers.values().filter(theirs).count()
+    }
+
+    /// Queues something that `own` signed to every peer that knows us as that; returns whether there
+    /// was any.
+    pub(super) fn for_each_as(&mut self, own: StationId, mut queue: impl FnMut(&mut Link)) -> bool {
+        let mut is_heard = false;
+        for (id, peer) in self.peers.iter_mut().filter(|(_, peer)| peer.own == own) {
+            if self.touched.insert(*id) {
+                forget_timer(&mut self.timers, *id, &peer.link);
+            }
+            queue(&mut peer.link);
+            is_heard = true;
+        }
+        is_heard
     }
 
     /// Queues something to every peer.

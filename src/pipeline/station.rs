@@ -16,8 +16,8 @@ use crate::{
     link::{ControlFrame, LinkCounters, Transmit},
     message::MessageType,
     security::{
-        ClockMonitor, Credential, OwnRevocation, Reservation, SignError, Signer, TICKET_LEN,
-        TrustDomain, Verifier, Wallet,
+        ClockMonitor, Credential, OwnRevocation, Reservation, SignError, Signed, Signer,
+        TICKET_LEN, Ticket, TrustDomain, Verifier, Wallet,
     },
     time::{Instant, Now, Timestamp},
     world::World,
@@ -48,6 +48,8 @@ pub struct Station {
     pub(super) shunned: BTreeMap<StationId, Instant>,
     events: VecDeque<Event>,
     station: Option<StationId>,
+    /// What was signed last, if nobody was there who knows us as its signer.
+    pub(super) unheard: Option<(Signed, Instant)>,
     next_check: Instant,
 }
 
@@ -89,6 +91,7 @@ impl Station {
             shunned: BTreeMap::new(),
             events: VecDeque::new(),
             station: None,
+            unheard: None,
             next_check: now.instant + CHECK_INTERVAL,
             config,
         };
@@ -185,6 +188,13 @@ impl Station {
         self.station
     }
 
+    /// The ticket under which messages are signed at present; `None` without a valid one.
+    pub fn ticket(&self, now: Now) -> Option<Ticket> {
+        self.signer
+            .current(now)
+            .map(|credential| credential.ticket().clone())
+    }
+
     /// Who this station is at present; `None` without a valid ticket.
     pub fn identity(&self, now: Now) -> Option<Identity> {
         let credential = self.signer.current(now)?;
@@ -249,9 +259,10 @@ impl Station {
     }
 
     /// The ticket that a hello carries at present.
-    pub(super) fn own_ticket(&self, now: Now) -> Option<Box<[u8; TICKET_LEN]>> {
+    pub(super) fn own_ticket(&self, now: Now) -> Option<(StationId, Box<[u8; TICKET_LEN]>)> {
         let credential = self.signer.current(now)?;
-        Some(Box::new(*credential.ticket().as_bytes()))
+        let ticket = Box::new(*credential.ticket().as_bytes());
+        Some((credential.station(), ticket))
     }
 
     /// Tells the edge, and drops the oldest word if it does not listen.
@@ -324,6 +335,9 @@ impl Station {
     }
 
     /// Tells peers and edge when messages are signed under another ticket from now on.
+    ///
+    /// None of them goes by a connection that was made under another one: whoever is at its other end
+    /// would know both.
     pub(super) fn check_ticket(&mut self, now: Now) {
         let station = self.signer.current(now).map(Credential::station);
         if station == self.station {

@@ -158,10 +158,9 @@ impl Signer {
     /// Takes in whether this vehicle is in an emergency, in which it must not seem to be another all
     /// of a sudden: then the ticket in use stays so until shortly before it ends.
     pub fn handle_emergency(&mut self, is_active: bool, now: Now) {
-        let in_use = self
-            .in_use(now)
-            .map(|credential| credential.ticket().slot());
-        self.held = in_use.filter(|_| is_active);
+        let in_use = self.in_use(now);
+        let slot = in_use.map(|credential| credential.ticket().slot());
+        self.held = slot.filter(|_| is_active);
     }
 
     /// Takes in that the ticket in use is on the revocation list, and those up to `until` with it, or

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The endpoint's address; port 0 takes any free one.
+    /// The endpoint's address; port 0 takes any free one, and another with every ticket.
     pub listen: SocketAddr,
+    /// Whether port 0 stays the one taken first, for whoever is told it.
+    pub keep_port: bool,
     /// Stations to be connected to for as long as the driver runs.
     pub peers: Vec<SocketAddr>,
     /// Finds stations on the same link; off unless given.
@@ -69,6 +71,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 7440)),
+            keep_port: false,
             peers: Vec::new(),
             discovery: None,
             connections_max: 256,

@@ -1,6 +1,6 @@
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use quinn::Connection;
+use quinn::{Connection, Endpoint};
 use tokio::sync::watch;
 use tracing::debug;
 
@@ -20,6 +20,8 @@ pub(super) struct Core {
     pub(super) peers: BTreeMap<PeerId, Peer>,
     pub(super) targets: BTreeMap<SocketAddr, watch::Sender<u64>>,
     pub(super) identity: Option<TlsIdentity>,
+    /// The socket to dial from under that identity.
+    pub(super) dialer: Option<Endpoint>,
     pub(super) counters: Counters,
     /// The deadline that the timer sleeps for.
     pub(super) armed: Option<Instant>,
@@ -35,6 +37,38 @@ pub(super) struct Peer {
     /// The address that we dialled; `None` if the peer did.
     pub(super) target: Option<SocketAddr>,
     pub(super) outbox: Outbox,
+    pub(super) keys: KeyAge,
+}
+
+/// How long the packet keys of a connection are in use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeyAge {
+    since: Instant,
+    /// Packets sent before.
+    packets: u64,
+}
+
+impl KeyAge {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            since: now,
+            packets: 0,
+        }
+    }
+
+    /// Whether to change the keys of a connection that has sent so many packets; if so, they count
+    /// as new from now on.
+    pub(super) fn are_due(&mut self, packets: u64, now: Instant) -> bool {
+        let is_due = now.since(self.since) >= KEYS_AGE_MAX
+            || packets.saturating_sub(self.packets) >= KEYS_PACKETS_MAX;
+        if is_due {
+            *self = Self {
+                since: now,
+                packets,
+            };
+        }
+        is_due
+    }
 }
 
 /// What is left to do after the mutex is given back.
@@ -54,6 +88,7 @@ impl Core {
             peers: BTreeMap::new(),
             targets: BTreeMap::new(),
             identity: None,
+            dialer: None,
             counters: Counters::default(),
             armed: None,
             next_peer: 0,
@@ -144,3 +179,8 @@ impl Peer {
         }
     }
 }
+
+/// So much before ten minutes that a look every half minute is in time.
+const KEYS_AGE_MAX: Duration = Duration::from_secs(540);
+/// Three quarters of 2^20: what is sent between two looks is far less than the rest.
+const KEYS_PACKETS_MAX: u64 = 3 << 18;

@@ -8,8 +8,8 @@ use super::{
     Clock, CloseCode, Config, Counters,
     core::Core,
     discovery,
-    quic::open_endpoint,
     shared::{Phase, Shared},
+    sockets::{Listener, Sockets},
 };
 use crate::{
     id::DomainId,
@@ -89,8 +89,8 @@ impl Driver {
             address: config.listen,
             source,
         };
-        let endpoint = open_endpoint(config.listen).map_err(listen)?;
-        let local = endpoint.local_addr().map_err(listen)?;
+        let sockets = Sockets::open(&config).map_err(listen)?;
+        let local = sockets.listener().endpoint.local_addr().map_err(listen)?;
         let announcer = match &config.discovery {
             Some(found_by) => {
                 let announcer =
@@ -105,9 +105,10 @@ impl Driver {
         info!(address = %local, "listening");
         let shared = Arc::new(Shared::new(
             (config, setup.clock, setup.seed),
-            endpoint,
+            sockets,
             Core::new(station, Box::new(sink)),
         ));
+        tokio::spawn(accept(shared.clone(), shared.sockets.listener()));
         shared.refresh_identity();
         for address in &shared.config.peers {
             shared.add_target(*address);
@@ -139,13 +140,15 @@ impl Handle {
         self.shared.remove_target(address);
     }
 
-    /// The endpoint's address.
+    /// The address at which the station can be reached at present.
     ///
     /// # Panics
     ///
     /// If the operating system no longer knows the socket's address.
     pub fn local_addr(&self) -> SocketAddr {
         self.shared
+            .sockets
+            .listener()
             .endpoint
             .local_addr()
             .expect("an open socket has an address")
@@ -166,23 +169,43 @@ impl Handle {
     pub async fn shutdown(&self, grace: Duration) {
         let shared = &self.shared;
         shared.phase.send_replace(Phase::Draining);
-        shared.endpoint.set_server_config(None);
+        shared.sockets.accept_as(None);
         shared.with_core(|core, _| core.targets.clear());
         if timeout(grace, drain(shared)).await.is_err() {
             warn!("hazards were still on their way when the grace period ended");
         }
-        shared
-            .endpoint
-            .close(CloseCode::Shutdown.code().into(), b"");
+        let sockets = shared.sockets.all();
+        for socket in &sockets {
+            socket.close(CloseCode::Shutdown.code().into(), b"");
+        }
+        let idle = async {
+            for socket in &sockets {
+                socket.wait_idle().await;
+            }
+        };
         // The peers' acknowledgement is a courtesy.
-        let _ = timeout(CLOSE_TIMEOUT, shared.endpoint.wait_idle()).await;
+        let _ = timeout(CLOSE_TIMEOUT, idle).await;
+        shared.phase.send_replace(Phase::Ended);
         // Whoever listens to the sink and holds a handle would otherwise keep both alive.
         shared.with_core(|core, _| core.sink = Box::new(|_: &Station, _, _| {}));
     }
 }
 
-/// The timer and the door.
+/// The door: accepts until the socket is closed.
+pub(super) async fn accept(shared: Arc<Shared>, listener: Listener) {
+    while let Some(incoming) = listener.endpoint.accept().await {
+        shared.handle_incoming(incoming, listener.generation);
+    }
+    // Closed by us, or else lost, and nobody would get in any more.
+    if shared.sockets.listener().generation == listener.generation {
+        shared.phase.send_replace(Phase::Ended);
+    }
+}
+
+/// The timer.
 async fn run(shared: Arc<Shared>) {
+    let mut phase = shared.phase.subscribe();
+    let mut keys = tokio::time::interval(KEYS_CHECKED);
     loop {
         let deadline = shared.with_core(|core, _| {
             core.armed = core.station.poll_timeout();
@@ -199,11 +222,8 @@ async fn run(shared: Arc<Shared>) {
             () = sleep_until(&shared.clock, identity_until) => shared.end_identity(),
             () = shared.timer_moved.notified() => {}
             () = shared.ticket_changed.notified() => shared.refresh_identity(),
-            incoming = shared.endpoint.accept() => match incoming {
-                Some(incoming) => shared.handle_incoming(incoming),
-                // The endpoint is closed, or its socket lost.
-                None => return,
-            },
+            _ = keys.tick() => shared.change_keys(),
+            _ = phase.wait_for(|phase| *phase == Phase::Ended) => return,
         }
     }
 }
@@ -239,5 +259,7 @@ async fn drain(shared: &Shared) {
     }
 }
 
+/// How often the age of packet keys is looked at.
+const KEYS_CHECKED: Duration = Duration::from_secs(30);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const DRAIN_POLL: Duration = Duration::from_millis(10);

@@ -15,7 +15,10 @@
 //! **Identity.** Both sides of a connection prove a raw Ed25519 key in the handshake (RFC 7250), a
 //! car its ticket's. There are no certificates, names, resumption or early data, each of which would
 //! tie two tickets together or could be replayed. When the ticket changes, the side that dialled
-//! makes a new connection under the new key before it closes the old one.
+//! makes a new connection under the new key, from a new socket, before it closes the old one. A
+//! socket that listens changes too unless others were told its port; announcements then name the new
+//! one. What both tickets share is the address, and the short time in which both sockets are open.
+//! No key lives long: a connection ends with its ticket, and changes its packet keys before that.
 //!
 //! **Limits.** Streams, windows, buffers, handshakes, connections and the time a stream may take are
 //! bounded in [`Config`]; what is shed is counted in [`Counters`].
@@ -31,6 +34,7 @@ mod driver;
 mod peer;
 mod quic;
 mod shared;
+mod sockets;
 mod target;
 mod tls;
 

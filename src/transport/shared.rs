@@ -6,15 +6,17 @@ use std::{
     },
 };
 
-use quinn::{Connection, Endpoint, Incoming};
+use quinn::{Connection, Incoming};
 use tokio::sync::{Notify, watch};
 use tracing::{debug, warn};
 
 use super::{
     Clock, CloseCode, Config,
-    core::{Core, Peer},
+    core::{Core, KeyAge, Peer},
+    driver,
     peer::{self, Outbox},
     quic::{self, TlsIdentity},
+    sockets::{Listener, Sockets},
     target,
 };
 use crate::{
@@ -27,7 +29,9 @@ use crate::{
 pub(super) struct Shared {
     pub(super) config: Config,
     pub(super) clock: Clock,
-    pub(super) endpoint: Endpoint,
+    pub(super) sockets: Sockets,
+    /// The port that others are told.
+    pub(super) port: watch::Sender<u16>,
     pub(super) phase: watch::Sender<Phase>,
     pub(super) timer_moved: Notify,
     pub(super) ticket_changed: Notify,
@@ -42,6 +46,8 @@ pub(super) enum Phase {
     Running,
     /// Nobody new is let in or dialled; what is queued is sent.
     Draining,
+    /// All sockets are closed.
+    Ended,
 }
 
 /// What became of a connection whose handshake is over.
@@ -57,13 +63,15 @@ pub(super) enum Attached {
 impl Shared {
     pub(super) fn new(
         (config, clock, seed): (Config, Clock, u64),
-        endpoint: Endpoint,
+        sockets: Sockets,
         core: Core,
     ) -> Self {
+        let port = port_of(&sockets.listener());
         Self {
             config,
             clock,
-            endpoint,
+            sockets,
+            port: watch::Sender::new(port),
             phase: watch::Sender::new(Phase::Running),
             timer_moved: Notify::new(),
             ticket_changed: Notify::new(),
@@ -114,12 +122,18 @@ impl Shared {
         }
         let is_running = *self.phase.borrow() == Phase::Running;
         let server = identity.as_ref().filter(|_| is_running);
-        self.endpoint
-            .set_server_config(server.map(|identity| identity.server.clone()));
+        let server = server.map(|identity| identity.server.clone());
+        let renewed = key.map(|key| self.sockets.renew(key));
         self.with_core(|core, _| {
             core.identity = identity;
+            core.dialer = renewed.as_ref().map(|renewed| renewed.dialer.clone());
             core.rotate_all();
         });
+        self.sockets.accept_as(server);
+        if let Some(renewed) = renewed.filter(|renewed| renewed.is_new_listener) {
+            self.port.send_replace(port_of(&renewed.listener));
+            tokio::spawn(driver::accept(self.clone(), renewed.listener));
+        }
         if let Some((_, valid_until)) = known {
             let grace = valid_until
                 .since(now.timestamp)
@@ -128,6 +142,7 @@ impl Shared {
             tokio::spawn(async move {
                 shared.clock.sleep_until(now.instant + grace).await;
                 shared.close_outdated();
+                shared.sockets.close_retired();
             });
         }
     }
@@ -155,20 +170,22 @@ impl Shared {
         });
         if has_ended {
             warn!("no ticket is valid any more, connections are closed");
-            self.endpoint.set_server_config(None);
+            self.sockets.accept_as(None);
         }
         self.close_outdated();
     }
 
     /// Decides what a stranger may have, before it costs a handshake.
-    pub(super) fn handle_incoming(self: &Arc<Self>, incoming: Incoming) {
+    pub(super) fn handle_incoming(self: &Arc<Self>, incoming: Incoming, generation: u64) {
         let handshakes = self.handshakes.load(Ordering::Relaxed);
         let (connections, identity) = self.with_core(|core, _| {
             let identity = core.identity.as_ref().map(|identity| identity.key);
             (core.peers.len(), identity)
         });
-        let is_running = *self.phase.borrow() == Phase::Running;
-        let identity = identity.filter(|_| is_running && connections < self.config.connections_max);
+        // Who comes to the socket of a former ticket must not be answered by the present one.
+        let is_open = *self.phase.borrow() == Phase::Running
+            && self.sockets.listener().generation == generation;
+        let identity = identity.filter(|_| is_open && connections < self.config.connections_max);
         let Some(identity) = identity else {
             incoming.refuse();
             return self.with_core(|core, _| core.counters.handshakes_shed += 1);
@@ -222,6 +239,7 @@ impl Shared {
                 own_key: identity,
                 target,
                 outbox: Outbox::default(),
+                keys: KeyAge::new(now.instant),
             };
             if let Some(better) = end_duplicate(core, &peer) {
                 return Err(Attached::Duplicate(better));
@@ -248,6 +266,18 @@ impl Shared {
             for peer in core.peers.values() {
                 if present != Some(peer.own_key) {
                     CloseCode::Rotated.close(&peer.connection);
+                }
+            }
+        });
+    }
+
+    /// Changes the packet keys that are old or have served long.
+    pub(super) fn change_keys(&self) {
+        self.with_core(|core, now| {
+            for peer in core.peers.values_mut() {
+                let packets = peer.connection.stats().udp_tx.datagrams;
+                if peer.keys.are_due(packets, now.instant) {
+                    peer.connection.force_key_update();
                 }
             }
         });
@@ -295,6 +325,11 @@ impl Shared {
         tokio::spawn(peer::read_streams(self.clone(), id, connection.clone()));
         tokio::spawn(peer::read_datagrams(self.clone(), id, connection));
     }
+}
+
+fn port_of(listener: &Listener) -> u16 {
+    let address = listener.endpoint.local_addr();
+    address.map_or(0, |address| address.port())
 }
 
 /// If the two sides dialled each other, ends one of the two connections: the one that the side with

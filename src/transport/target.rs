@@ -94,13 +94,14 @@ pub(super) async fn keep_connected(
 
 /// Dials and enters the connection; if the peer's own connection to us stays instead, returns that.
 async fn dial(shared: &Arc<Shared>, address: SocketAddr) -> Result<Connection, DialError> {
-    let (client, identity) = shared
+    let (dialer, client, identity) = shared
         .with_core(|core, _| {
             let identity = core.identity.as_ref()?;
-            Some((identity.client.clone(), identity.key))
+            let dialer = core.dialer.clone()?;
+            Some((dialer, identity.client.clone(), identity.key))
         })
         .ok_or(DialError::NoTicket)?;
-    let connecting = shared.endpoint.connect_with(client, address, SERVER_NAME)?;
+    let connecting = dialer.connect_with(client, address, SERVER_NAME)?;
     let connection = tokio::time::timeout(shared.config.handshake_timeout, connecting)
         .await
         .map_err(|_| DialError::Timeout)??;

@@ -10,6 +10,7 @@ use rustls::{
 use super::{
     Clock, Config,
     backoff::Backoff,
+    core::KeyAge,
     quic::transport_config,
     tls::{RawKeyVerifier, key_from_spki},
 };
@@ -195,4 +196,23 @@ fn spki(key: &[u8; 32]) -> Vec<u8> {
 
 fn timestamp(unix_ms: u64) -> Timestamp {
     Timestamp::from_unix_ms(unix_ms).unwrap()
+}
+
+#[test]
+fn q14_packet_keys_change_by_age_and_by_use() {
+    let at = |s| Instant::from_origin(Duration::from_secs(s));
+    let mut keys = KeyAge::new(at(0));
+    let due: Vec<_> = [
+        (0, 0),
+        (539, 1_000),
+        (540, 1_000),
+        (541, 1_000),
+        (600, 1_000 + (3 << 18)),
+        (601, 1_000 + (3 << 18)),
+        (1_140, 2_000_000),
+    ]
+    .into_iter()
+    .map(|(s, packets)| keys.are_due(packets, at(s)))
+    .collect();
+    assert_eq!(due, [false, false, true, false, true, false, true]);
 }

@@ -1,9 +1,11 @@
 //! Real sockets on the loopback interface: whole drivers, and strangers who mean them no good.
 
+mod capture;
 mod discovery;
 mod exchange;
 mod handshake;
 mod hostile;
 mod initial;
+mod relay;
 mod stranger;
 mod vehicle;

@@ -165,10 +165,18 @@ impl Vehicle {
     }
 }
 
+impl Vehicle {
+    /// Whether no message reached its world since it was last asked for one.
+    pub(super) fn heard_nothing(&mut self) -> bool {
+        self.deliveries.try_recv().is_err()
+    }
+}
+
 /// Any free port of the loopback interface, with pauses short enough for a test.
 pub(super) fn config() -> Config {
     Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        keep_port: true,
         dial_pause_min: Duration::from_millis(10),
         dial_pause_max: Duration::from_millis(40),
         ..Config::default()

@@ -25,8 +25,7 @@ use crate::{
 /// Speaks and listens on the multicast group.
 pub(in crate::transport) struct Announcer {
     socket: UdpSocket,
-    group: SocketAddr,
-    interval: Duration,
+    config: DiscoveryConfig,
     own: Announcement,
     table: Table,
     random: ChaCha8Rng,
@@ -47,8 +46,7 @@ impl Announcer {
         };
         Ok(Self {
             socket: join(config)?,
-            group: config.group,
-            interval: config.interval(),
+            config: config.clone(),
             own,
             table: Table::new(own, config.candidates_max),
             random,
@@ -58,6 +56,7 @@ impl Announcer {
     /// Announces and listens until the driver drains.
     pub(in crate::transport) async fn run(mut self, shared: Arc<Shared>) {
         let mut phase = shared.phase.subscribe();
+        let mut port = shared.port.subscribe();
         let mut pause = Duration::ZERO;
         let mut buffer = [0; Announcement::LEN + 1];
         loop {
@@ -66,6 +65,10 @@ impl Announcer {
                 tokio::select! {
                     () = tokio::time::sleep_until(due) => break,
                     _ = phase.wait_for(|phase| *phase != Phase::Running) => return,
+                    Ok(()) = port.changed() => {
+                        self.begin_anew(*port.borrow_and_update());
+                        break;
+                    }
                     received = self.socket.recv_from(&mut buffer) => {
                         if let Ok((len, from)) = received {
                             self.listen(&shared, buffer.get(..len).unwrap_or_default(), from);
@@ -73,13 +76,28 @@ impl Announcer {
                     }
                 }
             }
-            if let Err(error) = self.socket.send_to(&self.own.encode(), self.group).await {
+            if let Err(error) = self
+                .socket
+                .send_to(&self.own.encode(), self.config.group)
+                .await
+            {
                 debug!(%error, "cannot announce this station");
             }
             for address in self.table.handle_timeout(shared.clock.now().instant) {
                 shared.remove_target(address);
             }
             pause = self.next_pause();
+        }
+    }
+
+    /// Announces another port, as somebody whom nobody heard before.
+    fn begin_anew(&mut self, port: u16) {
+        self.own.port = port;
+        self.own.nonce = self.random.next_u64().to_be_bytes();
+        self.table.begin_anew(self.own);
+        match join(&self.config) {
+            Ok(socket) => self.socket = socket,
+            Err(error) => debug!(%error, "cannot join the group anew, staying with the old socket"),
         }
     }
 
@@ -95,7 +113,8 @@ impl Announcer {
 
     /// The interval and up to a tenth of it, so that stations do not fall into step.
     fn next_pause(&mut self) -> Duration {
-        self.interval + self.interval * (self.random.next_u32() % 100) / 1_000
+        let interval = self.config.interval();
+        interval + interval * (self.random.next_u32() % 100) / 1_000
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Table {
 struct Candidate {
     nonce: [u8; 8],
     heard: Instant,
+    /// Whether it was decided who dials, with the own nonce of now.
+    is_judged: bool,
 }
 
 impl Table {
@@ -23,6 +25,14 @@ impl Table {
             own,
             candidates_max,
             candidates: BTreeMap::new(),
+        }
+    }
+
+    /// Takes another name: who dials is decided anew with everybody.
+    pub(super) fn begin_anew(&mut self, own: Announcement) {
+        self.own = own;
+        for candidate in self.candidates.values_mut() {
+            candidate.is_judged = false;
         }
     }
 
@@ -40,9 +50,10 @@ impl Table {
         let candidate = Candidate {
             nonce: announcement.nonce,
             heard: now,
+            is_judged: true,
         };
         if let Some(known) = self.candidates.get_mut(&address) {
-            let is_restarted = known.nonce != candidate.nonce;
+            let is_restarted = known.nonce != candidate.nonce || !known.is_judged;
             *known = candidate;
             if !is_restarted {
                 return None;

@@ -122,6 +122,7 @@ fn start(
     let setup = Setup {
         config: Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            keep_port: true,
             ..Config::default()
         },
         clock,

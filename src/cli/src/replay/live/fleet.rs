@@ -71,6 +71,7 @@ impl Fleet {
             let setup = Setup {
                 config: transport::Config {
                     listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                    keep_port: true,
                     ..transport::Config::default()
                 },
                 clock: clock.clone(),
