@@ -10,6 +10,18 @@ use crate::{
     time::Timestamp,
 };
 
+/// Takes a value of one kind out of whatever it is.
+macro_rules! kind {
+    ($kind:ident) => {
+        |value| {
+            let Value::$kind(value) = value else {
+                return None;
+            };
+            Some(value)
+        }
+    };
+}
+
 /// Who issues tickets, by which keys, and whose tickets count: all that a car and an operator need to
 /// know of the ledger about it.
 ///
@@ -49,36 +61,20 @@ impl IssuingFacts {
         look: impl FnMut(&Key) -> Result<Option<Value>, E>,
     ) -> Result<Option<Self>, E> {
         let mut reader = Reader { look };
-        let Some(policy) = reader.one(&Key::TicketPolicy, |value| match value {
-            Value::TicketPolicy(policy) => Some(policy),
-            _ => None,
-        })?
-        else {
+        let Some(policy) = reader.one(&Key::TicketPolicy, kind!(TicketPolicy))? else {
             return Ok(None);
         };
-        let issuers = reader.one(&Key::Issuers, |value| match value {
-            Value::Issuers(issuers) => Some(issuers),
-            _ => None,
-        })?;
-        let operators = reader.all(Key::Operator, |value| match value {
-            Value::Operator(operator) => Some(operator),
-            _ => None,
-        })?;
+        let issuers = reader.one(&Key::Issuers, kind!(Issuers))?;
+        let operators = reader.all(Key::Operator, kind!(Operator))?;
         let mut seats = BTreeMap::new();
         for operator in operators.keys() {
             let place = |replica| Key::IssuingSeat(*operator, replica);
-            let of_operator = reader.all(place, |value| match value {
-                Value::IssuingSeat(seat) => Some(seat),
-                _ => None,
-            })?;
+            let of_operator = reader.all(place, kind!(IssuingSeat))?;
             let of_operator = of_operator.into_iter();
             seats.extend(of_operator.map(|(replica, seat)| ((*operator, replica), seat)));
         }
         let place = |id| Key::Group(GroupId(id));
-        let groups = reader.all(place, |value| match value {
-            Value::Group(group) => Some(group),
-            _ => None,
-        })?;
+        let groups = reader.all(place, kind!(Group))?;
         let groups = groups.into_iter().map(|(id, group)| (GroupId(id), group));
         Ok(Some(Self {
             chain: genesis.chain(),

@@ -1,13 +1,15 @@
 use super::{
-    Action, ActionError, AddOperator, Birth, ChangeCommittee, Correct, Correction, RecordTrip,
-    RemoveOperator, ReplaceSeat, SEATS_MAX, SeatChange, Stop, TagCertificate, TagKind,
+    Action, ActionError, AddOperator, Birth, ChangeCommittee, Correct, Correction,
+    KEY_PART_BYTES_MAX, PostKeyPart, RecordTrip, RemoveOperator, ReplaceSeat, SEATS_MAX,
+    SeatChange, Stop, TagCertificate, TagKind,
 };
 use crate::{
     crypto::Digest,
-    id::{ShardId, VehicleId},
+    id::{GroupId, ShardId, VehicleId},
     ledger::{
         KeyCache, Label, PartTag, RecordCommitment, ScrapPart,
         sample::{account, genesis, key},
+        tests::issuing,
     },
     time::Timestamp,
 };
@@ -35,7 +37,7 @@ fn people_write_actions_as_text() {
 
 #[test]
 fn text_and_bytes_say_the_same() {
-    for action in samples() {
+    for action in samples().into_iter().chain(issuing::actions()) {
         let json = serde_json::to_string(&action).unwrap();
         assert!(json.contains(&format!(r#""action":"{}""#, action.name())));
         assert_eq!(serde_json::from_str::<Action>(&json).unwrap(), action);
@@ -97,6 +99,59 @@ fn a_seat_has_an_address_and_there_are_not_too_many() {
     }
     let many = vec![at("host:1"); SEATS_MAX + 1];
     assert_eq!(check(many), Err(ActionError::ListTooLong(SEATS_MAX + 1)));
+}
+
+#[test]
+fn m18_what_a_member_posts_and_accuses_has_bounds() {
+    let check = |action: Action| action.check(&genesis(4), &mut KeyCache::default());
+    for action in issuing::actions() {
+        assert_eq!(check(action), Ok(()));
+    }
+    let part = |length| PostKeyPart {
+        group: GroupId(0),
+        ceremony: 0,
+        round: 1,
+        part: vec![0; length],
+    };
+    assert_eq!(check(part(KEY_PART_BYTES_MAX).into()), Ok(()));
+    let long = part(KEY_PART_BYTES_MAX + 1);
+    let refused = ActionError::ListTooLong(KEY_PART_BYTES_MAX + 1);
+    assert_eq!(check(long.into()), Err(refused));
+    let swaps = [
+        ("ledger.example:7446".to_owned(), "nowhere".to_owned()),
+        (account(70).to_string(), "00".repeat(32)),
+        (account(90).to_string(), "ff".repeat(32)),
+        (format!("0101{}", "03".repeat(118)), "09".repeat(120)),
+        ("[2,3]".to_owned(), format!("[{}0]", "0,".repeat(64))),
+    ];
+    for (from, to) in swaps {
+        let texts = issuing::actions()
+            .into_iter()
+            .map(|action| serde_json::to_string(&action).unwrap());
+        let mut found = texts.filter(|text| text.contains(&from)).peekable();
+        assert!(found.peek().is_some(), "{from}");
+        for text in found {
+            let changed = serde_json::from_str(&text.replace(&from, &to)).unwrap();
+            assert!(check(changed).is_err(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn people_write_what_a_vehicle_is_accused_of() {
+    let ticket = "01".repeat(120);
+    let text = format!(
+        "action = \"order_revocation\"\nticket = \"{ticket}\"\nreason = \"jammer\"\n\
+         [kind.suspend]\nuntil_unix_ms = 1800000000000\n"
+    );
+    let action: Action = toml::from_str(&text).unwrap();
+    assert_eq!(action.shard(), Some(ShardId(0)));
+    let text = r#"{"action":"post_key_part","group":0,"ceremony":1,"round":1,"part":"0aff"}"#;
+    let Action::PostKeyPart(posted) = serde_json::from_str(text).unwrap() else {
+        panic!("another action");
+    };
+    assert_eq!(posted.part, [10, 255]);
+    assert!(serde_json::from_str::<Action>(&text.replace("0aff", "0af")).is_err());
 }
 
 #[test]

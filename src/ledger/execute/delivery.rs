@@ -8,8 +8,8 @@ use super::{
 use crate::{
     id::{ShardId, VehicleId},
     ledger::{
-        ChannelIn, IssuingKeyOwner, Key, PartState, PartTag, Receipt, ReceiptBody, ShardState,
-        StateView, TagClaim, TagSubject, Value, VehicleStatus,
+        ChannelIn, Key, PartState, PartTag, Receipt, ReceiptBody, ShardState, StateView, TagClaim,
+        TagSubject, Value, VehicleStatus,
     },
 };
 
@@ -27,15 +27,7 @@ impl Step<'_, '_> {
     /// here, or a committee too early; something may have changed then.
     pub(super) fn take(&mut self, receipt: &Receipt) -> Result<BTreeSet<VehicleId>, Premature> {
         let source = receipt.source;
-        assert_eq!(
-            receipt.sequence,
-            self.overlay.received(source),
-            "receipts come in order, once each"
-        );
-        let next = ChannelIn {
-            next: receipt.sequence + 1,
-        };
-        self.put(Key::ChannelIn(source), Value::ChannelIn(next));
+        self.count(receipt);
         match &receipt.body {
             ReceiptBody::RegisterTag { subject, claim } => {
                 self.answer_claim(source, *subject, claim);
@@ -99,18 +91,26 @@ impl Step<'_, '_> {
                 operator,
                 replica,
                 seat,
-            } => {
-                let owner = IssuingKeyOwner {
-                    operator: *operator,
-                    replica: *replica,
-                };
-                self.put_seat_of(owner, seat.clone());
-            }
+            } => self.put_seat_of((*operator, *replica), seat.clone()),
             ReceiptBody::OperatorKeyReplaced { operator, cold_key } => {
                 self.take_operator_key(*operator, *cold_key);
             }
         }
         Ok(BTreeSet::new())
+    }
+
+    /// Holds that a receipt is the next of its source, and counts it.
+    fn count(&mut self, receipt: &Receipt) {
+        let source = receipt.source;
+        assert_eq!(
+            receipt.sequence,
+            self.overlay.received(source),
+            "receipts come in order, once each"
+        );
+        let next = ChannelIn {
+            next: receipt.sequence + 1,
+        };
+        self.put(Key::ChannelIn(source), Value::ChannelIn(next));
     }
 
     fn answer_claim(&mut self, source: ShardId, subject: TagSubject, claim: &TagClaim) {

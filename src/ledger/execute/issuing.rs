@@ -110,11 +110,7 @@ impl Step<'_, '_> {
         if seat.as_ref() == Some(&renewed) {
             return Err(Rule::NothingChanges);
         }
-        let owner = IssuingKeyOwner {
-            operator: asked.operator,
-            replica: asked.replica,
-        };
-        self.put_seat_of(owner, renewed.clone());
+        self.put_seat_of((asked.operator, asked.replica), renewed.clone());
         self.send_to_all(&ReceiptBody::SeatCertified {
             operator: asked.operator,
             replica: asked.replica,
@@ -140,11 +136,12 @@ impl Step<'_, '_> {
     }
 
     /// Writes down by which keys an operator's replica speaks, and lets it send transactions.
-    pub(super) fn put_seat_of(&mut self, owner: IssuingKeyOwner, seat: IssuingSeat) {
+    pub(super) fn put_seat_of(&mut self, (operator, replica): (u16, u16), seat: IssuingSeat) {
         let key = seat.current.key;
+        let owner = IssuingKeyOwner { operator, replica };
         self.open_account(key);
         self.put(Key::IssuingKeyOwner(key), Value::IssuingKeyOwner(owner));
-        let place = Key::IssuingSeat(owner.operator, owner.replica);
+        let place = Key::IssuingSeat(operator, replica);
         self.put(place, Value::IssuingSeat(seat));
     }
 

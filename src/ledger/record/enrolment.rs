@@ -43,7 +43,9 @@ impl Enrolment {
     pub fn status_at(&self, time: Timestamp) -> EnrolmentStatus {
         match self.status {
             EnrolmentStatus::Suspended { until } if until <= time => EnrolmentStatus::Active,
-            status => status,
+            EnrolmentStatus::Active
+            | EnrolmentStatus::Suspended { .. }
+            | EnrolmentStatus::Revoked => self.status,
         }
     }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use proptest::{collection, prelude::*, sample};
 
-use super::{epochs, samples};
+use super::{epochs, issuing, samples};
 use crate::ledger::{
-    Block, Bundle, Certificate, Checkpoint, Committee, CosignedCheckpoint, Delivery, Entry,
-    FinalizedHeader, Genesis, Handover, Head, Header, Key, Misconduct, Peaks, Proof, Receipt,
-    ShownHead, SignedTransaction, SnapshotManifest, StateProof, Value, sample_chain::shards,
+    Action, Block, Bundle, Certificate, Checkpoint, Committee, CosignedCheckpoint, Delivery, Entry,
+    FinalizedHeader, Genesis, Handover, Head, Header, IssuingProof, Key, Misconduct, Peaks, Proof,
+    Receipt, RevocationUpdate, ShownHead, SignedTransaction, SnapshotManifest, StateProof, Value,
+    sample_chain::shards,
 };
 
 /// A decoder, some bytes that it reads, and what it makes of any bytes: `None`, or their form again.
@@ -51,11 +52,15 @@ fn decoders() -> Vec<Decoder> {
         decoder::<Peaks>("peaks", &peaks),
         decoder::<BTreeMap<Key, Value>>("entries of epochs", &epochs::entries()),
         decoder::<Vec<Receipt>>("receipts of epochs", &epochs::receipts()),
+        decoder::<Vec<Action>>("actions of issuing", &issuing::actions()),
+        decoder::<BTreeMap<Key, Value>>("entries of issuing", &issuing::entries()),
+        decoder::<Vec<Receipt>>("receipts of issuing", &issuing::receipts()),
         decoder::<Handover>("hand-over", &epochs::handover()),
         decoder::<Head>("head", &samples::bundle().head),
         decoder::<StateProof>("state proof", &shards().1.state.prove(&Key::Chain)),
     ];
     decoders.extend(files(&block));
+    decoders.extend(issuing_files());
     decoders
 }
 
@@ -119,6 +124,21 @@ fn files(block: &Block) -> [Decoder; 10] {
             name: "shown head",
             valid: samples::shown().to_bytes(),
             again: |bytes| Some(ShownHead::from_bytes(bytes)?.to_bytes()),
+        },
+    ]
+}
+
+fn issuing_files() -> [Decoder; 2] {
+    [
+        Decoder {
+            name: "proof of who issues tickets",
+            valid: issuing::proof().to_bytes(),
+            again: |bytes| Some(IssuingProof::from_bytes(bytes).ok()?.to_bytes()),
+        },
+        Decoder {
+            name: "update of revoked tickets",
+            valid: issuing::update().to_bytes(),
+            again: |bytes| Some(RevocationUpdate::from_bytes(bytes).ok()?.to_bytes()),
         },
     ]
 }

@@ -2,13 +2,14 @@
 
 use std::{fmt::Write as _, fs, path::Path};
 
-use super::{epochs, samples};
+use super::{epochs, issuing, samples};
 use crate::{
     crypto::Digest,
     id::ShardId,
     ledger::{
-        Bundle, Checkpoint, Committees, CosignedCheckpoint, Genesis, Handover, HistoryHead, List,
-        Peaks, Proof, Proposal, Role, Rule, Snapshot, State, Tree, Vote, Witnesses,
+        Bundle, Checkpoint, Committees, CosignedCheckpoint, Genesis, Handover, HistoryHead,
+        IssuingProof, List, Peaks, Proof, Proposal, RevocationList, RevocationUpdate, Role, Rule,
+        Snapshot, State, Tree, Vote, Witnesses,
         sample_chain::{HOME, shards},
         sample_note::note_key,
         vote_namespace,
@@ -50,6 +51,20 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
             borsh::to_vec(&epochs::receipts()).unwrap(),
         ),
         ("handover.bin", epochs::handover().to_bytes()),
+        (
+            "issuing_actions.bin",
+            borsh::to_vec(&issuing::actions()).unwrap(),
+        ),
+        (
+            "issuing_state.bin",
+            borsh::to_vec(&issuing::entries()).unwrap(),
+        ),
+        (
+            "issuing_receipts.bin",
+            borsh::to_vec(&issuing::receipts()).unwrap(),
+        ),
+        ("issuing.proof", issuing::proof().to_bytes()),
+        ("revocations.bin", issuing::update().to_bytes()),
         ("digests.txt", digests().into_bytes()),
         ("codes.txt", codes().into_bytes()),
     ]
@@ -122,6 +137,9 @@ fn digests() -> String {
             view: 300,
         }),
     );
+    for (number, leaf) in issuing::leaves() {
+        line(&format!("revocation {number}"), leaf.as_bytes());
+    }
     line("namespace", &vote_namespace(genesis.chain(), HOME));
     text
 }
@@ -174,6 +192,13 @@ fn what_was_once_proven_is_proven_for_ever() {
         let proof = Proof::from_bytes(&golden(name)).unwrap();
         assert!(proof.verify(&committees).is_ok(), "{name}");
     }
+    let issuing = IssuingProof::from_bytes(&golden("issuing.proof")).unwrap();
+    assert_eq!(issuing.verify(&committees).unwrap().issuers.len(), 2);
+    let update = RevocationUpdate::from_bytes(&golden("revocations.bin")).unwrap();
+    assert_eq!(update.from(), 2);
+    assert!(update.clone().verify(&committees).is_ok());
+    let mut list = RevocationList::new();
+    assert!(list.apply(update.verify(&committees).unwrap()).is_err());
     let checkpoint = Checkpoint::from_bytes(&golden("checkpoint.bin")).unwrap();
     let cosigned = CosignedCheckpoint::from_bytes(&golden("cosigned_checkpoint.bin")).unwrap();
     let witnesses = Witnesses {

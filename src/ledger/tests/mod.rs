@@ -2,6 +2,7 @@ mod decoders;
 mod epochs;
 mod genesis;
 mod golden;
+pub(in crate::ledger) mod issuing;
 mod merkle;
 mod note;
 mod samples;

@@ -121,10 +121,11 @@ fn l14_enrolments_are_refused_by_the_rule_that_stops_them() {
 
 #[test]
 fn nobody_undoes_what_somebody_stronger_said() {
+    type Signers = &'static [u8];
     let revoked = EnrolmentStatus::Revoked;
     // Who revokes it, who cannot undo that, and who can.
-    let quorum: &[u8] = &[EA, LA, TA];
-    let table: &[(&[u8], &[&[u8]], &[u8])] = &[
+    let quorum = &[EA, LA, TA];
+    let table: &[(Signers, &[Signers], Signers)] = &[
         (&[EA], &[&[OWNER], &[LA]], &[EA]),
         (&[OWNER], &[&[OWNER], &[EA]], &[EA, OWNER]),
         (&[AUTHORITY], &[&[EA], &[EA, OWNER]], &[AUTHORITY]),

@@ -372,7 +372,7 @@ fn all_members_make_a_key_and_the_board_is_cleared() {
     // They have to say the same.
     let other = ConfirmTicketKey {
         key: who(81),
-        ..confirmed.clone()
+        ..confirmed
     };
     world.apply(0, &[TB], other);
     assert_eq!(world.state(0).issuers().unwrap().entries.len(), 1);

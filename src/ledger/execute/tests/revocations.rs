@@ -36,7 +36,7 @@ fn who_issues_tickets_is_proven_with_nothing_left_out() {
     let mut more = proof.clone();
     more.items.push(proof.items[0].clone());
     assert_eq!(more.verify(&committees), Err(IssuingProofError::TooMany(1)));
-    let mut forged = proof.clone();
+    let mut forged = proof;
     forged.finalized.header.state_root = sample_root();
     assert!(matches!(
         forged.verify(&committees),
@@ -140,32 +140,7 @@ fn every_change_to_an_update_is_refused() {
                 .insert(index, RevocationEntry::Lift { number: 0 });
             refuse(bad);
             let mut bad = good.clone();
-            let RevocationEntry::Revoke {
-                seeds,
-                slot_from,
-                slot_until,
-            } = bad.entries[index]
-            else {
-                unreachable!("nothing was lifted")
-            };
-            for changed in [
-                RevocationEntry::Revoke {
-                    seeds,
-                    slot_from: slot_from + 1,
-                    slot_until,
-                },
-                RevocationEntry::Revoke {
-                    seeds,
-                    slot_from,
-                    slot_until: slot_until + 1,
-                },
-                RevocationEntry::Revoke {
-                    seeds: [seeds[0], RevealedSeed::from_bytes([0; 32])],
-                    slot_from,
-                    slot_until,
-                },
-                RevocationEntry::Lift { number: 0 },
-            ] {
+            for changed in other_forms(bad.entries[index]) {
                 bad.entries[index] = changed;
                 refuse(bad.clone());
             }
@@ -279,6 +254,30 @@ fn two_lists_that_contradict_each_other_are_noticed() {
         assert_eq!(take(&world, &mut list, forked), Err(ApplyError::Forked));
     }
     assert_eq!(list.next(), 1);
+}
+
+/// What an entry that revokes something does not say.
+fn other_forms(entry: RevocationEntry) -> [RevocationEntry; 4] {
+    let RevocationEntry::Revoke {
+        slot_from,
+        slot_until,
+        seeds,
+    } = entry
+    else {
+        unreachable!("nothing was lifted")
+    };
+    let revoke = |slot_from, slot_until, seeds| RevocationEntry::Revoke {
+        slot_from,
+        slot_until,
+        seeds,
+    };
+    let other = [seeds[0], RevealedSeed::from_bytes([0; 32])];
+    [
+        revoke(slot_from + 1, slot_until, seeds),
+        revoke(slot_from, slot_until + 1, seeds),
+        revoke(slot_from, slot_until, other),
+        RevocationEntry::Lift { number: 0 },
+    ]
 }
 
 fn update(world: &World, have: u64) -> RevocationUpdate {
