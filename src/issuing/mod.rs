@@ -55,5 +55,8 @@ pub use request::{
 pub use staged::Staged;
 pub use ticket_key::TicketKey;
 
+#[cfg(test)]
+mod tests;
+
 /// How many tickets are signed together at most, so that every message about them is of bounded length.
 pub const BATCH_TICKETS_MAX: usize = 512;

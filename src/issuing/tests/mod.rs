@@ -1,0 +1,2 @@
+mod path;
+mod town;
