@@ -203,7 +203,8 @@ impl EnrolmentAuthority {
         self.tickets.values().filter(|it| it.is_open()).count()
     }
 
-    fn accept(
+    /// Decides on a request.
+    pub(super) fn accept(
         &mut self,
         opened: &OpenedRequest,
         enrolment: Option<&Enrolment>,

@@ -165,6 +165,17 @@ impl SealedRequest {
 }
 
 impl OpenedRequest {
+    /// A request as it comes out of its seal.
+    #[cfg(test)]
+    pub(super) fn signed(request: TicketRequest, key: &SigningKey) -> Self {
+        let bytes = encode(&request);
+        Self {
+            digest: Digest::of(Purpose::TicketBatch, &[&bytes]),
+            signature: key.sign(Context::TicketRequest, &[&bytes]),
+            request,
+        }
+    }
+
     /// Which vehicle says that it asks.
     pub fn vehicle(&self) -> VehicleId {
         self.request.vehicle

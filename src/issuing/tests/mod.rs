@@ -1,2 +1,3 @@
 mod path;
+mod sybil;
 mod town;
