@@ -3,6 +3,8 @@
 
 mod carrier;
 mod list;
+mod path;
+mod town;
 
 use super::{machine::Machine, report::Report};
 
@@ -10,6 +12,9 @@ use super::{machine::Machine, report::Report};
 pub(super) fn run(cases: &[String]) -> anyhow::Result<Report> {
     let mut report = Report::new("issuing", Machine::read());
     let is_wanted = |case: &str| cases.is_empty() || cases.iter().any(|it| it == case);
+    if is_wanted("path") {
+        path::run(&mut report)?;
+    }
     if is_wanted("list") {
         list::run(&mut report)?;
     }
