@@ -10,6 +10,7 @@ pub mod development;
 mod follow;
 mod grpc;
 pub mod index;
+mod issuing;
 mod role;
 mod vault;
 mod voice;

@@ -7,8 +7,8 @@
 mod sections;
 
 pub use sections::{
-    Config, DoorConfig, EngineConfig, IdentityConfig, Profile, ProfileSet, StorageConfig,
-    VaultConfig,
+    Config, DoorConfig, EngineConfig, IdentityConfig, IssuingConfig, Profile, ProfileSet,
+    StorageConfig, VaultConfig,
 };
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ pub struct Config {
     pub storage: StorageConfig,
     /// What it keeps of records off the ledger.
     pub vault: VaultConfig,
+    /// How it issues tickets, if it does.
+    pub issuing: IssuingConfig,
     /// Where vehicles hand in their transactions; needs the profile `relay`.
     pub door: DoorConfig,
     /// Who watches that everybody is shown the same.
@@ -141,6 +143,24 @@ pub struct VaultConfig {
     pub bytes_max: u64,
 }
 
+/// How the unit issues tickets; reloadable, but for whether it does and `master`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IssuingConfig {
+    /// The files of the operator's issuing keys that are this unit's: the one that the ledger names, the
+    /// one before it, which still opens what was sealed to it, and any that are to follow. Without any,
+    /// the unit issues nothing. A key is on one unit alone.
+    pub keys: Vec<PathBuf>,
+    /// The file of the secret from which vehicles' linkage chains are made; by default `master.key` in
+    /// the folder `issuing` of `storage.folder`, where it is made when there is none. All units with
+    /// which an operator enrols vehicles need the same.
+    pub master: Option<PathBuf>,
+    /// For how long a key signs tickets that this operator helps to make; the next one is made when a
+    /// tenth of it is left beyond all tickets that vehicles may ask for.
+    #[serde(with = "humantime_serde")]
+    pub ticket_key_lifetime: Duration,
+}
+
 /// Who watches that everybody is shown the same.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -225,6 +245,19 @@ impl DaemonConfig for Config {
         self.shutdown.validate()?;
         self.witnesses.parsed()?;
         self.validate_identity()?;
+        if self.issuing.master.is_some() && self.issuing.keys.is_empty() {
+            return Err(ConfigError::OutOfRange {
+                key: "issuing.master".to_owned(),
+                expected: "a file together with issuing.keys",
+            });
+        }
+        let lifetimes = LIFETIME_MIN..=LIFETIME_MAX;
+        if !lifetimes.contains(&self.issuing.ticket_key_lifetime) {
+            return Err(ConfigError::OutOfRange {
+                key: "issuing.ticket_key_lifetime".to_owned(),
+                expected: "1min to 366days",
+            });
+        }
         let has_door = self.door.key.is_some() && self.door.certificate.is_some();
         let is_own = self.identity.genesis.is_none();
         if self.profile.has(Profile::Relay) && !has_door && !is_own {
@@ -298,6 +331,16 @@ impl Default for ProfileSet {
     }
 }
 
+impl Default for IssuingConfig {
+    fn default() -> Self {
+        Self {
+            keys: Vec::new(),
+            master: None,
+            ticket_key_lifetime: Duration::from_secs(30 * 86_400),
+        }
+    }
+}
+
 impl Default for VaultConfig {
     fn default() -> Self {
         Self {
@@ -324,3 +367,7 @@ impl Default for EngineConfig {
         }
     }
 }
+
+const LIFETIME_MIN: Duration = Duration::from_secs(60);
+/// As the ledger's rules have it.
+const LIFETIME_MAX: Duration = Duration::from_secs(366 * 86_400);

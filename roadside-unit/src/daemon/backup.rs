@@ -12,7 +12,7 @@ use super::{
     rebuild::forget_index,
     unit::{INDEX_FILE, SOCKET, ledger_folder},
 };
-use crate::{config::Config, grpc::fetch_backup};
+use crate::{config::Config, grpc::fetch_backup, issuing::mark_restored};
 
 /// Has the running unit of this configuration write a backup to a file, which appears when it is
 /// whole.
@@ -54,6 +54,8 @@ pub(super) fn restore(config: &Config, backup: &Path) -> anyhow::Result<()> {
         });
         writeln!(io::stdout(), "{line}").context("cannot print")?;
     }
+    // What was issued since the backup is not known here.
+    mark_restored(&opened.folder, opened.genesis.chain())?;
     forget_index(&opened.folder.join(INDEX_FILE))
 }
 

@@ -7,7 +7,9 @@ use wayside::{
     transport,
 };
 
-use crate::{development::DevelopmentError, index::IndexError, vault::VaultError};
+use crate::{
+    development::DevelopmentError, index::IndexError, issuing::IssuerStartError, vault::VaultError,
+};
 
 /// Why a roadside unit did not start; nothing is left running.
 #[derive(Debug, Error)]
@@ -60,6 +62,9 @@ pub enum StartError {
     /// What is kept off the ledger cannot be used.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The unit cannot issue tickets.
+    #[error(transparent)]
+    Issuing(#[from] IssuerStartError),
     /// Clients cannot be let in.
     #[error(transparent)]
     Listen(#[from] ListenError),

@@ -33,6 +33,8 @@ pub(super) struct Opened {
     pub(super) door: Option<DoorFiles>,
     /// The key of the custodian whose shares are kept here.
     pub(super) custodian: Option<SigningKey>,
+    /// The files of the operator's issuing keys; none, if the unit issues nothing.
+    pub(super) issuing: Vec<PathBuf>,
 }
 
 /// What vehicles are shown.
@@ -47,6 +49,7 @@ struct Files {
     key: PathBuf,
     door: Option<DoorFiles>,
     custodian: Option<PathBuf>,
+    issuing: Vec<PathBuf>,
 }
 
 /// Reads genesis and keys; makes them first, if the configuration leaves that to the unit.
@@ -72,6 +75,7 @@ pub(super) fn open(config: &Config, now: Timestamp) -> Result<Opened, StartError
             key: key.clone(),
             door: DoorFiles::of(config),
             custodian: identity.custodian_key.clone(),
+            issuing: config.issuing.keys.clone(),
         },
         (None, _) | (_, None) => own_files(&folder, now)?,
     };
@@ -85,6 +89,7 @@ pub(super) fn open(config: &Config, now: Timestamp) -> Result<Opened, StartError
         folder,
         door: files.door.filter(|_| wants_door),
         custodian,
+        issuing: files.issuing,
     })
 }
 
@@ -122,6 +127,10 @@ fn own_files(folder: &Path, now: Timestamp) -> Result<Files, StartError> {
         }),
         // One that an earlier release made has none.
         custodian: Some(unit.custodian_key).filter(|path| path.exists()),
+        issuing: [unit.issuing_key]
+            .into_iter()
+            .filter(|path| path.exists())
+            .collect(),
     })
 }
 

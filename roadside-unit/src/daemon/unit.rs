@@ -34,6 +34,7 @@ use crate::{
     follow::{Followed, Follower},
     grpc::{Desk, DeskParts, Services},
     index::Index,
+    issuing::{self, Issuer, IssuerParts, KeyRing, Peers},
     vault::{Sweeper, Vault},
     voice::{Voice, VoiceParts},
 };
@@ -49,6 +50,7 @@ pub struct Daemon {
     services: Services,
     listener: Listener,
     door: Option<Door>,
+    issuing: Issuing,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
     helpers: Vec<JoinHandle<()>>,
@@ -63,11 +65,26 @@ struct Door {
     files: DoorFiles,
 }
 
+/// What issues tickets, if the operator gave keys for that, and where these are read again.
+struct Issuing {
+    issuer: Option<Issuer>,
+    files: Vec<PathBuf>,
+}
+
 /// What is counted.
 #[derive(Clone)]
 struct Counts {
     grpc: Arc<Metrics>,
     ledger: Arc<LedgerMetrics>,
+}
+
+impl Counts {
+    fn new() -> Self {
+        Self {
+            grpc: Arc::new(Metrics::without_station(env!("CARGO_PKG_VERSION"))),
+            ledger: Arc::new(LedgerMetrics::new()),
+        }
+    }
 }
 
 impl Daemon {
@@ -82,18 +99,10 @@ impl Daemon {
         let (engine, running) = start_engine(&config, &opened)?;
         engine.ready().await?;
 
-        let counts = Counts {
-            grpc: Arc::new(Metrics::without_station(env!("CARGO_PKG_VERSION"))),
-            ledger: Arc::new(LedgerMetrics::new()),
-        };
+        let counts = Counts::new();
         let metrics = serve_metrics(&config, &counts, &engine).await?;
         let followed = Arc::new(Followed::new(engine.clone(), index));
-        let (follow, failed) = follow(Follower {
-            engine: engine.clone(),
-            followed: Arc::clone(&followed),
-            metrics: Arc::clone(&counts.ledger),
-            clock: clock.clone(),
-        });
+        let (follow, failed) = follow(&engine, &followed, &counts, &clock);
         let watchers = watch_over(
             &opened,
             &engine,
@@ -102,7 +111,9 @@ impl Daemon {
             listener.certificate_end(),
         );
         let (kept, sweep) = open_vault(&config, &mut opened, &engine, &followed, &clock)?;
-        let helpers = [follow, sweep].into_iter().chain(watchers).collect();
+        let (issuing, wake) = start_issuing(&config, &opened, (&engine, &followed, &clock))?;
+        let helpers = [follow, sweep].into_iter().chain(watchers).chain(wake);
+        let helpers = helpers.collect();
         let desk = Arc::new(Desk::new(DeskParts {
             genesis: Arc::clone(&opened.genesis),
             engine: engine.clone(),
@@ -116,6 +127,8 @@ impl Daemon {
             witnesses: config.witnesses.parsed()?,
             vault: kept.vault,
             custodian: kept.custodian,
+            issuer: issuing.issuer.clone(),
+            peers: Arc::new(Peers::new(opened.genesis.chain(), clock.clone())),
         }));
         let door = open_door(&config, (opened.door, &opened.genesis), &desk, &clock)?;
         let services = Services::start(desk);
@@ -135,6 +148,7 @@ impl Daemon {
             services,
             listener,
             door,
+            issuing,
             stop,
             servers,
             helpers,
@@ -183,6 +197,16 @@ impl Daemon {
         if let Err(error) = self.listener.reload() {
             warn!(%error, "kept the certificates: they cannot be read again");
         }
+        if let Some(issuer) = &self.issuing.issuer {
+            let files = match config.issuing.keys.is_empty() {
+                true => &self.issuing.files,
+                false => &config.issuing.keys,
+            };
+            match KeyRing::read(files) {
+                Ok(keys) => issuer.reload(keys, config.issuing.ticket_key_lifetime),
+                Err(error) => warn!(%error, "kept the issuing keys: they cannot be read again"),
+            }
+        }
         if let Some(door) = &self.door
             && let Err(error) = self.reload_door(door, config)
         {
@@ -203,6 +227,10 @@ impl Daemon {
         self.services.drain();
         if let Some(door) = self.door {
             door.server.shutdown(self.grace).await;
+        }
+        if let Some(issuer) = self.issuing.issuer {
+            // Off this thread, since it waits for a flush at most.
+            let _ = spawn_blocking(move || issuer.stop()).await;
         }
         self.stop.send_replace(true);
         for mut server in self.servers {
@@ -304,6 +332,32 @@ fn open_vault(
     Ok((kept, tokio::spawn(sweeper.run())))
 }
 
+/// Begins to issue, if the operator gave keys for that.
+fn start_issuing(
+    config: &Config,
+    opened: &Opened,
+    (engine, followed, clock): (&Handle, &Arc<Followed>, &Clock),
+) -> Result<(Issuing, Option<JoinHandle<()>>), StartError> {
+    let files = opened.issuing.clone();
+    if files.is_empty() {
+        let issuer = None;
+        return Ok((Issuing { issuer, files }, None));
+    }
+    let (issuer, wake) = issuing::start(IssuerParts {
+        genesis: Arc::clone(&opened.genesis),
+        engine: engine.clone(),
+        followed: Arc::clone(followed),
+        clock: clock.clone(),
+        peers: Peers::new(opened.genesis.chain(), clock.clone()),
+        folder: opened.folder.clone(),
+        keys: KeyRing::read(&opened.issuing)?,
+        master: config.issuing.master.clone(),
+        ticket_key_lifetime: config.issuing.ticket_key_lifetime,
+    })?;
+    let issuer = Some(issuer);
+    Ok((Issuing { issuer, files }, Some(wake)))
+}
+
 fn start_engine(config: &Config, opened: &Opened) -> Result<(Handle, Running), StartError> {
     let is_archive = config.profile.has(Profile::Archive);
     let retention = config.storage.retention.filter(|_| !is_archive);
@@ -345,7 +399,18 @@ pub(super) fn ledger_folder(folder: &Path) -> PathBuf {
 }
 
 /// Follows until the unit ends; the receiver turns true if that fails.
-fn follow(follower: Follower) -> (JoinHandle<()>, watch::Receiver<bool>) {
+fn follow(
+    engine: &Handle,
+    followed: &Arc<Followed>,
+    counts: &Counts,
+    clock: &Clock,
+) -> (JoinHandle<()>, watch::Receiver<bool>) {
+    let follower = Follower {
+        engine: engine.clone(),
+        followed: Arc::clone(followed),
+        metrics: Arc::clone(&counts.ledger),
+        clock: clock.clone(),
+    };
     let (fail, failed) = watch::channel(false);
     let task = tokio::spawn(async move {
         match follower.run().await {

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     config::{Profile, ProfileSet},
     follow::{Followed, Pending},
+    issuing::{Issuer, Peers},
     vault::{Receipts, Vault},
     voice::Voice,
 };
@@ -41,6 +42,8 @@ pub(crate) struct Desk {
     pub(super) vault: Arc<Vault>,
     pub(super) custodian: Option<Arc<Voice>>,
     pub(super) receipts: Receipts,
+    pub(super) issuer: Option<Issuer>,
+    pub(super) peers: Arc<Peers>,
     pub(super) draining: watch::Sender<bool>,
     profile: ProfileSet,
     account: AccountKey,
@@ -72,6 +75,10 @@ pub(crate) struct DeskParts {
     pub(crate) vault: Arc<Vault>,
     /// Whose shares are among that.
     pub(crate) custodian: Option<Arc<Voice>>,
+    /// What issues tickets here.
+    pub(crate) issuer: Option<Issuer>,
+    /// The doors of those who issue elsewhere.
+    pub(crate) peers: Arc<Peers>,
 }
 
 impl Desk {
@@ -90,6 +97,8 @@ impl Desk {
             vault: parts.vault,
             custodian: parts.custodian,
             receipts: Receipts::default(),
+            issuer: parts.issuer,
+            peers: parts.peers,
             draining: watch::Sender::new(false),
             profile: parts.profile,
         }

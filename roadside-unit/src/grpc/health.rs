@@ -6,14 +6,15 @@ use wayside::id::ShardId;
 
 use super::{
     desk::{Desk, is_far_behind},
-    server::{LEDGER, SERVICES},
+    server::{ISSUING, LEDGER, SERVICES},
 };
 
 /// Keeps what the health service tells up to date, until the unit stops.
 ///
 /// The name of a shard is `wayside.ledger.v1.LedgerService/shard-0`. A shard serves while this unit
 /// votes in it, if it has a vote, is not far behind, and its software knows the rules that the shard
-/// follows; the services do while every shard does.
+/// follows; the services do while every shard does, and that of issuing while nothing is missing for it
+/// (the log says what), where the unit has keys to issue with.
 pub(super) async fn keep_up(desk: Arc<Desk>, health: HealthReporter) {
     let mut draining = desk.draining.subscribe();
     let mut ticks = interval(LOOK_INTERVAL);
@@ -28,7 +29,8 @@ pub(super) async fn keep_up(desk: Arc<Desk>, health: HealthReporter) {
         }
         health.set_service_status("", status(whole)).await;
         for service in SERVICES {
-            health.set_service_status(service, status(whole)).await;
+            let serves = whole && (service != ISSUING || issues(&desk));
+            health.set_service_status(service, status(serves)).await;
         }
         if stopping {
             return;
@@ -47,6 +49,12 @@ fn serves(desk: &Desk, shard: ShardId) -> bool {
             && !is_far_behind(&status)
             && !status.rules.has_stopped()
     })
+}
+
+/// Whether the unit issues for its operator, if it has keys for that.
+fn issues(desk: &Desk) -> bool {
+    let standing = desk.issuer.as_ref().map(|issuer| issuer.standing());
+    standing.is_none_or(|standing| !standing.failed && standing.lacks.is_none())
 }
 
 fn status(serves: bool) -> ServingStatus {

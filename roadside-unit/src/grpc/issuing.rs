@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use prost::Message;
 use tokio::{
     select,
     time::{Instant, timeout_at},
@@ -7,6 +8,7 @@ use tokio::{
 use tonic::{Code, Request, Response, Status};
 use wayside::{
     id::ShardId,
+    issuing::{REQUEST_LENGTH_MAX, Seat, Token},
     ledger::{IssuingProof, RevocationUpdate, StateView as _},
     rpc::{
         self,
@@ -19,6 +21,7 @@ use wayside::{
 };
 
 use super::{desk::Desk, refusal::stopping};
+use crate::issuing::{Issuer, Place, malformed, not_issuing, unreachable};
 
 /// Takes sealed requests for tickets to those who issue them, and spreads what revocation needs.
 #[derive(Clone)]
@@ -67,20 +70,99 @@ impl IssuingService for IssuingDoor {
 }
 
 impl Desk {
+    /// Has a vehicle's sealed request answered, here or by whose it is to answer.
     pub(super) async fn request_tickets(
         &self,
-        _: RequestTicketsRequest,
+        request: RequestTicketsRequest,
     ) -> Result<RequestTicketsResponse, Status> {
-        self.tip(ShardId::GOVERNANCE)?;
-        Err(no_issuing())
+        if request.request.is_empty() || request.request.len() > REQUEST_LENGTH_MAX {
+            return Err(malformed("the request is empty or too long"));
+        }
+        let asked = (request.operator, request.replica);
+        let (seat, place) = self.issuing_seat(asked, request.handed_on)?;
+        let Some(place) = place else {
+            let issuer = self.issuer_of(seat)?;
+            let answer = issuer.request(request.request.to_vec()).await?.into();
+            return Ok(RequestTicketsResponse { answer });
+        };
+        let request = RequestTicketsRequest {
+            handed_on: true,
+            ..request
+        };
+        self.hand_on(&place, "RequestTickets", &request).await
     }
 
+    /// Has a vehicle told what came of its request, here or by who accepted it.
     pub(super) async fn collect_tickets(
         &self,
-        _: CollectTicketsRequest,
+        request: CollectTicketsRequest,
     ) -> Result<CollectTicketsResponse, Status> {
-        self.tip(ShardId::GOVERNANCE)?;
-        Err(no_issuing())
+        let token = <[u8; 16]>::try_from(&*request.token);
+        let token = token.map_err(|_| malformed("a token has 16 bytes"))?;
+        let asked = (request.operator, request.replica);
+        let (seat, place) = self.issuing_seat(asked, request.handed_on)?;
+        let Some(place) = place else {
+            let issuer = self.issuer_of(seat)?;
+            let answer = issuer.collect(Token::from_bytes(token)).await?.into();
+            return Ok(CollectTicketsResponse { answer });
+        };
+        let request = CollectTicketsRequest {
+            handed_on: true,
+            ..request
+        };
+        self.hand_on(&place, "CollectTickets", &request).await
+    }
+
+    /// Whose seat it is, and where that is, unless it is here.
+    fn issuing_seat(
+        &self,
+        (operator, replica): (u32, u32),
+        is_handed_on: bool,
+    ) -> Result<(Seat, Option<Place>), Status> {
+        let tip = self.tip(ShardId::GOVERNANCE)?;
+        if tip.state.ticket_policy().is_none() {
+            return Err(no_issuing());
+        }
+        let number = |number: u32| u16::try_from(number).map_err(|_| seat_unknown());
+        let (operator, replica) = (number(operator)?, number(replica)?);
+        let seat = tip.state.issuing_seat(operator, replica);
+        let seat = seat.ok_or_else(seat_unknown)?;
+        let named = Seat { operator, replica };
+        if self.issuer.as_ref().and_then(Issuer::seat) == Some(named) {
+            return Ok((named, None));
+        }
+        let cold_key = tip.state.operator(operator).map(|it| it.cold_key);
+        if is_handed_on {
+            return Err(seat_unknown());
+        }
+        let place = Place {
+            operator,
+            door: seat.door.clone(),
+            cold_key: *cold_key.ok_or_else(seat_unknown)?.as_bytes(),
+        };
+        Ok((named, Some(place)))
+    }
+
+    fn issuer_of(&self, seat: Seat) -> Result<&Issuer, Status> {
+        let issuer = self.issuer.as_ref();
+        let issuer = issuer.filter(|issuer| issuer.seat() == Some(seat));
+        issuer.ok_or_else(seat_unknown)
+    }
+
+    /// Makes the same request at another unit's door.
+    async fn hand_on<A: Message + Default>(
+        &self,
+        place: &Place,
+        method: &str,
+        request: &impl Message,
+    ) -> Result<A, Status> {
+        let body = request.encode_to_vec().into();
+        let answer = self.peers.call(place, method, body).await;
+        let answer = answer.map_err(|error| {
+            tracing::debug!(%error, operator = place.operator, "no answer to hand back");
+            error.to_status()
+        })?;
+        A::decode(answer).map_err(|_| unreachable())
     }
 
     /// Whom to ask and whom to believe.
@@ -137,15 +219,23 @@ impl Desk {
         }
     }
 
-    pub(super) async fn deliver(&self, _: DeliverRequest) -> Result<DeliverResponse, Status> {
-        self.tip(ShardId::GOVERNANCE)?;
-        Err(no_issuing())
+    /// Has what another operator says answered.
+    pub(super) async fn deliver(&self, request: DeliverRequest) -> Result<DeliverResponse, Status> {
+        self.open()?;
+        let issuer = self.issuer.as_ref().ok_or_else(not_issuing)?;
+        let answer = issuer.deliver(request.message.to_vec()).await?.into();
+        Ok(DeliverResponse { answer })
     }
 }
 
 fn no_issuing() -> Status {
     let words = "the ledger issues no tickets yet";
     rpc::refusal(Code::FailedPrecondition, "NO_ISSUING", words)
+}
+
+fn seat_unknown() -> Status {
+    let words = "the ledger names no such issuing seat, or this unit does not have it";
+    rpc::refusal(Code::NotFound, "SEAT_UNKNOWN", words)
 }
 
 /// Within the time that doors give their answers.

@@ -1,0 +1,265 @@
+use std::time::Duration;
+
+use wayside::{
+    id::{ShardId, VehicleId},
+    issuing::{ReleaseOrder, SeedRecovery},
+    ledger::{
+        Action, AgreedHandle, EnrolmentStatus, EnrolmentVoice, NameHandle, Order, OrderKind,
+        OrderState, RevealSeed, RevealedSeed, SetEnrolment, StateView as _, TicketHandle,
+    },
+    security::{LinkageAuthority, LinkageSeed, Ticket},
+    time::Instant,
+};
+
+use super::{
+    offices::Offices,
+    out::{About, View},
+};
+
+/// An order's seeds, while they are put together from what custodians release.
+pub(super) struct Recovery {
+    handle: TicketHandle,
+    recovery: SeedRecovery,
+    asked: Option<Instant>,
+}
+
+/// What the operator owes to orders of revocation: the handle, its seed, and, for authorities that owe
+/// theirs too long, seeds put together from what everybody keeps in escrow.
+impl Offices {
+    /// Looks through all orders; says what is due, once more where it was lost.
+    pub(super) fn look_at_orders(&mut self, view: &View<'_>) {
+        for (number, order) in view.state.orders() {
+            match order.state {
+                OrderState::Open => self.serve(number, order, view),
+                OrderState::Listed { .. } => {
+                    let status = match order.kind {
+                        OrderKind::Revoke => EnrolmentStatus::Revoked,
+                        OrderKind::Suspend { until } => EnrolmentStatus::Suspended { until },
+                    };
+                    self.settle_enrolment(number, order, status, view);
+                }
+                OrderState::Lifted { .. } => {
+                    self.settle_enrolment(number, order, EnrolmentStatus::Active, view);
+                }
+            }
+        }
+        let ordered = view
+            .state
+            .orders()
+            .flat_map(|(_, order)| released(order, view));
+        self.desk.handle_orders(ordered.collect());
+        let is_open = |number: &u64| {
+            let order = view.state.order(*number);
+            order.is_some_and(|order| order.state == OrderState::Open)
+        };
+        self.recoveries.retain(|number, _| is_open(number));
+    }
+
+    /// Takes the shares that custodians released.
+    pub(super) fn take_released(&mut self) {
+        while let Some((custodian, released)) = self.desk.poll_released() {
+            let recoveries = self.recoveries.values_mut();
+            for it in recoveries.filter(|it| it.handle == released.order.handle) {
+                it.recovery.handle_released(custodian, &released);
+            }
+        }
+    }
+
+    fn serve(&mut self, number: u64, order: &Order, view: &View<'_>) {
+        let Ok(ticket) = Ticket::from_bytes(order.ticket.as_bytes()) else {
+            return;
+        };
+        let Some(agreed) = order.handle else {
+            return self.name(number, order, &ticket);
+        };
+        self.reveal(number, order, &agreed, view);
+        // One after the other, so that not all ask everybody.
+        let custodians = view.facts.custodians();
+        let own = self.seat.operator;
+        let rank = custodians.iter().position(|it| *it == own);
+        let wait = rank.and_then(|rank| RECOVERY_TURN.checked_mul(u32::try_from(rank).ok()?));
+        if let Some(wait) = wait
+            && self.seat.replica == 0
+            && is_overdue(&agreed, wait, view)
+        {
+            self.recover(number, order, (&ticket, &agreed), view);
+        }
+    }
+
+    /// Names the handle under which the accused ticket was signed.
+    fn name(&mut self, number: u64, order: &Order, ticket: &Ticket) {
+        let own = self.seat.operator;
+        let has_named = order.named.iter().any(|named| named.operator == own);
+        if has_named || !order.members.contains(&own) {
+            return;
+        }
+        let member = self.desk.member(order.group);
+        let Some(handle) = member.and_then(|member| member.handle_of(ticket)) else {
+            return;
+        };
+        let action = Action::NameHandle(NameHandle {
+            order: number,
+            handle,
+        });
+        self.say(ShardId::GOVERNANCE, action, About::Handle(number));
+    }
+
+    /// Reveals the seeds that this operator's own authorities owe.
+    fn reveal(&mut self, number: u64, order: &Order, agreed: &AgreedHandle, view: &View<'_>) {
+        let (handle, now) = (agreed.handle, view.now.timestamp);
+        let first = self.desk.enrolment(order.group);
+        let first = first.and_then(|it| it.seed_of(handle, view.facts, now));
+        let first = first.map(|(_, _, seed)| seed);
+        let second = self.desk.linkage(order.group);
+        let second = second.and_then(|it| it.seed_of(handle, view.facts, now));
+        let second = second.map(|(_, seed)| seed);
+        for (authority, seed) in [
+            (LinkageAuthority::First, first),
+            (LinkageAuthority::Second, second),
+        ] {
+            if let Some(seed) = seed {
+                self.give_seed(number, order, authority, &seed);
+            }
+        }
+    }
+
+    /// Puts the seeds together from what custodians keep, and reveals them.
+    fn recover(
+        &mut self,
+        number: u64,
+        order: &Order,
+        (ticket, agreed): (&Ticket, &AgreedHandle),
+        view: &View<'_>,
+    ) {
+        let custodians = view.facts.custodians();
+        let found = self
+            .recoveries
+            .get(&number)
+            .and_then(|it| it.recovery.find());
+        if let Some([first, second]) = found {
+            self.give_seed(number, order, LinkageAuthority::First, &first);
+            self.give_seed(number, order, LinkageAuthority::Second, &second);
+            return;
+        }
+        let recovery = self.recoveries.entry(number).or_insert_with(|| {
+            let revealed = [LinkageAuthority::First, LinkageAuthority::Second].map(|authority| {
+                let given = order.seeds.iter().find(|it| it.authority == authority)?;
+                Some(LinkageSeed::from_bytes(*given.seed.as_bytes()))
+            });
+            let count = u16::try_from(custodians.len()).unwrap_or(u16::MAX);
+            Recovery {
+                handle: agreed.handle,
+                recovery: SeedRecovery::new(ticket, count, revealed),
+                asked: None,
+            }
+        });
+        let now = view.now.instant;
+        if recovery.asked.is_some_and(|at| now.since(at) < ASK_EVERY) {
+            return;
+        }
+        recovery.asked = Some(now);
+        for is_second in [false, true] {
+            let handle = agreed.handle;
+            let order = ReleaseOrder { handle, is_second };
+            self.desk.ask_release(order, view.facts);
+        }
+    }
+
+    fn give_seed(
+        &mut self,
+        number: u64,
+        order: &Order,
+        authority: LinkageAuthority,
+        seed: &LinkageSeed,
+    ) {
+        let seed = RevealedSeed::from_bytes(*seed.to_bytes());
+        let own = self.seat.operator;
+        let is_given = order
+            .seeds
+            .iter()
+            .any(|it| it.authority == authority && (it.operator == own || it.seed == seed));
+        if is_given {
+            return;
+        }
+        let action = Action::RevealSeed(RevealSeed {
+            order: number,
+            authority,
+            seed,
+        });
+        let is_second = authority == LinkageAuthority::Second;
+        self.say(ShardId::GOVERNANCE, action, About::Seed(number, is_second));
+    }
+
+    /// Lets the accused vehicle have no more tickets, or again.
+    fn settle_enrolment(
+        &mut self,
+        number: u64,
+        order: &Order,
+        status: EnrolmentStatus,
+        view: &View<'_>,
+    ) {
+        let Some(vehicle) = self.accused(order, view) else {
+            return;
+        };
+        let home = (view.home)(vehicle.home);
+        let enrolment = home.and_then(|state| state.enrolment(vehicle).copied());
+        let now = view.now.timestamp;
+        let Some(enrolment) = enrolment.filter(|it| it.group == order.group) else {
+            return;
+        };
+        let is_active = enrolment.status_at(now) == EnrolmentStatus::Active;
+        let is_due = match status {
+            EnrolmentStatus::Active => {
+                let by_us = enrolment.by == EnrolmentVoice::Operator;
+                !is_active && by_us && !self.is_accused_otherwise(number, vehicle, view)
+            }
+            EnrolmentStatus::Suspended { until } => is_active && now < until,
+            EnrolmentStatus::Revoked => is_active,
+        };
+        if is_due {
+            let action = Action::SetEnrolment(SetEnrolment { vehicle, status });
+            self.say(vehicle.home, action, About::Enrolment(number));
+        }
+    }
+
+    /// Whose ticket an order is about, if this process enrols it.
+    fn accused(&mut self, order: &Order, view: &View<'_>) -> Option<VehicleId> {
+        let agreed = order.handle?;
+        let authority = self.desk.enrolment(order.group)?;
+        let found = authority.seed_of(agreed.handle, view.facts, view.now.timestamp)?;
+        Some(found.0)
+    }
+
+    /// Whether another order that holds is about the same vehicle.
+    fn is_accused_otherwise(&mut self, number: u64, vehicle: VehicleId, view: &View<'_>) -> bool {
+        view.state.orders().any(|(other, order)| {
+            let holds = matches!(order.state, OrderState::Listed { .. });
+            other != number && holds && self.accused(order, view) == Some(vehicle)
+        })
+    }
+}
+
+/// Which shares the ledger lets custodians release for an order: its ticket is settled, it is open, and
+/// the authorities have let their time pass.
+fn released(order: &Order, view: &View<'_>) -> Vec<ReleaseOrder> {
+    let agreed = order.handle.filter(|agreed| {
+        order.state == OrderState::Open && is_overdue(agreed, Duration::ZERO, view)
+    });
+    let both = agreed.into_iter().flat_map(|AgreedHandle { handle, .. }| {
+        [false, true].map(|is_second| ReleaseOrder { handle, is_second })
+    });
+    both.collect()
+}
+
+/// Whether authorities had their time, and `more` besides.
+fn is_overdue(agreed: &AgreedHandle, more: Duration, view: &View<'_>) -> bool {
+    let due = agreed.at.saturating_add(RECOVERY_AFTER + more);
+    due <= view.now.timestamp
+}
+
+/// How often custodians are asked while too few have answered.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+/// How long an authority has to reveal its seed by itself, as the ledger's rules have it.
+const RECOVERY_AFTER: Duration = Duration::from_secs(60);
+/// How much later each further operator begins to put seeds together.
+const RECOVERY_TURN: Duration = Duration::from_secs(10);

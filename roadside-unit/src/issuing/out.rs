@@ -1,0 +1,114 @@
+use tokio::sync::oneshot;
+use tonic::{Code, Status};
+use wayside::{
+    id::ShardId,
+    issuing::{Facts, Nonce, Record, Seat, Staged},
+    ledger::{Action, IssuingFacts, State},
+    rpc,
+    time::Now,
+};
+
+use super::ceremonies::Secret;
+
+/// Where an answer is waited for.
+pub(super) type Reply = oneshot::Sender<Result<Vec<u8>, Status>>;
+
+/// What the offices see of the world while they do one thing.
+pub(super) struct View<'a> {
+    /// What the ledger says, for the offices.
+    pub(super) facts: &'a Facts,
+    /// The same with all that the offices do not need.
+    pub(super) issuing: &'a IssuingFacts,
+    /// The newest final state of the shard that governs.
+    pub(super) state: &'a State,
+    /// The newest final state of any shard that is kept here.
+    pub(super) home: &'a dyn Fn(ShardId) -> Option<State>,
+    /// What the time is.
+    pub(super) now: Now,
+}
+
+/// What the offices want done once everything that they have promised is durable.
+#[derive(Default)]
+pub(super) struct Out {
+    /// What has to be durable first.
+    pub(super) records: Vec<Record>,
+    /// Secrets that have to be, too.
+    pub(super) secrets: Vec<Secret>,
+    /// What comes then, in order.
+    pub(super) effects: Vec<Effect>,
+}
+
+/// One thing to do.
+pub(super) enum Effect {
+    /// Answers who waits.
+    Reply(Reply, Result<Vec<u8>, Status>),
+    /// Sends a message to another process, whose answer comes back under this name.
+    Send {
+        /// Whom.
+        to: Seat,
+        /// The name.
+        nonce: Nonce,
+        /// The message.
+        message: Vec<u8>,
+    },
+    /// Says something on the ledger.
+    Say(Box<Word>),
+}
+
+/// Something that the operator says on the ledger, with what it is about.
+#[derive(Clone, Debug)]
+pub(super) struct Word {
+    /// The shard.
+    pub(super) shard: ShardId,
+    /// What it says.
+    pub(super) action: Action,
+    /// About what: one word at a time about each.
+    pub(super) about: About,
+}
+
+/// What a word is about.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum About {
+    /// Tickets that were signed; by a number of its own.
+    Batch(u64),
+    /// A group's next key.
+    Key(u16),
+    /// The handle of an order's ticket.
+    Handle(u64),
+    /// An order's seeds, of the first authority or the second.
+    Seed(u64, bool),
+    /// The enrolment of an order's vehicle.
+    Enrolment(u64),
+}
+
+impl Out {
+    /// Takes an answer, and keeps what has to be durable before it leaves.
+    pub(super) fn stage<T>(&mut self, staged: Staged<T>) -> T {
+        self.records.extend_from_slice(staged.records());
+        staged.recorded()
+    }
+}
+
+/// The unit has no part in issuing that could answer this.
+pub(crate) fn not_issuing() -> Status {
+    let words = "this unit has no such part in issuing tickets";
+    rpc::refusal(Code::FailedPrecondition, "NOT_ISSUING", words)
+}
+
+pub(super) fn not_opened() -> Status {
+    let words = "the request is not sealed to a key that counts here";
+    rpc::refusal(Code::FailedPrecondition, "NOT_OPENED", words)
+}
+
+pub(super) fn token_unknown() -> Status {
+    let words = "no request is known by this token";
+    rpc::refusal(Code::NotFound, "TOKEN_UNKNOWN", words)
+}
+
+pub(crate) fn malformed(words: &str) -> Status {
+    rpc::refusal(Code::InvalidArgument, "REQUEST_MALFORMED", words)
+}
+
+pub(super) fn message_refused(error: &impl std::fmt::Display) -> Status {
+    rpc::refusal(Code::InvalidArgument, "MESSAGE_REFUSED", error.to_string())
+}
