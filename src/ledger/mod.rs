@@ -29,6 +29,27 @@
 //! Between shards that counts for nothing once a shard has told that it began the next epoch; for
 //! whoever checks a proof, it is what a checkpoint is for.
 //!
+//! # Who issues tickets, and which are revoked
+//!
+//! From version 3 of the rules on, shard 0 says which operators issue tickets to which vehicles, and
+//! with which keys ([`IssuingFacts`]). No operator holds two offices of a [`Group`], but in a ledger for
+//! development, so none alone learns whose a ticket is. What follows from that is agreed here, too:
+//! which replica gives a vehicle its ticket of a slot, so that there is one ([`Group::writer`]), and
+//! since when another group may ([`Enrolment`]).
+//!
+//! A quorum orders a revocation by a ticket that was seen on the road ([`Order`]). The members of the
+//! ticket authority name the handle it was signed under; as many as it takes to sign have to name the
+//! same, so that one liar accuses nobody else. Then both linkage authorities reveal a seed each. If one
+//! lies or stays silent, others reveal it from its escrow, and the pair that gives the ticket's linkage
+//! value counts: whoever gave another seed stands in the order. Two who choose both seeds together could
+//! search for a false pair that fits this one ticket, at some 2^48 digests; all that was given stays on
+//! the ledger to be looked at.
+//!
+//! Cars follow the list by updates that prove themselves ([`RevocationUpdate`]), whoever hands them on.
+//! Entries mean something as long as tickets may be out, then they are forgotten, like orders, parts of
+//! keys that are made, counts of tickets and keys whose tickets are over. What stays for ever are the
+//! accounts of issuing keys, so that nobody uses one twice.
+//!
 //! # The state is a tree of our own
 //!
 //! A database with proofs of its own would bind the ledger to that database's files and make the

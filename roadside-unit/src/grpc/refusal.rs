@@ -92,6 +92,7 @@ fn no_room(refusal: &MempoolRefusal) -> Status {
         MempoolRefusal::Inadmissible(why) => match why {
             Inadmissible::UnknownSender => never("SENDER_UNKNOWN"),
             Inadmissible::NonceUsed => never("NONCE_USED"),
+            Inadmissible::RulesTooOld(_) => never("RULES_TOO_OLD"),
             Inadmissible::Expired => never("EXPIRED"),
             Inadmissible::NonceBeyond => later("NONCE_TOO_HIGH", ROOM_DELAY),
             Inadmissible::QuotaExhausted => later("QUOTA_EXHAUSTED", QUOTA_DELAY),

@@ -166,3 +166,5 @@ pub const KEY_PART_BYTES_MAX: usize = 8 << 10;
 pub const KEY_ROUNDS_MAX: u8 = 3;
 /// The most slots of a batch of tickets.
 pub const SLOTS_MAX: usize = 2_048;
+/// The version of the rules since which a ledger knows who issues tickets.
+pub(in crate::ledger) const ISSUING_RULES: u16 = 3;

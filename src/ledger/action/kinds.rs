@@ -4,15 +4,18 @@ use serde::{Deserialize, Serialize};
 use super::{
     AppealRevocation, AttachRecord, BeginCustody, Birth, CertifyIssuingKey, ChangeCommittee,
     CommitTickets, ConfirmErasure, ConfirmTicketKey, Correct, DecideClaim, EndCustody, Enrol,
-    EraseRecord, GrantAccess, GrantRole, InstallPart, IssuePolicy, IssueRecall, LiftBlock,
-    LiftRevocation, MakePart, MovePart, NameHandle, OpenClaim, OrderRevocation, PlaceBlock,
-    PostKeyPart, ReadReceipt, RecordBattery, RecordOdometer, RecordService, RecordTrip, RecordWear,
-    RemedyRecall, RemovePart, RepairBattery, ReplaceOperatorKey, ReplaceWearPart, ReportMisconduct,
-    RetireVehicle, RevealSeed, RevokeAccess, RevokeRole, RotateKey, ScheduleRules, ScrapPart,
-    SetEnrolment, SetGroup, SetOperator, SetShard, SetTicketPolicy, SettleClaim, ShipPart,
-    Transfer, WithdrawClaim, WithdrawTicketKey,
+    EraseRecord, GrantAccess, GrantRole, ISSUING_RULES, InstallPart, IssuePolicy, IssueRecall,
+    LiftBlock, LiftRevocation, MakePart, MovePart, NameHandle, OpenClaim, OrderRevocation,
+    PlaceBlock, PostKeyPart, ReadReceipt, RecordBattery, RecordOdometer, RecordService, RecordTrip,
+    RecordWear, RemedyRecall, RemovePart, RepairBattery, ReplaceOperatorKey, ReplaceWearPart,
+    ReportMisconduct, RetireVehicle, RevealSeed, RevokeAccess, RevokeRole, RotateKey,
+    ScheduleRules, ScrapPart, SetEnrolment, SetGroup, SetOperator, SetShard, SetTicketPolicy,
+    SettleClaim, ShipPart, Transfer, WithdrawClaim, WithdrawTicketKey,
 };
-use crate::id::{ShardId, VehicleId};
+use crate::{
+    id::{ShardId, VehicleId},
+    ledger::Header,
+};
 
 /// What a transaction does.
 ///
@@ -265,6 +268,71 @@ impl Action {
             | Self::ConfirmErasure(_)
             | Self::Enrol(_)
             | Self::SetEnrolment(_) => self.subjects().0.map(|vehicle| vehicle.home),
+        }
+    }
+
+    /// The first version of the rules that knows this kind.
+    ///
+    /// A program that knows only earlier ones cannot read it, so until then it has no place in a block.
+    pub(in crate::ledger) fn rules(&self) -> u16 {
+        match self {
+            Self::Birth(_)
+            | Self::RotateKey(_)
+            | Self::RetireVehicle(_)
+            | Self::Transfer(_)
+            | Self::PlaceBlock(_)
+            | Self::LiftBlock(_)
+            | Self::BeginCustody(_)
+            | Self::EndCustody(_)
+            | Self::RecordOdometer(_)
+            | Self::Correct(_)
+            | Self::RecordWear(_)
+            | Self::ReplaceWearPart(_)
+            | Self::RecordBattery(_)
+            | Self::RepairBattery(_)
+            | Self::MakePart(_)
+            | Self::ShipPart(_)
+            | Self::InstallPart(_)
+            | Self::RemovePart(_)
+            | Self::MovePart(_)
+            | Self::ScrapPart(_)
+            | Self::RecordService(_)
+            | Self::IssuePolicy(_)
+            | Self::OpenClaim(_)
+            | Self::WithdrawClaim(_)
+            | Self::DecideClaim(_)
+            | Self::SettleClaim(_)
+            | Self::IssueRecall(_)
+            | Self::RemedyRecall(_)
+            | Self::RecordTrip(_)
+            | Self::AttachRecord(_)
+            | Self::GrantAccess(_)
+            | Self::RevokeAccess(_)
+            | Self::ReadReceipt(_)
+            | Self::EraseRecord(_)
+            | Self::ConfirmErasure(_)
+            | Self::GrantRole(_)
+            | Self::RevokeRole(_)
+            | Self::SetOperator(_)
+            | Self::SetShard(_)
+            | Self::ScheduleRules(_)
+            | Self::ReportMisconduct(_)
+            | Self::ChangeCommittee(_) => Header::RULES_FIRST,
+            Self::SetTicketPolicy(_)
+            | Self::SetGroup(_)
+            | Self::CertifyIssuingKey(_)
+            | Self::ReplaceOperatorKey(_)
+            | Self::PostKeyPart(_)
+            | Self::ConfirmTicketKey(_)
+            | Self::WithdrawTicketKey(_)
+            | Self::CommitTickets(_)
+            | Self::Enrol(_)
+            | Self::SetEnrolment(_)
+            | Self::OrderRevocation(_)
+            | Self::NameHandle(_)
+            | Self::RevealSeed(_)
+            | Self::AppealRevocation(_)
+            | Self::LiftRevocation(_) => ISSUING_RULES,
         }
     }
 

@@ -37,6 +37,7 @@ pub use enrolment::{Enrol, EnrolmentStatus, SetEnrolment};
 pub use governance::{
     GrantRole, OperatorStatus, ReportMisconduct, RevokeRole, ScheduleRules, SetOperator, SetShard,
 };
+pub(super) use issuing::ISSUING_RULES;
 pub use issuing::{
     CertifyIssuingKey, CommitTickets, ConfirmTicketKey, KEY_PART_BYTES_MAX, KEY_ROUNDS_MAX,
     PostKeyPart, ReplaceOperatorKey, SLOTS_MAX, SetGroup, SetTicketPolicy, SlotCount,

@@ -20,6 +20,9 @@ pub enum Inadmissible {
     /// Too many earlier nonces are not used yet; later it may have a place.
     #[error("too many earlier nonces are not used yet")]
     NonceBeyond,
+    /// The shard follows a version of the rules that does not know what it asks for.
+    #[error("the shard does not follow version {0} of the rules yet")]
+    RulesTooOld(u16),
     /// The last moment at which a block may hold it has passed.
     #[error("expired")]
     Expired,
@@ -33,7 +36,7 @@ impl Inadmissible {
     pub fn is_for_now(self) -> bool {
         match self {
             Self::NonceBeyond | Self::QuotaExhausted => true,
-            Self::UnknownSender | Self::NonceUsed | Self::Expired => false,
+            Self::UnknownSender | Self::NonceUsed | Self::RulesTooOld(_) | Self::Expired => false,
         }
     }
 }
@@ -55,6 +58,10 @@ pub(super) fn account_after(
     transaction: &Transaction,
     time: Timestamp,
 ) -> Result<Account, Inadmissible> {
+    let (rules, chain) = (transaction.action.rules(), state.chain());
+    if chain.is_none_or(|chain| chain.rules_at(chain.height + 1) < rules) {
+        return Err(Inadmissible::RulesTooOld(rules));
+    }
     let account = state.account(transaction.sender);
     let mut account = *account.ok_or(Inadmissible::UnknownSender)?;
     if account.nonces.is_used(transaction.nonce) {

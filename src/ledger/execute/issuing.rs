@@ -6,7 +6,7 @@ use crate::{
     ledger::{
         AccountKey, CertifyIssuingKey, Group, IssuingKey, IssuingKeyOwner, IssuingSeat, Key,
         NextReplicas, OperatorState, OperatorStatus, ReceiptBody, ReplaceOperatorKey, Rule,
-        SetGroup, SetTicketPolicy, StateView, TicketPolicy, Value,
+        SetGroup, SetTicketPolicy, StateView, TicketPolicy, Value, action::ISSUING_RULES,
     },
     security::SlotClock,
 };
@@ -241,7 +241,7 @@ impl Step<'_, '_> {
 
     /// Whether the shard follows a version of the rules that knows who issues tickets.
     pub(super) fn knows_issuing(&self) -> bool {
-        self.context.rules >= ISSUING
+        self.context.rules >= ISSUING_RULES
     }
 
     pub(super) fn require_governance(&self) -> Result<(), Rule> {
@@ -305,8 +305,6 @@ fn require_taking_part(operator: &OperatorState) -> Result<(), Rule> {
     takes_part.then_some(()).ok_or(Rule::OperatorInactive)
 }
 
-/// The version of the rules since which a ledger knows who issues tickets.
-const ISSUING: u16 = 3;
 /// Bounds what every proof of who issues tickets has.
 const GROUPS_MAX: usize = 64;
 const REPLICAS_MAX: u16 = 16;

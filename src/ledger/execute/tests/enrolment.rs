@@ -9,17 +9,6 @@ use crate::{
 };
 
 pub(super) const CASES: &[Case] = &[
-    (Rule::RulesTooOld, |world| {
-        let vehicle = world.car(1, 1);
-        world.send(
-            1,
-            &[CAR + 1],
-            Enrol {
-                vehicle,
-                group: GROUP,
-            },
-        )
-    }),
     (Rule::VehicleSignatureMissing, |world| {
         offices(world);
         let vehicle = world.car(1, 1);

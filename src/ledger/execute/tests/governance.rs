@@ -1,11 +1,11 @@
-use super::{Case, hold, world::*};
+use super::{Case, hold, offices::policy, world::*};
 use crate::{
     crypto::Digest,
-    id::{DomainId, ShardId},
+    id::ShardId,
     ledger::{
-        GrantRole, Misconduct, OperatorStatus, Outcome, Proposal, ReportMisconduct, RevokeRole,
-        Role, Rule, ScheduleRules, SetOperator, SetShard, SetTicketPolicy, SignedVote, StateView,
-        Vote,
+        ExecuteError, GrantRole, Inadmissible, Misconduct, OperatorStatus, Outcome, Proposal,
+        ReportMisconduct, RevokeRole, Role, Rule, ScheduleRules, SetOperator, SetShard, SignedVote,
+        StateView, Vote,
         sample::{account, key},
     },
 };
@@ -52,14 +52,13 @@ pub(super) const CASES: &[Case] = &[
         world.send(0, &[COLD + 1], report)
     }),
     (Rule::RulesTooOld, |world| {
-        let policy = SetTicketPolicy {
-            domain: DomainId(1),
-            slot_length_s: 300,
-            preload_slots: 288,
-            batch_vehicles_min: 64,
-            batch_wait_ms: 60_000,
+        // In the last block before the version begins.
+        let begins = ScheduleRules {
+            height: 3,
+            ..schedule(0, 3)
         };
-        world.send(0, QUORUM, policy)
+        world.apply(0, QUORUM, begins);
+        world.send(0, QUORUM, policy())
     }),
 ];
 
@@ -159,6 +158,20 @@ fn scheduled_version_is_taken_back_since_version_two() {
     assert_eq!((chain.rules, chain.next_rules), (2, None));
     let refused = world.send(0, QUORUM, at(1, 0));
     assert_eq!(refused, Outcome::Refused(Rule::RulesBackward));
+}
+
+#[test]
+fn what_older_programs_cannot_read_is_in_no_block_of_theirs() {
+    let mut world = World::new();
+    let transaction = world.transaction(0, QUORUM, policy());
+    let entries = vec![entry(transaction)];
+    let refused = world.block(0, entries.clone()).unwrap_err();
+    let reason = Inadmissible::RulesTooOld(3);
+    assert_eq!(refused, ExecuteError::Inadmissible(0, reason));
+    for _ in 0..2 {
+        world.block(0, Vec::new()).unwrap();
+    }
+    assert!(world.block(0, entries).is_err());
 }
 
 fn grant(key: u8, role: Role) -> GrantRole {
