@@ -21,6 +21,21 @@ impl Budget {
         }
     }
 
+    /// One token every `interval`, and `burst` of them after a rest.
+    pub(super) fn slow(interval: Duration, burst: u32, now: Instant) -> Self {
+        Self {
+            interval,
+            depth: interval * burst,
+            full_at: now,
+        }
+    }
+
+    /// When there is a token again.
+    pub(super) fn next(&self, now: Instant) -> Instant {
+        let full_at = self.full_at.max(now) + self.interval;
+        now + full_at.since(now).saturating_sub(self.depth)
+    }
+
     /// Takes one token; `false` if there is none.
     pub(super) fn take(&mut self, now: Instant) -> bool {
         let full_at = self.full_at.max(now) + self.interval;

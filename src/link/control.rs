@@ -1,7 +1,7 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 
 use super::LinkError;
-use crate::id::StationId;
+use crate::{id::StationId, time::Timestamp};
 
 /// What two stations tell each other about the connection itself.
 ///
@@ -16,6 +16,24 @@ pub enum ControlFrame {
     Ticket(Box<[u8; TICKET_LEN]>),
     /// 4: asks the side that dialled for a new connection, since our ticket changed.
     Rotate,
+    /// 5: how much of the revocation list we know.
+    ListNews(ListNews),
+    /// 6: asks for what follows these many entries of the revocation list.
+    ListRequest {
+        /// How many of them we know.
+        have: u64,
+    },
+    /// 7: the answer, at most [`LIST_UPDATE_LEN_MAX`] bytes, which proves itself.
+    ListUpdate(Bytes),
+}
+
+/// How much of the revocation list somebody knows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ListNews {
+    /// Up to which entry, exclusive.
+    pub next: u64,
+    /// When the list ended there.
+    pub as_of: Timestamp,
 }
 
 /// The first frame of a connection, from each side.
@@ -29,6 +47,10 @@ pub struct HelloFrame {
 
 /// The version of frames and envelopes that this code speaks.
 pub const PROTOCOL_VERSION: u16 = 1;
+
+/// Most bytes of an update of the revocation list that go from station to station; a longer one, some
+/// 800 entries, only a unit hands out.
+pub const LIST_UPDATE_LEN_MAX: usize = 64 * 1024;
 
 /// Bytes of a ticket.
 pub const TICKET_LEN: usize = 120;
@@ -52,8 +74,32 @@ impl ControlFrame {
                 bytes.put_slice(ticket.as_slice());
             }
             Self::Rotate => bytes.put_u8(ROTATE),
+            Self::ListNews(news) => {
+                bytes.put_u8(LIST_NEWS);
+                bytes.put_u64(news.next);
+                bytes.put_u64(news.as_of.unix_ms());
+            }
+            Self::ListRequest { have } => {
+                bytes.put_u8(LIST_REQUEST);
+                bytes.put_u64(*have);
+            }
+            Self::ListUpdate(update) => {
+                bytes.put_u8(LIST_UPDATE);
+                bytes.put_slice(update);
+            }
         }
         bytes.freeze()
+    }
+
+    /// Whether a frame with these bytes is about the revocation list.
+    pub(super) fn is_about_list(bytes: &[u8]) -> bool {
+        let kinds = [LIST_NEWS, LIST_REQUEST, LIST_UPDATE];
+        bytes.first().is_some_and(|kind| kinds.contains(kind))
+    }
+
+    /// Whether a frame with these bytes is an update of the revocation list.
+    pub(super) fn is_list_update(bytes: &[u8]) -> bool {
+        bytes.first() == Some(&LIST_UPDATE)
     }
 
     /// Reads a whole frame; one byte too few or too many is malformed.
@@ -70,6 +116,18 @@ impl ControlFrame {
             TICKET_REQUEST => Ok(Self::TicketRequest(StationId::from_bytes(exact(body)?))),
             TICKET => Ok(Self::Ticket(Box::new(exact(body)?))),
             ROTATE => exact::<0>(body).map(|_| Self::Rotate),
+            LIST_NEWS => {
+                let (next, as_of) = body.split_first_chunk().ok_or(LinkError::Malformed)?;
+                let as_of = u64::from_be_bytes(exact(as_of)?);
+                Ok(Self::ListNews(ListNews {
+                    next: u64::from_be_bytes(*next),
+                    as_of: Timestamp::from_unix_ms(as_of).ok_or(LinkError::Malformed)?,
+                }))
+            }
+            LIST_REQUEST => Ok(Self::ListRequest {
+                have: u64::from_be_bytes(exact(body)?),
+            }),
+            LIST_UPDATE => Ok(Self::ListUpdate(Bytes::copy_from_slice(body))),
             unknown => Err(LinkError::UnknownFrame(unknown)),
         }
     }
@@ -83,6 +141,9 @@ const HELLO: u8 = 1;
 const TICKET_REQUEST: u8 = 2;
 const TICKET: u8 = 3;
 const ROTATE: u8 = 4;
+const LIST_NEWS: u8 = 5;
+const LIST_REQUEST: u8 = 6;
+const LIST_UPDATE: u8 = 7;
 
-/// Most bytes of a control frame: a hello.
+/// Most bytes of a control frame that was not asked for: a hello.
 pub(super) const FRAME_LEN_MAX: usize = 1 + 2 + TICKET_LEN;

@@ -1,10 +1,11 @@
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use thiserror::Error;
 
 use super::{
-    Config, ControlFrame, DropReason, HelloFrame, LinkCounters, PROTOCOL_VERSION, TICKET_LEN,
+    Config, ControlFrame, DropReason, HelloFrame, LIST_UPDATE_LEN_MAX, LinkCounters, ListNews,
+    PROTOCOL_VERSION, TICKET_LEN,
     budget::Budget,
     control::FRAME_LEN_MAX,
     outbound::{TelemetryQueue, split_message},
@@ -47,6 +48,18 @@ pub enum LinkEvent {
     Ticket(Box<[u8; TICKET_LEN]>),
     /// The peer does not know this station's ticket.
     TicketRequest(StationId),
+    /// The peer knows this much of the revocation list.
+    ListNews(ListNews),
+    /// The peer wants what follows these many entries of the revocation list: answer it by
+    /// [`Link::queue_list_update`].
+    ListRequested {
+        /// How many of them it knows.
+        have: u64,
+    },
+    /// What we asked for by [`Link::request_list`], not yet looked at.
+    ListUpdate(Bytes),
+    /// We may ask now for what [`Link::request_list`] had to put off.
+    ListDue,
     /// The peer wants a new connection, since its ticket changed.
     Rotate,
     /// The peer did not say hello within [`Config::hello_timeout`]: disconnect it.
@@ -92,6 +105,16 @@ impl Class {
     }
 }
 
+impl Transmit {
+    /// Whether it is about the revocation list, which is no part of opening a connection.
+    pub fn is_about_list(&self) -> bool {
+        match self {
+            Self::Control(frame) => ControlFrame::is_about_list(frame),
+            Self::Datagram(_) | Self::HazardStream(_) => false,
+        }
+    }
+}
+
 impl LinkError {
     /// Whether to disconnect the peer.
     pub fn is_violation(self) -> bool {
@@ -124,6 +147,17 @@ pub struct Link {
     hazards: VecDeque<(Bytes, Instant)>,
     controls: VecDeque<Bytes>,
     inbound: Inbound,
+    list: ListExchange,
+}
+
+/// What was asked and answered of the revocation list.
+#[derive(Debug)]
+struct ListExchange {
+    asks: Budget,
+    answers: Budget,
+    is_awaited: bool,
+    /// When to ask again for what could not be asked for at once.
+    due: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -172,6 +206,12 @@ impl Link {
             telemetry: TelemetryQueue::default(),
             hazards: VecDeque::new(),
             controls: VecDeque::new(),
+            list: ListExchange {
+                asks: Budget::slow(LIST_INTERVAL, LIST_BURST, now),
+                answers: Budget::slow(LIST_INTERVAL, LIST_BURST, now),
+                is_awaited: false,
+                due: None,
+            },
         }
     }
 
@@ -211,6 +251,39 @@ impl Link {
         }
     }
 
+    /// Asks for what follows the first `have` entries of the revocation list, or, if that was asked
+    /// too often of late, says [`LinkEvent::ListDue`] when it may be.
+    pub fn request_list(&mut self, have: u64, now: Now) {
+        let now = now.instant;
+        if self.list.asks.take(now) {
+            self.list.is_awaited = true;
+            self.list.due = None;
+            self.queue_control(&ControlFrame::ListRequest { have });
+        } else {
+            let due = self.list.asks.next(now);
+            self.list.due.get_or_insert(due);
+        }
+    }
+
+    /// Answers a [`LinkEvent::ListRequested`]; too long an update is not sent.
+    pub fn queue_list_update(&mut self, update: Bytes) {
+        if update.len() > LIST_UPDATE_LEN_MAX {
+            self.counters
+                .count_dropped(Class::Control, DropReason::Oversize);
+        } else {
+            self.queue_control(&ControlFrame::ListUpdate(update));
+        }
+    }
+
+    /// Most bytes that a control stream of the peer may bring now.
+    pub fn control_len_max(&self) -> usize {
+        if self.list.is_awaited {
+            1 + LIST_UPDATE_LEN_MAX
+        } else {
+            FRAME_LEN_MAX
+        }
+    }
+
     /// Takes a datagram.
     pub fn handle_datagram(&mut self, mut datagram: Bytes, now: Now) -> Result<(), LinkError> {
         let result = self.split_datagram(&mut datagram, now.instant);
@@ -247,6 +320,10 @@ impl Link {
             self.inbound.early.clear();
             self.inbound.events.push_back(LinkEvent::HelloMissing);
         }
+        if self.list.due.is_some_and(|due| due <= now.instant) {
+            self.list.due = None;
+            self.inbound.events.push_back(LinkEvent::ListDue);
+        }
     }
 
     /// What to send next: control frames, then hazards, then telemetry whose tick has come.
@@ -279,7 +356,10 @@ impl Link {
             HelloState::Awaited { until } => Some(until),
             HelloState::Received | HelloState::Missed => None,
         };
-        [hello, self.telemetry.due()].into_iter().flatten().min()
+        [hello, self.telemetry.due(), self.list.due]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What passed so far.
@@ -330,7 +410,12 @@ impl Link {
         if !self.inbound.control_budget.take(now) {
             return Err(LinkError::RateLimited);
         }
-        if frame.len() > FRAME_LEN_MAX {
+        // One that comes late, after we gave up on it, is no offence, but not taken either.
+        let is_update = ControlFrame::is_list_update(frame);
+        if is_update && !self.list.is_awaited {
+            return Err(LinkError::RateLimited);
+        }
+        if frame.len() > self.control_len_max() || !is_update && frame.len() > FRAME_LEN_MAX {
             return Err(LinkError::Oversize(frame.len()));
         }
         let event = match ControlFrame::decode(frame)? {
@@ -338,6 +423,15 @@ impl Link {
             ControlFrame::TicketRequest(station) => LinkEvent::TicketRequest(station),
             ControlFrame::Ticket(ticket) => LinkEvent::Ticket(ticket),
             ControlFrame::Rotate => LinkEvent::Rotate,
+            ControlFrame::ListNews(news) => LinkEvent::ListNews(news),
+            ControlFrame::ListRequest { .. } if !self.list.answers.take(now) => {
+                return Err(LinkError::RateLimited);
+            }
+            ControlFrame::ListRequest { have } => LinkEvent::ListRequested { have },
+            ControlFrame::ListUpdate(update) => {
+                self.list.is_awaited = false;
+                LinkEvent::ListUpdate(update)
+            }
         };
         self.take(Class::Control, event);
         Ok(())
@@ -373,6 +467,10 @@ impl Link {
 
 /// More than any envelope of a hazard: 8 KiB of payload and 197 bytes around it.
 const HAZARD_STREAM_LEN_MAX: usize = 8 * 1024 + 256;
+
+/// How often the list may be asked for, of one peer, for ever, and at once after a rest.
+const LIST_INTERVAL: Duration = Duration::from_secs(10);
+const LIST_BURST: u32 = 5;
 
 /// What fits one packet of a path whose limit is Ethernet's.
 const DATAGRAM_RECEIVED_LEN_MAX: usize = 1_472;

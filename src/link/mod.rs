@@ -4,7 +4,8 @@
 //! waiting one, a message that waited too long is dropped, and what is left is packed into few
 //! datagrams: at ten messages a second a wake-up costs more than the bytes. Hazards never wait and
 //! each has a stream of its own, so that one lost packet delays one hazard. Control frames open the
-//! connection ([`HelloFrame`]) and hand over tickets.
+//! connection ([`HelloFrame`]), hand over tickets, and let the revocation list spread: who knows more
+//! of it says so ([`ListNews`]), and the other side asks for what it has not, a few times at most.
 //!
 //! A peer proved who it is, not that it is friendly: everything inbound passes a [`Rate`] before
 //! anything is decoded, every queue has a bound, and every drop a name in [`LinkCounters`].
@@ -20,7 +21,9 @@ mod machine;
 mod outbound;
 
 pub use config::{Config, Rate};
-pub use control::{ControlFrame, HelloFrame, PROTOCOL_VERSION, TICKET_LEN};
+pub use control::{
+    ControlFrame, HelloFrame, LIST_UPDATE_LEN_MAX, ListNews, PROTOCOL_VERSION, TICKET_LEN,
+};
 pub use counters::{ClassCounters, DropReason, LinkCounters};
 pub use machine::{Class, Link, LinkError, LinkEvent, Transmit};
 

@@ -3,8 +3,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Class, Config, ControlFrame, DropReason, HelloFrame, Link, LinkError, LinkEvent,
-    PROTOCOL_VERSION, TICKET_LEN, Transmit,
+    Class, Config, ControlFrame, DropReason, HelloFrame, LIST_UPDATE_LEN_MAX, Link, LinkError,
+    LinkEvent, ListNews, PROTOCOL_VERSION, TICKET_LEN, Transmit,
 };
 use crate::{
     id::StationId,
@@ -25,6 +25,9 @@ fn frames_survive_the_wire() {
         ControlFrame::TicketRequest(station(3)),
         ControlFrame::Ticket(Box::new([7; TICKET_LEN])),
         ControlFrame::Rotate,
+        ControlFrame::ListNews(news(7)),
+        ControlFrame::ListRequest { have: 9 },
+        ControlFrame::ListUpdate(big(70)),
     ] {
         assert_eq!(ControlFrame::decode(&frame.encode()), Ok(frame));
     }
@@ -32,7 +35,12 @@ fn frames_survive_the_wire() {
 
 #[test]
 fn frames_of_another_length_are_malformed() {
-    for frame in [hello(), ControlFrame::TicketRequest(station(3))] {
+    for frame in [
+        hello(),
+        ControlFrame::TicketRequest(station(3)),
+        ControlFrame::ListNews(news(7)),
+        ControlFrame::ListRequest { have: 9 },
+    ] {
         let bytes = frame.encode();
         let mut longer = bytes.to_vec();
         longer.push(0);
@@ -333,6 +341,74 @@ fn counters_of_closed_links_add_up() {
     sum += link.counters();
     assert_eq!(sum.telemetry.dropped_for(DropReason::Oversize), 2);
     assert_eq!(sum.control.received, 2);
+}
+
+#[test]
+fn a_list_is_taken_only_when_it_was_asked_for() {
+    let mut link = greeted(Config::default());
+    let update = ControlFrame::ListUpdate(big(9_000)).encode();
+    assert_eq!(
+        link.handle_control(&update, at(0)),
+        Err(LinkError::RateLimited)
+    );
+    assert_eq!(link.poll_event(), None);
+    link.request_list(3, at(0));
+    let request = ControlFrame::ListRequest { have: 3 }.encode();
+    assert_eq!(link.poll_transmit(at(0)), Some(Transmit::Control(request)));
+    link.handle_control(&update, at(1)).unwrap();
+    assert_eq!(link.poll_event(), Some(LinkEvent::ListUpdate(big(9_000))));
+    // One answer for one request, and none beyond the bound.
+    assert_eq!(
+        link.handle_control(&update, at(2)),
+        Err(LinkError::RateLimited)
+    );
+    link.request_list(3, at(3));
+    let longer = ControlFrame::ListUpdate(big(LIST_UPDATE_LEN_MAX + 1)).encode();
+    let refused = link.handle_control(&longer, at(4)).unwrap_err();
+    assert!(refused.is_violation());
+}
+
+#[test]
+fn a_list_is_asked_for_a_few_times_and_then_every_ten_seconds() {
+    let mut link = greeted(Config::default());
+    for _ in 0..7 {
+        link.request_list(0, at(0));
+    }
+    assert_eq!(link.counters().control.sent, 0);
+    let sent = std::iter::from_fn(|| link.poll_transmit(at(0))).count();
+    assert_eq!(sent, 5);
+    let due = link.poll_timeout().unwrap();
+    assert_eq!(due, at(10_000).instant);
+    link.handle_timeout(at(9_999));
+    assert_eq!(link.poll_event(), None);
+    link.handle_timeout(at(10_000));
+    assert_eq!(link.poll_event(), Some(LinkEvent::ListDue));
+    link.request_list(0, at(10_000));
+    assert!(link.poll_transmit(at(10_000)).is_some());
+}
+
+#[test]
+fn a_peer_that_asks_for_the_list_too_often_is_not_answered() {
+    let mut link = greeted(Config::default());
+    let request = ControlFrame::ListRequest { have: 0 }.encode();
+    let answered = (0..20)
+        .filter(|_| link.handle_control(&request, at(0)).is_ok())
+        .count();
+    assert_eq!(answered, 5);
+    link.handle_control(&request, at(10_000)).unwrap();
+    assert_eq!(
+        link.handle_control(&request, at(10_000)),
+        Err(LinkError::RateLimited)
+    );
+    link.queue_list_update(big(LIST_UPDATE_LEN_MAX + 1));
+    assert_eq!(link.poll_transmit(at(10_000)), None);
+}
+
+fn news(next: u64) -> ListNews {
+    ListNews {
+        next,
+        as_of: at(0).timestamp,
+    }
 }
 
 fn greeted(config: Config) -> Link {

@@ -24,6 +24,8 @@ pub struct Counters {
     pub events_dropped: u64,
     /// Connections refused because [`Config::peers_max`](super::Config::peers_max) was reached.
     pub peers_refused: u64,
+    /// Updates of the revocation list that peers brought and that were not taken, by reason.
+    pub lists_refused: BTreeMap<&'static str, u64>,
     /// Pairs of signed messages with one sequence, each a proof against its signer.
     pub equivocations: u64,
 }

@@ -50,6 +50,7 @@ impl Station {
                 key,
                 ticket: None,
                 offences: 0,
+                list: None,
                 asked: None,
             },
         );
@@ -125,6 +126,10 @@ impl Station {
                 }
                 LinkEvent::Ticket(ticket) => self.handle_peer_ticket(peer, &ticket, now),
                 LinkEvent::TicketRequest(station) => self.answer(peer, station),
+                LinkEvent::ListNews(news) => self.handle_list_news(peer, news, now),
+                LinkEvent::ListDue => self.ask_for_list(peer, now),
+                LinkEvent::ListRequested { have } => self.answer_list(peer, have),
+                LinkEvent::ListUpdate(update) => self.handle_peer_list(peer, &update, now),
                 LinkEvent::Rotate => self.raise(Event::Rotate { peer }),
                 LinkEvent::HelloMissing => self.disconnect(peer, DisconnectReason::Hello),
             }
@@ -154,12 +159,16 @@ impl Station {
             }
             (Ok(admitted), Some(touched)) if touched.key == *admitted.key() => {
                 touched.ticket = Some(admitted);
-                return;
+                return self.tell_list(peer);
             }
             (Ok(_), Some(_)) => DisconnectReason::Hello,
             (Err(refusal), Some(_)) => {
                 self.refuse((Some(peer), None), &refusal, now);
-                DisconnectReason::Hello
+                if matches!(refusal, Refusal::Revoked(_)) {
+                    DisconnectReason::Revoked
+                } else {
+                    DisconnectReason::Hello
+                }
             }
         };
         self.disconnect(peer, reason);
@@ -296,9 +305,13 @@ impl Station {
             kind,
             reason: refusal.reason(),
         });
-        let Some(id) = peer.filter(|_| refusal.is_offence()) else {
-            return;
-        };
+        if let Some(id) = peer.filter(|_| refusal.is_offence()) {
+            self.note_offence(id, now);
+        }
+    }
+
+    /// Counts what no honest peer would have brought; cuts the peer off when it is too much.
+    pub(super) fn note_offence(&mut self, id: PeerId, now: Now) {
         let Some(offender) = self.peers.touch(id) else {
             return;
         };

@@ -6,7 +6,7 @@ use std::{
 use crate::{
     crypto::VerifyingKey,
     id::{PeerId, StationId},
-    link::{Link, LinkCounters, Transmit},
+    link::{Link, LinkCounters, ListNews, Transmit},
     security::AdmittedTicket,
     time::{Instant, Now, Timestamp},
 };
@@ -23,6 +23,8 @@ pub(super) struct Peer {
     pub(super) ticket: Option<Arc<AdmittedTicket>>,
     /// Messages it brought with wrong signatures or bytes.
     pub(super) offences: u32,
+    /// How much of the revocation list it said it knows.
+    pub(super) list: Option<ListNews>,
     /// When we last asked it for a ticket.
     pub(super) asked: Option<Instant>,
 }
@@ -61,6 +63,10 @@ impl Peers {
             forget_timer(&mut self.timers, id, &peer.link);
             self.closed += peer.link.counters();
         }
+    }
+
+    pub(super) fn get(&self, id: PeerId) -> Option<&Peer> {
+        self.peers.get(&id)
     }
 
     /// The peer, which may have something to send afterwards.

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Config, Counters, DisconnectReason, Event, NotReady, OwnHazard, Readiness, counters::count,
-    generation::Generation, hazards::OwnHazards, outbound::OwnState, peers::Peers,
+    generation::Generation, hazards::OwnHazards, lists::Lists, outbound::OwnState, peers::Peers,
 };
 use crate::{
     crypto::VerifyingKey,
@@ -38,6 +38,7 @@ pub struct Station {
     pub(super) world: World,
     pub(super) hazards: OwnHazards,
     pub(super) peers: Peers,
+    pub(super) lists: Lists,
     pub(super) own: Option<(OwnState, Instant)>,
     pub(super) clock_error_ms: Option<i64>,
     pub(super) stack_silent: bool,
@@ -83,6 +84,7 @@ impl Station {
             world: World::new(config.world.clone()),
             hazards: OwnHazards::default(),
             peers: Peers::default(),
+            lists: Lists::default(),
             own: None,
             clock_error_ms: None,
             stack_silent: false,

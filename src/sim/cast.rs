@@ -5,8 +5,8 @@ use crate::{
     id::DomainId,
     message::{StationType, Telemetry},
     security::{
-        Class, Credential, Issuer, IssuerKey, Permissions, Slot, SlotClock, TicketOrder,
-        TrustDomain, Wallet,
+        Class, Credential, Issuer, IssuerKey, LinkageAuthority, LinkageSeed, Permissions,
+        RevokedSeries, Slot, SlotClock, TicketOrder, TrustDomain, Wallet,
     },
     time::Timestamp,
 };
@@ -59,28 +59,65 @@ impl Cast {
     pub fn wallet(&self, name: &str, class: Class) -> Wallet {
         let mut credentials = Vec::new();
         let mut slot = Some(self.first);
+        let mut seeds = self.linkage_seeds(name);
         while let Some(current) = slot.filter(|slot| *slot <= self.last) {
-            credentials.push(self.credential(name, class, current));
+            credentials.push(self.credential(name, class, current, &seeds));
+            seeds = next_seeds(&seeds);
             slot = current.next();
         }
         Wallet::new(self.domain.slots(), credentials)
     }
 
-    fn credential(&self, name: &str, class: Class, slot: Slot) -> Credential {
+    /// What revokes the tickets of one vehicle, from a slot on.
+    pub fn revocation(&self, name: &str, from: Slot, until: Slot) -> RevokedSeries {
+        let mut seeds = self.linkage_seeds(name);
+        for _ in self.first.number()..from.number() {
+            seeds = next_seeds(&seeds);
+        }
+        RevokedSeries {
+            slot_from: from,
+            slot_until: until,
+            seeds: seeds.map(|seed| *seed.to_bytes()),
+        }
+    }
+
+    /// Of the first slot, of both authorities.
+    fn linkage_seeds(&self, name: &str) -> [LinkageSeed; 2] {
+        LinkageAuthority::BOTH.map(|authority| {
+            let secret = self.seed.bytes(&format!("linkage of {authority:?}"));
+            LinkageSeed::derive(authority, &secret, name.as_bytes())
+        })
+    }
+
+    fn credential(
+        &self,
+        name: &str,
+        class: Class,
+        slot: Slot,
+        [first, second]: &[LinkageSeed; 2],
+    ) -> Credential {
         let label = format!("ticket {} of {name}", slot.number());
         let key = self.seed.signing_key(&label);
-        let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = self.seed.bytes(&format!("linkage {label}"));
+        let share = first.share(LinkageAuthority::First, slot);
+        let linkage = share.join(&second.share(LinkageAuthority::Second, slot));
         let ticket = self.issuer.issue(&TicketOrder {
             class,
             permissions: Permissions::TELEMETRY
                 | Permissions::HAZARD_SELF
                 | Permissions::HAZARD_ROAD,
             slot,
-            linkage: [a, b, c, d, e, f, g, h, i, j, k, l],
+            linkage,
             key: key.verifying_key(),
         });
         Credential::new(ticket, key).expect("the ticket was issued for this key")
     }
+}
+
+fn next_seeds([first, second]: &[LinkageSeed; 2]) -> [LinkageSeed; 2] {
+    [
+        first.next(LinkageAuthority::First),
+        second.next(LinkageAuthority::Second),
+    ]
 }
 
 /// The coarse class for a ticket of a vehicle that says this of itself.

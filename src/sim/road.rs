@@ -363,12 +363,13 @@ impl Road {
             return None;
         }
         // Connections open at once, so that what is measured is what messages suffer.
-        if control {
+        let is_stream = matches!(frame, Transmit::HazardStream(_)) || frame.is_about_list();
+        if control && !is_stream {
             return Some(Duration::ZERO);
         }
         let jitter = self.choices.below(nanos(self.conditions.jitter));
         let mut delay = self.conditions.delay + Duration::from_nanos(jitter);
-        if matches!(frame, Transmit::HazardStream(_)) {
+        if is_stream {
             let mut retransmissions = 0;
             while retransmissions < RETRANSMISSIONS_MAX
                 && self.choices.happens(self.conditions.loss)

@@ -185,10 +185,18 @@ enum Kind {
 /// Reads a stream to its end: at once if all of it is there, else in a task with a deadline. The
 /// number of such tasks is bounded by the number of streams that the peer may open.
 fn take_stream(shared: &Arc<Shared>, mut stream: RecvStream, id: PeerId, kind: Kind) {
+    let len_max = match kind {
+        Kind::Hazard => STREAM_LEN_MAX,
+        Kind::Control => {
+            shared.with_core(|core, _| core.station.control_len_max(id).max(STREAM_LEN_MAX))
+        }
+    };
     let mut read = Vec::new();
+    let mut len = 0;
     loop {
-        match poll_once(stream.read_chunk(STREAM_LEN_MAX + 1, true)) {
-            Some(Ok(Some(chunk))) if read.len() + chunk.bytes.len() <= STREAM_LEN_MAX => {
+        match poll_once(stream.read_chunk(len_max + 1, true)) {
+            Some(Ok(Some(chunk))) if len + chunk.bytes.len() <= len_max => {
+                len += chunk.bytes.len();
                 read.push(chunk.bytes);
             }
             Some(Ok(None)) => return hand_over(shared, read.concat().into(), id, kind),
@@ -202,7 +210,7 @@ fn take_stream(shared: &Arc<Shared>, mut stream: RecvStream, id: PeerId, kind: K
         let mut bytes = read.concat();
         let rest = tokio::time::timeout(
             shared.config.stream_timeout,
-            read_rest(&mut stream, &mut bytes),
+            read_rest(&mut stream, &mut bytes, len_max),
         );
         match rest.await {
             Ok(Rest::Complete) => hand_over(&shared, bytes.into(), id, kind),
@@ -218,10 +226,10 @@ enum Rest {
     Reset,
 }
 
-async fn read_rest(stream: &mut RecvStream, bytes: &mut Vec<u8>) -> Rest {
+async fn read_rest(stream: &mut RecvStream, bytes: &mut Vec<u8>, len_max: usize) -> Rest {
     loop {
-        match stream.read_chunk(STREAM_LEN_MAX + 1, true).await {
-            Ok(Some(chunk)) if bytes.len() + chunk.bytes.len() <= STREAM_LEN_MAX => {
+        match stream.read_chunk(len_max + 1, true).await {
+            Ok(Some(chunk)) if bytes.len() + chunk.bytes.len() <= len_max => {
                 bytes.extend_from_slice(&chunk.bytes);
             }
             Ok(Some(_)) => return Rest::TooLong,

@@ -154,11 +154,11 @@ async fn a_vehicle_hands_in_at_the_door_and_gets_its_proof() {
 }
 
 async fn connect(genesis: &Genesis, address: &str) -> Client {
-    let operators = genesis.operators.iter();
+    let operators = (0..).zip(&genesis.operators);
     let trust = UnitTrust {
         chain: genesis.chain(),
         operators: operators
-            .map(|operator| operator.cold_key.admit().unwrap())
+            .map(|(index, operator)| (index, operator.cold_key.admit().unwrap()))
             .collect(),
     };
     let now = wayside::transport::Clock::system().now().timestamp;

@@ -2,6 +2,7 @@ mod crowds;
 mod faults;
 mod replays;
 mod restarts;
+mod revocations;
 mod worlds;
 
 use std::time::Duration;
