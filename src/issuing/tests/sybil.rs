@@ -7,7 +7,7 @@ use super::town::{GROUP, Plan, Town};
 use crate::{
     crypto::random_bytes,
     issuing::{
-        CarAnswer, OpenedRequest, Record, Seat, SealedRequest, TicketRefusal, Token,
+        CarAnswer, OpenedRequest, Record, SealedRequest, Seat, TicketRefusal, Token,
         request::{REQUEST_VERSION, TicketRequest, WantedTicket},
     },
     security::Slot,
@@ -33,12 +33,17 @@ fn m9_one_ticket_a_slot_of_a_hundred_thousand_requests_at_two_processes() {
     };
     let mut town = Town::new(&plan).with_cars(CARS);
     let first = town.slot(0).number();
-    let wanted: Vec<_> = (0..usize::from(CARS)).map(|car| wanted(&town, car)).collect();
+    let wanted: Vec<_> = (0..usize::from(CARS))
+        .map(|car| wanted(&town, car))
+        .collect();
     let mut answers: BTreeMap<&str, u32> = BTreeMap::new();
     for number in 0..REQUESTS {
         let car = town.draw(usize::from(CARS));
         let with_other_keys = town.draw(4);
-        let of_car = wanted.get(car).and_then(|it| it.get(with_other_keys)).unwrap();
+        let of_car = wanted
+            .get(car)
+            .and_then(|it| it.get(with_other_keys))
+            .unwrap();
         let start = town.draw(of_car.len());
         let count = 1 + town.draw(2);
         let slots: Vec<_> = of_car.iter().skip(start).take(count).cloned().collect();
@@ -65,8 +70,16 @@ fn m9_one_ticket_a_slot_of_a_hundred_thousand_requests_at_two_processes() {
     let signed = signed(&town);
     let pairs: u32 = u32::from(CARS) * SLOTS;
     assert!(answers.contains_key("accepted"), "{answers:?}");
-    assert!(answers.get("other_writer").is_some_and(|it| *it > REQUESTS / 3), "{answers:?}");
-    assert!(answers.get("used").is_some_and(|it| *it > REQUESTS / 3), "{answers:?}");
+    assert!(
+        answers
+            .get("other_writer")
+            .is_some_and(|it| *it > REQUESTS / 3),
+        "{answers:?}"
+    );
+    assert!(
+        answers.get("used").is_some_and(|it| *it > REQUESTS / 3),
+        "{answers:?}"
+    );
     for slots in signed.values() {
         let distinct: BTreeSet<_> = slots.iter().collect();
         assert_eq!(distinct.len(), slots.len(), "never two tickets for a slot");
@@ -95,7 +108,11 @@ fn m9_a_forked_enrolment_authority_mints_no_second_ticket() {
     town.run(PATIENCE);
     town.collect();
 
-    let slots: Vec<_> = town.cars[0].tickets.iter().map(|it| it.ticket().slot()).collect();
+    let slots: Vec<_> = town.cars[0]
+        .tickets
+        .iter()
+        .map(|it| it.ticket().slot())
+        .collect();
     assert_eq!(slots, [town.slot(0), town.slot(1), town.slot(2)]);
     assert_eq!(town.cars[0].failed, [town.slot(0), town.slot(1)]);
 
@@ -189,7 +206,8 @@ fn signed(town: &Town) -> BTreeMap<[u8; 16], Vec<u32>> {
             }
         }
     }
-    let slots = |(vehicle, bodies): (_, BTreeMap<_, u32>)| (vehicle, bodies.into_values().collect());
+    let slots =
+        |(vehicle, bodies): (_, BTreeMap<_, u32>)| (vehicle, bodies.into_values().collect());
     signed.into_iter().map(slots).collect()
 }
 
@@ -200,7 +218,8 @@ fn at_most_two_at_an_instant(town: &Town, signed: &BTreeMap<[u8; 16], Vec<u32>>,
         let at = begin.saturating_add(Duration::from_secs(second));
         for of_vehicle in signed.values() {
             let valid = of_vehicle.iter().map(|it| Slot::from_number(*it));
-            let valid = valid.filter(|it| (slots.valid_from(*it)..=slots.valid_until(*it)).contains(&at));
+            let valid =
+                valid.filter(|it| (slots.valid_from(*it)..=slots.valid_until(*it)).contains(&at));
             assert!(valid.count() <= 2, "{second} s");
         }
     }

@@ -152,6 +152,7 @@ struct Kept<'a> {
     /// The name and the file of the key that names it.
     key: (&'static str, &'a Path),
     custodian_key: Option<&'a Path>,
+    issuing_key: Option<&'a Path>,
     door_key: &'a Path,
     door_certificate: &'a Path,
 }
@@ -165,6 +166,7 @@ impl<'a> Kept<'a> {
             profile: "[\"relay\", \"validator\", \"archive\"]",
             key: ("vote_key", &unit.vote_key),
             custodian_key: Some(&unit.custodian_key),
+            issuing_key: Some(&unit.issuing_key),
             door_key: &unit.door_key,
             door_certificate: &unit.door_certificate,
         }
@@ -178,6 +180,7 @@ impl<'a> Kept<'a> {
             profile: "[\"relay\"]",
             key: ("follower_key", &unit.key),
             custodian_key: None,
+            issuing_key: None,
             door_key: &unit.door_key,
             door_certificate: &unit.door_certificate,
         }
@@ -203,6 +206,10 @@ fn configuration(made: &Made, unit: &Kept<'_>, root: &Path) -> anyhow::Result<St
         let followers = made.followers.iter();
         let followers: Vec<String> = followers.map(|it| format!("\"{}\"", it.account)).collect();
         writeln!(text, "followers = [{}]", followers.join(", "))?;
+    }
+    if let Some(key) = unit.issuing_key {
+        writeln!(text, "\n[issuing]")?;
+        writeln!(text, "keys = [{}]", quoted(key))?;
     }
     writeln!(text, "\n[storage]")?;
     writeln!(text, "folder = {}", file("data"))?;
