@@ -106,6 +106,8 @@ const CONFINED: &[(&str, &[&str])] = &[
             "src/issuing/",
             "vehicle-agent/src/checkpoint/",
             "vehicle-agent/src/outbox",
+            "vehicle-agent/src/tickets",
+            "vehicle-agent/src/trust",
             "tests/conformance",
         ],
     ),

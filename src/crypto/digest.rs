@@ -27,6 +27,8 @@ pub enum Purpose {
     OutboxLine,
     /// The check value of the checkpoint that a car keeps.
     CheckpointFile,
+    /// The check value of another file of a car's state folder, which begins with its kind.
+    CarFile,
     /// What a scraper of metrics must know.
     MetricsToken,
     /// Keys and choices of a simulated world.
@@ -168,6 +170,7 @@ impl Purpose {
             Self::Reservation => "wayside 2026-11-22 sequence reservation checksum v1",
             Self::OutboxLine => "wayside 2026-11-23 outbox line checksum v1",
             Self::CheckpointFile => "wayside 2026-11-23 car checkpoint checksum v1",
+            Self::CarFile => "wayside 2026-11-23 car state file checksum v1",
             Self::MetricsToken => "wayside 2026-11-22 metrics token v1",
             Self::SimulationSeed => "wayside 2026-11-22 simulation seed v1",
             Self::Ticket => "wayside 2026-11-22 ticket digest v1",

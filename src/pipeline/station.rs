@@ -209,6 +209,12 @@ impl Station {
         })
     }
 
+    /// When the ticket in use makes way for another one, or for none; `None` if none is in use and
+    /// none will be.
+    pub fn next_ticket_change(&self, now: Now) -> Option<Timestamp> {
+        self.signer.next_change(now)
+    }
+
     /// Whether the station can do its work, and if not, why.
     pub fn readiness(&self, now: Now) -> Readiness {
         let mut not_ready = Vec::new();

@@ -1,7 +1,10 @@
 //! What stands beside every statement of another station: its bytes, its times, and how far to
 //! believe it.
 
-use super::{time::to_wire_time, types::v1 as wire};
+use super::{
+    time::{to_wire_duration, to_wire_time},
+    types::v1 as wire,
+};
 use crate::{
     plausibility::{Bound, Finding, Verdict},
     security::{AdmittedTicket, Verified},
@@ -34,8 +37,9 @@ pub(super) fn verification<M>(verified: &Verified<M>) -> wire::Verification {
         status: wire::VerificationStatus::Verified.into(),
         reason: String::new(),
         checked_at: Some(to_wire_time(verified.received().timestamp)),
-        list_age: None,
+        list_age: verified.revocation_age().map(to_wire_duration),
         clock_doubted: verified.clock_doubted(),
+        list_stale: verified.revocation_stale(),
     }
 }
 

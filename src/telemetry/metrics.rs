@@ -15,6 +15,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use super::tickets::{TicketMetrics, TicketSupply};
+
 /// Everything a daemon counts, by names that dashboards may rely on.
 ///
 /// Counting never waits and never fails. Labels are `&'static str` so that nothing heard from a
@@ -35,7 +37,7 @@ pub struct Metrics {
     subscriber_lag: Gauge,
     clock_offset: Gauge<f64, AtomicU64>,
     state_silent: Gauge,
-    tickets_remaining: Gauge,
+    tickets: TicketMetrics,
     outbox_depth: Gauge,
     outbox_depth_max: Gauge,
     outbox: Gauge,
@@ -170,8 +172,22 @@ impl Metrics {
 
     /// How many tickets are left, the current one included.
     pub fn set_tickets_remaining(&self, count: usize) {
-        self.tickets_remaining
-            .set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.tickets.set_remaining(count);
+    }
+
+    /// How the vehicle comes by its tickets.
+    pub fn set_ticket_supply(&self, supply: &TicketSupply) {
+        self.tickets.set_supply(supply);
+    }
+
+    /// Whether the own ticket is on the list of revoked ones.
+    pub fn set_revoked(&self, is_revoked: bool) {
+        self.tickets.set_revoked(is_revoked);
+    }
+
+    /// How far the list of revoked tickets goes, and how old it is; `None` for no list.
+    pub fn set_revocation_list(&self, next: u64, age: Option<Duration>) {
+        self.tickets.set_list(next, age);
     }
 
     /// What waits for the ledger; no times if nothing does.
@@ -250,7 +266,7 @@ impl Metrics {
             subscriber_lag: Gauge::default(),
             clock_offset: Gauge::default(),
             state_silent: Gauge::default(),
-            tickets_remaining: Gauge::default(),
+            tickets: TicketMetrics::default(),
             outbox_depth: Gauge::default(),
             outbox_depth_max: Gauge::default(),
             outbox: Gauge::default(),
@@ -343,11 +359,7 @@ impl Metrics {
             Unit::Seconds,
             self.certificate_expiry.clone(),
         );
-        registry.register(
-            "tickets_remaining",
-            "Tickets left, the current one included",
-            self.tickets_remaining.clone(),
-        );
+        self.tickets.register(registry);
         registry.register_with_unit(
             "clock_offset",
             "How far the clock seems to be off",

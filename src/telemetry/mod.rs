@@ -11,11 +11,13 @@ mod ledger;
 mod logs;
 mod metrics;
 mod server;
+mod tickets;
 
 pub use ledger::{AuditResult, LedgerMetrics, RulesKnown, ShardStanding};
 pub use logs::{LogConfig, LogError, LogFormat, LogHandle, init_logs};
 pub use metrics::{DropReason, GrpcMethod, Metrics, OutboxFill};
 pub use server::{MetricsError, MetricsServer};
+pub use tickets::TicketSupply;
 
 #[cfg(test)]
 mod tests;

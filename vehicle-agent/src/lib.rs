@@ -10,6 +10,10 @@ pub mod ledger;
 pub mod outbox;
 pub mod record;
 mod role;
+pub mod speaking;
+pub mod state_file;
+pub mod tickets;
 pub mod trip;
+pub mod trust;
 
 pub use role::Role;

@@ -22,4 +22,4 @@ pub use file::{CheckpointFile, CheckpointFileError};
 pub use keeper::{KeepError, Keeper, Kept, Standing, Voucher};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

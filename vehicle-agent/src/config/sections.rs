@@ -11,7 +11,7 @@ use wayside::{
     transport,
 };
 
-use crate::{Role, ledger::LedgerConfig};
+use crate::{Role, ledger::LedgerConfig, tickets::TicketsConfig};
 
 /// Everything an agent can be told.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -33,6 +33,8 @@ pub struct Config {
     pub record: RecordConfig,
     /// Which ledger the vehicle's records go to.
     pub ledger: LedgerConfig,
+    /// When the vehicle asks for tickets.
+    pub tickets: TicketsConfig,
     /// What the log says; reloadable, but for its format.
     pub log: LogConfig,
     /// How the agent ends.
@@ -43,7 +45,9 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentityConfig {
-    /// The file of the trust domain whose tickets count.
+    /// The file of the trust domain whose tickets count. With a ledger that says who issues tickets it
+    /// may be missing, and names no more than the domain that the vehicle belongs to; in a development
+    /// domain its keys count, too.
     pub trust_domain: PathBuf,
     /// The folder of the vehicle's tickets, each with its private key; read again on SIGHUP.
     pub tickets: PathBuf,

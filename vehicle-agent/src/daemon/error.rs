@@ -1,5 +1,8 @@
+use std::path::PathBuf;
+
 use thiserror::Error;
 use wayside::{
+    security::TrustDomainError,
     serve::{ConfigError, ListenError, MetricsServeError, SocketError},
     transport,
 };
@@ -7,6 +10,7 @@ use wayside::{
 use crate::{
     checkpoint::CheckpointFileError, identity::IdentityError, journal::JournalError,
     ledger::LedgerIdentityError, outbox::OutboxFileError, record::RecordError,
+    state_file::StateFileError, tickets::RequestStoreError,
 };
 
 /// Why an agent did not start; nothing is left running.
@@ -18,6 +22,20 @@ pub enum StartError {
     /// The trust domain or the tickets are not as they should be.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// Neither a file nor the ledger says whose tickets count.
+    #[error(
+        "no trust domain: {} is not there, and the ledger was not heard of before", .0.display()
+    )]
+    NoDomain(PathBuf),
+    /// The ledger's keys make no trust domain.
+    #[error("the ledger's issuers make no trust domain")]
+    Domain(#[from] TrustDomainError),
+    /// What is kept of the ledger cannot be read.
+    #[error(transparent)]
+    StateFile(#[from] StateFileError),
+    /// The requests for tickets cannot be read.
+    #[error(transparent)]
+    Requests(#[from] RequestStoreError),
     /// The state folder cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),

@@ -1,15 +1,15 @@
-use std::sync::Arc;
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use tracing::error;
+use tracing::{error, warn};
 use wayside::{
-    security::{Credential, Reservation, TrustDomain, Wallet},
+    security::{Credential, Reservation, Slot, TrustDomain, Wallet},
     time::Now,
 };
 
 use super::StartError;
 use crate::{
     config::IdentityConfig,
-    identity::{read_credentials, read_trust_domain},
+    identity::{IdentityError, read_credentials, read_fetched},
     journal::{Journal, JournalError},
 };
 
@@ -19,15 +19,21 @@ pub(super) struct Opened {
     pub(super) wallet: Wallet,
     pub(super) journal: Journal,
     pub(super) reservations: Vec<Reservation>,
+    /// The slots of the tickets.
+    pub(super) slots: BTreeSet<Slot>,
 }
 
-/// Reads trust domain, tickets and journal.
+/// Reads tickets and journal.
 ///
 /// A damaged journal costs every ticket whose time has begun: nobody knows which of their sequences
 /// were used, and using one again would convict this car.
-pub(super) fn open(config: &IdentityConfig, now: Now) -> Result<Opened, StartError> {
-    let domain = read_trust_domain(&config.trust_domain)?;
-    let credentials = read_credentials(&config.tickets, &domain)?;
+pub(super) fn open(
+    config: &IdentityConfig,
+    domain: TrustDomain,
+    is_fetched: bool,
+    now: Now,
+) -> Result<Opened, StartError> {
+    let credentials = read(&config.tickets, &domain, is_fetched)?;
     let (journal, reservations) = match Journal::open(&config.state) {
         Ok(opened) => opened,
         Err(damage @ JournalError::Corrupt { .. }) => {
@@ -40,12 +46,31 @@ pub(super) fn open(config: &IdentityConfig, now: Now) -> Result<Opened, StartErr
             return Err(error.into());
         }
     };
+    let slots = credentials.iter().map(|it| it.ticket().slot()).collect();
     Ok(Opened {
+        slots,
         wallet: Wallet::new(domain.slots(), credentials),
         domain: Arc::new(domain),
         journal,
         reservations,
     })
+}
+
+/// Reads the tickets; `is_fetched`: the vehicle fetches them itself, so that there may be none yet.
+pub(super) fn read(
+    folder: &Path,
+    domain: &TrustDomain,
+    is_fetched: bool,
+) -> Result<Vec<Credential>, IdentityError> {
+    if !is_fetched {
+        return read_credentials(folder, domain);
+    }
+    let read = read_fetched(folder, domain)?;
+    if let Some(reason) = read.refused.last() {
+        let count = read.refused.len();
+        warn!(count, %reason, "passed over tickets that do not count any more");
+    }
+    Ok(read.credentials)
 }
 
 /// Reserves all sequences of each ticket that may have been used.

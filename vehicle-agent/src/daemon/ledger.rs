@@ -17,6 +17,7 @@ pub(super) struct OpenedLedger {
 }
 
 /// The tasks of a ledger.
+#[derive(Default)]
 pub(super) struct LedgerTasks {
     /// Ends by itself once it is told to, with the last trip.
     pub(super) trips: Option<JoinHandle<()>>,

@@ -11,6 +11,7 @@ mod ledger;
 mod monitor;
 mod process;
 mod sink;
+mod speaking;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -24,6 +25,7 @@ use wayside::{
     pipeline::Station,
     serve::{DaemonConfig as _, Listener, serve_doors, socket_path},
     telemetry::{Metrics, MetricsServer},
+    time::Now,
     transport::{Clock, Driver, Handle, Setup},
 };
 
@@ -33,10 +35,11 @@ pub use process::{AgentArguments, run_from_arguments};
 use crate::{
     config::Config,
     grpc::{About, Agent, Bench, Exposure, Hub, Services},
-    identity::read_credentials,
+    identity::IdentityError,
     journal::Journal,
     ledger::Records,
     record::{Recorder, Recording},
+    speaking::Speaking,
 };
 use sink::{Sink, write_reservations};
 
@@ -54,6 +57,7 @@ pub struct Daemon {
     trips: Option<JoinHandle<()>>,
     metrics: Option<MetricsServer>,
     recording: Option<Recording>,
+    speaking: Option<Speaking>,
     config: Config,
 }
 
@@ -76,8 +80,11 @@ impl Daemon {
     pub async fn start_on(config: Config, stage: Stage) -> Result<Self, StartError> {
         config.validate()?;
         let clock = stage.clock.unwrap_or_else(Clock::system);
-        let identity = identity::open(&config.identity, clock.now())?;
-        let ledger = ledger::open(&config)?;
+        let Opened {
+            identity,
+            ledger,
+            speaking,
+        } = open(&config, stage.bench.is_none(), clock.now())?;
         let records = ledger.as_ref().map(|ledger| ledger.records.clone());
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
         let (recorder, recording) = record(&config, &identity.domain, &clock, &metrics)?;
@@ -102,23 +109,19 @@ impl Daemon {
         };
         let (handle, driver, journal) = start_driver(&config, identity, clock, sink)?;
         let stop = watch::Sender::new(false);
-        let mut helpers = vec![
-            tokio::spawn(write_reservations(journal, wanted, handle.clone())),
-            tokio::spawn(monitor::watch(
-                handle.clone(),
-                Arc::clone(&metrics),
-                (listener.certificate_end(), records.clone()),
-            )),
-        ];
-        let mut trips = None;
-        if let Some(ledger) = ledger {
-            let tasks = ledger::start(ledger, &hub, stop.subscribe());
-            helpers.extend(tasks.helpers);
-            trips = tasks.trips;
-        }
+        let shown = (
+            listener.certificate_end(),
+            records.clone(),
+            speaking.clone(),
+        );
+        let watch = monitor::watch(handle.clone(), Arc::clone(&metrics), shown);
+        let write = write_reservations(journal, wanted, handle.clone());
+        let mut helpers = vec![tokio::spawn(write), tokio::spawn(watch)];
+        let tasks = start_ledger(ledger, speaking.as_ref(), (&handle, &hub), &stop);
+        helpers.extend(tasks.helpers);
         let services = start_services(
             &config,
-            (handle.clone(), hub, records),
+            (handle.clone(), hub, records, speaking.clone()),
             metrics,
             stage.bench,
         );
@@ -137,9 +140,10 @@ impl Daemon {
             stop,
             servers,
             helpers,
-            trips,
+            trips: tasks.trips,
             metrics: metrics_server,
             recording,
+            speaking,
             config,
         })
     }
@@ -222,14 +226,45 @@ impl Daemon {
         }
     }
 
-    fn reload_tickets(&self) -> Result<usize, crate::identity::IdentityError> {
+    fn reload_tickets(&self) -> Result<usize, IdentityError> {
         let domain = self.handle.call(|station, _| Arc::clone(station.domain()));
-        let credentials = read_credentials(&self.config.identity.tickets, &domain)?;
+        let folder = &self.config.identity.tickets;
+        let credentials = identity::read(folder, &domain, self.speaking.is_some())?;
+        if let Some(speaking) = &self.speaking {
+            speaking.handle_held(credentials.iter().map(|it| it.ticket().slot()).collect());
+        }
         let count = credentials.len();
         self.handle
             .call(|station, now| station.handle_credentials(credentials, now));
         Ok(count)
     }
+}
+
+/// What is on disk.
+struct Opened {
+    identity: identity::Opened,
+    ledger: Option<ledger::OpenedLedger>,
+    speaking: Option<Speaking>,
+}
+
+/// Reads who the vehicle is and what it was doing; what belongs to a ledger's tickets only on a road.
+fn open(config: &Config, is_on_road: bool, now: Now) -> Result<Opened, StartError> {
+    let trusted = speaking::open(config, is_on_road)?;
+    let is_fetched = trusted.ledger.is_some() && config.tickets.fetch;
+    let identity = identity::open(&config.identity, trusted.domain, is_fetched, now)?;
+    let ledger = ledger::open(config)?;
+    let speaking = match (trusted.ledger, &ledger) {
+        (Some(trusted), Some(ledger)) => {
+            let held = identity.slots.clone();
+            Some(speaking::begin(config, trusted, &ledger.records, held)?)
+        }
+        (None, _) | (_, None) => None,
+    };
+    Ok(Opened {
+        identity,
+        ledger,
+        speaking,
+    })
 }
 
 /// Puts the station on its endpoint.
@@ -259,9 +294,26 @@ fn start_driver(
     Ok((handle, driver, identity.journal))
 }
 
+/// Starts whatever has to do with a ledger; nothing without one.
+fn start_ledger(
+    ledger: Option<ledger::OpenedLedger>,
+    speaking: Option<&Speaking>,
+    (handle, hub): (&Handle, &Hub),
+    stop: &watch::Sender<bool>,
+) -> ledger::LedgerTasks {
+    let mut tasks = match ledger {
+        Some(ledger) => ledger::start(ledger, hub, stop.subscribe()),
+        None => ledger::LedgerTasks::default(),
+    };
+    if let Some(speaking) = speaking {
+        tasks.helpers.extend(speaking::start(speaking, handle, hub));
+    }
+    tasks
+}
+
 fn start_services(
     config: &Config,
-    (handle, hub, records): (Handle, Hub, Option<Records>),
+    (handle, hub, records, speaking): (Handle, Hub, Option<Records>, Option<Speaking>),
     metrics: Arc<Metrics>,
     bench: Option<Bench>,
 ) -> Services {
@@ -279,6 +331,7 @@ fn start_services(
         config: Arc::new(move || shown.clone()),
         bench,
         records,
+        speaking,
     })
 }
 

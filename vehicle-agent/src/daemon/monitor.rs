@@ -4,18 +4,21 @@ use tokio::time::{MissedTickBehavior, interval};
 use wayside::{
     link::{Class, DropReason as LinkDrop},
     pipeline::{NotReady, Readiness},
-    telemetry::{DropReason, Metrics, OutboxFill},
+    telemetry::{DropReason, Metrics, OutboxFill, TicketSupply},
     time::Timestamp,
     transport::Handle,
 };
 
-use crate::ledger::Records;
+use crate::{
+    ledger::Records,
+    speaking::{Speaking, SpeakingState},
+};
 
 /// Shows once a second what the station does not report by itself.
 pub(super) async fn watch(
     handle: Handle,
     metrics: Arc<Metrics>,
-    (certificate_end, records): (Option<Timestamp>, Option<Records>),
+    (certificate_end, records, speaking): (Option<Timestamp>, Option<Records>, Option<Speaking>),
 ) {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -45,6 +48,9 @@ pub(super) async fn watch(
                     .map(|at| records.now().timestamp.since(at)),
             });
         }
+        if let Some(speaking) = &speaking {
+            show_supply(&metrics, &speaking.state());
+        }
         if let Some(end) = certificate_end {
             metrics.set_certificate_expiry("grpc_server", end.since(now.timestamp));
         }
@@ -59,6 +65,20 @@ pub(super) async fn watch(
     }
 }
 
+fn show_supply(metrics: &Metrics, state: &SpeakingState) {
+    let preload = &state.preload;
+    let problem = preload.problem.as_ref().map(|(problem, _)| problem.name());
+    metrics.set_ticket_supply(&TicketSupply {
+        requests: preload.requests,
+        asked_for: preload.slots,
+        requested: preload.tally.requests,
+        received: preload.tally.tickets,
+        bad: preload.tally.bad_tickets,
+        refused: preload.tally.refused.clone(),
+        problem,
+    });
+}
+
 fn show(metrics: &Metrics, readiness: &Readiness, now: Timestamp) {
     let doubt = readiness.not_ready.iter().find_map(|reason| match reason {
         NotReady::ClockDoubted(doubt) => Some(*doubt),
@@ -69,6 +89,10 @@ fn show(metrics: &Metrics, readiness: &Readiness, now: Timestamp) {
         .map(|error_ms| Duration::from_millis(error_ms.unsigned_abs()));
     metrics.set_clock_offset(doubt.or(error));
     metrics.set_tickets_remaining(readiness.tickets_left);
+    let list_age = readiness.revocations_as_of.map(|as_of| now.since(as_of));
+    metrics.set_revocation_list(readiness.revocations_next, list_age);
+    let is_revoked = |reason: &NotReady| matches!(reason, NotReady::Revoked { .. });
+    metrics.set_revoked(readiness.not_ready.iter().any(is_revoked));
     let left = readiness.tickets_until.map(|until| until.since(now));
     metrics.set_certificate_expiry("ticket", left.unwrap_or_default());
     metrics.set_state_silent(readiness.stack_silent_for.is_some());

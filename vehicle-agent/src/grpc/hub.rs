@@ -17,9 +17,9 @@ pub struct Hub {
 
 /// The own vehicle, as its driving stack last told.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct OwnSighting {
+pub(crate) struct OwnSighting {
     pub(super) position: Position,
-    pub(super) told: Instant,
+    pub(crate) told: Instant,
 }
 
 impl Hub {
@@ -84,7 +84,7 @@ impl Hub {
     }
 
     /// Where the own vehicle is, from now on.
-    pub(super) fn own(&self) -> watch::Receiver<Option<OwnSighting>> {
+    pub(crate) fn own(&self) -> watch::Receiver<Option<OwnSighting>> {
         self.own.subscribe()
     }
 

@@ -33,6 +33,7 @@ mod world;
 pub use about::About;
 pub use bench::{Bench, DriveDescription, SeekOrder, VehicleDescription};
 pub use hub::Hub;
+pub(crate) use hub::OwnSighting;
 pub(crate) use roles::METHODS;
 pub use server::{Agent, Exposure, Services};
 

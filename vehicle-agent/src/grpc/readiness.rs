@@ -7,14 +7,14 @@ use wayside::{
     pipeline::{NotReady, Station},
     rpc::{
         self,
-        agent::v1::{Readiness, Reason},
+        agent::v1::{EnrolmentStanding, OwnRevocation, Readiness, Reason, TicketSupply},
         record::v1::record_service_server::RecordServiceServer,
     },
-    time::Now,
+    time::{Now, Timestamp},
 };
 
 use super::{records::RecordDoor, server::Inner};
-use crate::outbox::Level;
+use crate::{outbox::Level, speaking::SpeakingState, trust::Enrolled};
 
 /// Whether the agent works, now.
 pub(super) fn readiness(agent: &Inner) -> Readiness {
@@ -22,6 +22,12 @@ pub(super) fn readiness(agent: &Inner) -> Readiness {
     let mut readiness = agent
         .handle
         .call(|station, now| of_station(station, draining, now));
+    if let Some(speaking) = &agent.speaking {
+        let next_change = agent
+            .handle
+            .call(|station, now| station.next_ticket_change(now));
+        add_supply(&mut readiness, &speaking.state(), next_change);
+    }
     if let Some(records) = &agent.records {
         let state = records.state();
         match state.level {
@@ -69,9 +75,51 @@ fn same(a: &Readiness, b: &Readiness) -> bool {
         list_age: None,
         stack_silent_since: None,
         undelivered_since: None,
+        ticket_supply: readiness.ticket_supply.as_ref().map(|supply| TicketSupply {
+            problem_at: None,
+            problem_message: String::new(),
+            issuing_as_of: None,
+            ..supply.clone()
+        }),
         ..readiness.clone()
     };
     still(a) == still(b)
+}
+
+/// Says how the vehicle comes by its tickets, and why not.
+fn add_supply(readiness: &mut Readiness, state: &SpeakingState, next_change: Option<Timestamp>) {
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let (standing, suspended_until) = match state.enrolled {
+        Enrolled::Unknown => (EnrolmentStanding::Unspecified, None),
+        Enrolled::No => (EnrolmentStanding::NotEnrolled, None),
+        Enrolled::Active => (EnrolmentStanding::Active, None),
+        Enrolled::Suspended(until) => (EnrolmentStanding::Suspended, Some(until)),
+        Enrolled::Revoked => (EnrolmentStanding::Revoked, None),
+    };
+    match state.enrolled {
+        Enrolled::Suspended(_) => readiness.reasons.push(Reason::EnrolmentSuspended.into()),
+        Enrolled::Revoked => readiness.reasons.push(Reason::EnrolmentRevoked.into()),
+        Enrolled::Unknown | Enrolled::No | Enrolled::Active => {}
+    }
+    let problem = state.preload.problem.as_ref();
+    if problem.is_some() && state.preload.is_low {
+        readiness.reasons.push(Reason::TicketsNotComing.into());
+    }
+    // Without anybody who issues tickets, nobody revokes them either.
+    if readiness.list_stale && state.issuing_as_of.is_some() {
+        readiness.reasons.push(Reason::ListStale.into());
+    }
+    readiness.ticket_supply = Some(TicketSupply {
+        requests: number(state.preload.requests),
+        tickets_asked_for: number(state.preload.slots),
+        next_change: next_change.map(rpc::to_wire_time),
+        problem: problem.map_or_else(String::new, |(problem, _)| problem.name().to_owned()),
+        problem_message: problem.map_or_else(String::new, |(problem, _)| problem.to_string()),
+        problem_at: problem.map(|(_, at)| rpc::to_wire_time(*at)),
+        standing: standing.into(),
+        suspended_until: suspended_until.map(rpc::to_wire_time),
+        issuing_as_of: state.issuing_as_of.map(rpc::to_wire_time),
+    });
 }
 
 async fn report(agent: &Inner, health: &HealthReporter, readiness: &Readiness) {
@@ -109,7 +157,8 @@ fn of_station(station: &Station, draining: bool, now: Now) -> Readiness {
     }
     for cause in &readiness.not_ready {
         let reason = match cause {
-            NotReady::NoTicket | NotReady::Revoked { .. } => Reason::NoValidTicket,
+            NotReady::NoTicket => Reason::NoValidTicket,
+            NotReady::Revoked { .. } => Reason::Revoked,
             NotReady::ClockDoubted(_) => Reason::ClockDoubted,
             NotReady::ReservationPending => Reason::SequencesNotReserved,
         };
@@ -124,6 +173,16 @@ fn of_station(station: &Station, draining: bool, now: Now) -> Readiness {
     if readiness.tickets_left <= FEW_TICKETS {
         reasons.push(Reason::FewTickets.into());
     }
+    let list_age = readiness.revocations_as_of;
+    let list_age = list_age.map(|as_of| now.timestamp.since(as_of));
+    let age_max = station.config().verifier.revocation_age_max;
+    let own_revocation = readiness.not_ready.iter().find_map(|cause| match cause {
+        NotReady::Revoked { number, until } => Some(OwnRevocation {
+            entry: *number,
+            until: Some(rpc::to_wire_time(*until)),
+        }),
+        NotReady::NoTicket | NotReady::ClockDoubted(_) | NotReady::ReservationPending => None,
+    });
     Readiness {
         can_sign: readiness.can_sign(),
         reasons,
@@ -137,7 +196,11 @@ fn of_station(station: &Station, draining: bool, now: Now) -> Readiness {
             .identity(now)
             .map(|identity| rpc::to_wire_time(identity.valid_until)),
         clock_error: readiness.clock_error_ms.map(rpc::to_wire_duration_ms),
-        list_age: None,
+        list_age: list_age.map(rpc::to_wire_duration),
+        list_next: readiness.revocations_next,
+        list_stale: list_age.is_none_or(|age| age > age_max),
+        own_revocation,
+        ticket_supply: None,
         peers: u32::try_from(readiness.peers).unwrap_or(u32::MAX),
         stack_silent_since: readiness
             .stack_silent_for

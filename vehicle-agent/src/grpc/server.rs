@@ -35,7 +35,7 @@ use super::{
     state::TelemetryDoor,
     world::WorldDoor,
 };
-use crate::{Role, ledger::Records};
+use crate::{Role, ledger::Records, speaking::Speaking};
 
 /// What the services speak for.
 pub struct Agent {
@@ -55,6 +55,8 @@ pub struct Agent {
     pub bench: Option<Bench>,
     /// The vehicle's records; `None` if it has no ledger.
     pub records: Option<Records>,
+    /// How the vehicle comes by its tickets; `None` if it does not ask for them itself.
+    pub speaking: Option<Speaking>,
 }
 
 /// What one listener shows beside the services.
@@ -85,6 +87,7 @@ pub(super) struct Inner {
     pub(super) readiness: watch::Sender<Readiness>,
     pub(super) draining: watch::Sender<bool>,
     pub(super) records: Option<Records>,
+    pub(super) speaking: Option<Speaking>,
     has_bench: bool,
 }
 
@@ -103,6 +106,7 @@ impl Services {
             readiness: unknown(),
             draining: watch::Sender::new(false),
             records: agent.records,
+            speaking: agent.speaking,
             has_bench: bench.is_some(),
         });
         let (health, _) = health_reporter();

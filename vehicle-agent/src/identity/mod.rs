@@ -5,8 +5,9 @@
 //! names it, since a car that quietly lacks a ticket falls silent in the middle of a drive.
 
 use std::{
-    fs, io,
-    os::unix::fs::PermissionsExt as _,
+    fs::{self, DirBuilder, File},
+    io,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use wayside::{
     crypto::SigningKey,
-    security::{Credential, Refusal, Ticket, TrustDomain, Wallet},
+    security::{Credential, Refusal, Slot, Ticket, TrustDomain, Wallet},
     serve::{from_hex, to_hex, write_private},
 };
 use zeroize::{Zeroize as _, Zeroizing};
@@ -78,6 +79,39 @@ pub fn read_credentials(
     folder: &Path,
     domain: &TrustDomain,
 ) -> Result<Vec<Credential>, IdentityError> {
+    let paths = ticket_files(folder)?;
+    if paths.is_empty() {
+        return Err(IdentityError::NoTickets(folder.to_owned()));
+    }
+    let mut read = read_files(paths, domain)?;
+    match read.refused.pop() {
+        Some(refused) => Err(refused),
+        None => Ok(read.credentials),
+    }
+}
+
+/// The tickets of a folder.
+pub struct FetchedTickets {
+    /// Those that count in the trust domain.
+    pub credentials: Vec<Credential>,
+    /// Why others do not: their issuer may have been withdrawn.
+    pub refused: Vec<IdentityError>,
+}
+
+/// Reads the tickets of a folder that the vehicle fills by itself, and makes the folder if there is
+/// none. There may be no ticket yet, and some may not count any more.
+///
+/// Fails for the first file that is not a ticket.
+pub fn read_fetched(folder: &Path, domain: &TrustDomain) -> Result<FetchedTickets, IdentityError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(unusable(folder))?;
+    read_files(ticket_files(folder)?, domain)
+}
+
+fn ticket_files(folder: &Path) -> Result<Vec<PathBuf>, IdentityError> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)
         .and_then(|entries| {
             entries
@@ -87,19 +121,22 @@ pub fn read_credentials(
         .map_err(unusable(folder))?;
     paths.retain(|path| path.extension().is_some_and(|ending| ending == ENDING));
     paths.sort();
-    if paths.is_empty() {
-        return Err(IdentityError::NoTickets(folder.to_owned()));
+    Ok(paths)
+}
+
+fn read_files(paths: Vec<PathBuf>, domain: &TrustDomain) -> Result<FetchedTickets, IdentityError> {
+    let mut read = FetchedTickets {
+        credentials: Vec::new(),
+        refused: Vec::new(),
+    };
+    for path in paths {
+        let credential = read_credential(&path)?;
+        match domain.admit(credential.ticket()) {
+            Ok(_) => read.credentials.push(credential),
+            Err(reason) => read.refused.push(IdentityError::Refused { path, reason }),
+        }
     }
-    paths
-        .into_iter()
-        .map(|path| {
-            let credential = read_credential(&path)?;
-            domain
-                .admit(credential.ticket())
-                .map_err(|reason| IdentityError::Refused { path, reason })?;
-            Ok(credential)
-        })
-        .collect()
+    Ok(read)
 }
 
 /// Reads the tickets of a folder into a wallet.
@@ -141,21 +178,45 @@ pub fn read_credential(path: &Path) -> Result<Credential, IdentityError> {
         .map_err(|error| malformed(error.to_string()))
 }
 
-/// Writes one ticket with its private key into a folder, readable by its owner alone; returns the
-/// file.
+/// Writes one ticket with its private key into a folder, readable by its owner alone, whole or not
+/// at all; returns the file.
 ///
 /// Fails if the slot's file is there already.
 pub fn write_credential(folder: &Path, credential: &Credential) -> Result<PathBuf, IdentityError> {
-    let slot = credential.ticket().slot().number();
-    let path = folder.join(format!("slot-{slot:08}.{ENDING}"));
+    let path = ticket_file(folder, credential.ticket().slot());
+    if path.try_exists().map_err(unusable(&path))? {
+        return Err(unusable(&path)(io::ErrorKind::AlreadyExists.into()));
+    }
     let text = Text {
         version: VERSION,
         ticket: to_hex(credential.ticket().as_bytes()),
         key: to_hex(credential.key().to_seed().as_slice()),
     };
     let text = Zeroizing::new(toml::to_string(&text).expect("a number and text are TOML"));
-    write_private(&path, text.as_bytes()).map_err(unusable(&path))?;
+    let next = path.with_extension("next");
+    remove_if_there(&next)
+        .and_then(|()| write_private(&next, text.as_bytes()))
+        .and_then(|()| fs::rename(&next, &path))
+        .and_then(|()| File::open(folder)?.sync_all())
+        .map_err(unusable(&path))?;
     Ok(path)
+}
+
+/// Removes a slot's ticket and its private key, if they are there.
+pub fn remove_credential(folder: &Path, slot: Slot) -> Result<(), IdentityError> {
+    let path = ticket_file(folder, slot);
+    remove_if_there(&path).map_err(unusable(&path))
+}
+
+fn ticket_file(folder: &Path, slot: Slot) -> PathBuf {
+    folder.join(format!("slot-{:08}.{ENDING}", slot.number()))
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 #[derive(Deserialize, Serialize)]

@@ -16,7 +16,10 @@ use wayside::{
     time::Timestamp,
 };
 
-use super::{IdentityError, read_credential, read_trust_domain, read_wallet, write_credential};
+use super::{
+    IdentityError, read_credential, read_fetched, read_trust_domain, read_wallet,
+    remove_credential, write_credential,
+};
 
 #[test]
 fn what_is_written_is_read() {
@@ -88,6 +91,49 @@ fn a_ticket_of_a_foreign_domain_is_refused() {
         panic!("{error}");
     };
     assert_eq!(named, path);
+}
+
+#[test]
+fn a_crash_while_a_ticket_is_written_leaves_none() {
+    let (folder, domain, path) = issued();
+    let credential = read_credential(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::write(path.with_extension("next"), "half").unwrap();
+    assert!(
+        read_fetched(folder.path(), &domain)
+            .unwrap()
+            .credentials
+            .is_empty()
+    );
+
+    let written = write_credential(folder.path(), &credential).unwrap();
+    assert_eq!(written, path);
+    assert_eq!(
+        read_fetched(folder.path(), &domain)
+            .unwrap()
+            .credentials
+            .len(),
+        1
+    );
+    remove_credential(folder.path(), Slot::from_number(7)).unwrap();
+    remove_credential(folder.path(), Slot::from_number(7)).unwrap();
+    assert!(!path.exists());
+}
+
+#[test]
+fn fetched_tickets_may_be_none_or_not_count_any_more() {
+    let (folder, domain, _) = issued();
+    let (_, stranger, _) = issued();
+    let read = read_fetched(folder.path(), &stranger).unwrap();
+    assert_eq!((read.credentials.len(), read.refused.len()), (0, 1));
+    let empty = folder.path().join("new/tickets");
+    assert!(
+        read_fetched(&empty, &domain)
+            .unwrap()
+            .credentials
+            .is_empty()
+    );
+    assert!(empty.is_dir());
 }
 
 #[test]

@@ -91,7 +91,7 @@ async fn by_committees<T>(
 }
 
 /// Makes one request in the words of the gRPC service of the same name.
-pub(super) async fn ask<Q: Message, A: Message + Default>(
+pub(crate) async fn ask<Q: Message, A: Message + Default>(
     client: &Client,
     method: &str,
     request: &Q,

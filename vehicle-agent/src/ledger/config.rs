@@ -22,6 +22,8 @@ pub struct LedgerConfig {
     /// A recent checkpoint of the ledger, from a witness whom the vehicle's owner believes: what units
     /// show is held against it, besides the ones that the vehicle keeps by itself.
     pub checkpoint: Option<PathBuf>,
+    /// How the vehicle follows the list of revoked tickets.
+    pub revocations: RevocationsConfig,
     /// How the vehicle keeps checkpoints by itself.
     pub checkpoints: CheckpointConfig,
     /// Records wait up to so long, at random, before a unit is dialled, so that the time of dialling
@@ -42,6 +44,28 @@ pub struct LedgerConfig {
     pub trips: TripConfig,
 }
 
+/// How the list of revoked tickets is followed.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RevocationsConfig {
+    /// How long a unit is asked to wait for news while the vehicle drives; at most half of the time
+    /// that the door gives a call.
+    #[serde(with = "humantime_serde")]
+    pub wait: Duration,
+    /// How often a parked vehicle asks.
+    #[serde(with = "humantime_serde")]
+    pub refresh: Duration,
+}
+
+impl Default for RevocationsConfig {
+    fn default() -> Self {
+        Self {
+            wait: Duration::from_secs(30),
+            refresh: Duration::from_secs(600),
+        }
+    }
+}
+
 impl Default for LedgerConfig {
     fn default() -> Self {
         Self {
@@ -50,6 +74,7 @@ impl Default for LedgerConfig {
             enrolment_key: "/var/lib/wayside/enrolment.key".into(),
             units: Vec::new(),
             checkpoint: None,
+            revocations: RevocationsConfig::default(),
             checkpoints: CheckpointConfig::default(),
             jitter: Duration::from_secs(10),
             linger: Duration::from_secs(2),

@@ -1,4 +1,4 @@
-use std::{io, net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, io, net::SocketAddr, time::Duration};
 
 use tokio::{net::lookup_host, task::JoinSet};
 use tracing::debug;
@@ -9,6 +9,7 @@ use super::{
     calls::{Called, call},
     writer::at,
 };
+use crate::tickets::in_turn;
 
 /// Carries records to whatever unit is in reach, for as long as the agent runs.
 ///
@@ -36,22 +37,21 @@ pub(crate) async fn carry(records: Records) {
 }
 
 /// Every unit of the list once, beginning with another one each turn.
-pub(super) fn by_turn(records: &Records, turn: u64) -> impl Iterator<Item = &str> {
-    let units = &records.config().units;
-    let count = u64::try_from(units.len()).unwrap_or(u64::MAX).max(1);
-    let first = usize::try_from(turn % count).unwrap_or(0);
-    let units = units.iter().map(String::as_str).cycle().skip(first);
-    units.take(records.config().units.len())
+pub(super) fn by_turn(records: &Records, turn: u64) -> Vec<String> {
+    let units = records.doors();
+    let units = in_turn(&units, &BTreeSet::new(), turn).into_iter();
+    units.map(|unit| unit.door.clone()).collect()
 }
 
 /// Connects to one of the units; `None` if none is in reach.
 async fn reach(records: &Records, turn: u64) -> Option<Client> {
-    if records.config().units.is_empty() {
+    let units = by_turn(records, turn);
+    if units.is_empty() {
         records.note_reach(Err("no unit is configured".to_owned()));
         return None;
     }
-    for unit in by_turn(records, turn) {
-        match connect(records, unit).await {
+    for unit in units {
+        match connect(records, &unit).await {
             Ok(client) => {
                 records.note_reach(Ok(()));
                 return Some(client);
@@ -116,15 +116,17 @@ async fn wait_for_work(records: &Records) {
 }
 
 /// Connects to one unit and believes that it is one.
-pub(super) async fn connect(records: &Records, unit: &str) -> Result<Client, String> {
+pub(crate) async fn connect(records: &Records, unit: &str) -> Result<Client, String> {
     let address = resolve(unit)
         .await
         .map_err(|error| format!("{unit}: {error}"))?;
-    let (identity, config) = (records.identity(), records.config().door.clone());
+    let (trust, config) = (records.trust(), records.config().door.clone());
     let now = records.now().timestamp;
-    let connected: Result<_, ConnectError> =
-        Client::connect(address, &identity.trust, config, now).await;
-    connected.map_err(|error| error.to_string())
+    let connected: Result<Client, ConnectError> =
+        Client::connect(address, &trust, config, now).await;
+    let client = connected.map_err(|error| error.to_string())?;
+    records.note_operator(unit, client.operator());
+    Ok(client)
 }
 
 async fn resolve(unit: &str) -> io::Result<SocketAddr> {
@@ -135,13 +137,13 @@ async fn resolve(unit: &str) -> io::Result<SocketAddr> {
 }
 
 /// Somewhere between nothing and all of it.
-pub(super) fn random_part(whole: Duration) -> Duration {
+pub(crate) fn random_part(whole: Duration) -> Duration {
     let ms = u64::try_from(whole.as_millis()).unwrap_or(u64::MAX);
     Duration::from_millis(random_below(ms.saturating_add(1)))
 }
 
 /// A number below `bound`; what the division leaves uneven does not matter for a pause.
-pub(super) fn random_below(bound: u64) -> u64 {
+pub(crate) fn random_below(bound: u64) -> u64 {
     let mut bytes = [0; 8];
     // Without randomness the pause is the same each time, which costs privacy and nothing else.
     let _ = getrandom::fill(&mut bytes);

@@ -56,7 +56,7 @@ impl Records {
         let mut worst = HistoryError::Unreachable("no unit is configured".to_owned());
         let end = Instant::now() + HISTORY_MAX;
         for unit in by_turn(self, random_below(u64::MAX)) {
-            match self.history_from(vehicle, unit).await {
+            match self.history_from(vehicle, &unit).await {
                 Ok(history) => return Ok(history),
                 Err(error) if error.weight() >= worst.weight() => worst = error,
                 Err(_) => {}

@@ -1,15 +1,15 @@
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
 
 use thiserror::Error;
 use wayside::{
-    crypto::{KeyError, SigningKey},
+    crypto::{KeyError, SigningKey, VerifyingKey},
     id::{IdTextError, VehicleId},
     ledger::{AccountKey, Checkpoint, CheckpointError, Genesis, GenesisTextError, Point},
     serve::{KeyFileError, read_key},
-    transport::door::UnitTrust,
 };
 
 use super::LedgerConfig;
@@ -23,8 +23,9 @@ pub struct LedgerIdentity {
     pub vehicle: VehicleId,
     /// The public half of its enrolment key.
     pub account: AccountKey,
-    /// Which units are believed.
-    pub trust: UnitTrust,
+    /// Whose units are believed until the ledger says otherwise: the cold keys of its first
+    /// operators, by their numbers.
+    pub operators: BTreeMap<usize, VerifyingKey>,
     /// What the vehicle's owner gave, with the blocks that it is of.
     pub given: Option<(Checkpoint, Vec<Point>)>,
 }
@@ -93,10 +94,7 @@ impl LedgerIdentity {
                 key.map_err(|error| LedgerIdentityError::Operator(operator.name.clone(), error))?;
             Ok((number, key))
         });
-        let trust = UnitTrust {
-            chain: genesis.chain(),
-            operators: operators.collect::<Result<_, LedgerIdentityError>>()?,
-        };
+        let operators = operators.collect::<Result<_, LedgerIdentityError>>()?;
         let given = config.checkpoint.as_ref();
         let given = given
             .map(|path| read_checkpoint(path, &genesis))
@@ -105,7 +103,7 @@ impl LedgerIdentity {
         let identity = Self {
             vehicle,
             account: key.verifying_key().into(),
-            trust,
+            operators,
             given,
             genesis,
         };

@@ -44,12 +44,13 @@ mod trips;
 mod witness;
 mod writer;
 
-pub use config::LedgerConfig;
+pub use config::{LedgerConfig, RevocationsConfig};
 pub use history::{HistoryError, VerifiedHistory};
 pub use identity::{LedgerIdentity, LedgerIdentityError};
 pub use records::{Records, RecordsChange, RecordsState, SubmitError};
 
-pub(crate) use courier::carry;
+pub(crate) use calls::ask;
+pub(crate) use courier::{carry, connect, random_below, random_part};
 pub(crate) use trips::{follow, new_salt};
-pub(crate) use witness::keep_checkpoints;
+pub(crate) use witness::{keep_checkpoints, witness};
 pub(crate) use writer::write;

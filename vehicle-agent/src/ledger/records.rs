@@ -9,7 +9,7 @@ use tokio::sync::{Notify, broadcast};
 use wayside::{
     ledger::Action,
     time::{Now, Timestamp},
-    transport::Clock,
+    transport::{Clock, door::UnitTrust},
 };
 
 use super::{LedgerConfig, LedgerIdentity};
@@ -19,6 +19,8 @@ use crate::{
         Entry, JournalRecord, Level, Name, Outbox, OutboxEvent, RecordId, Sender, Submission,
         SubmissionError, Taken,
     },
+    tickets::Unit,
+    trust::Door,
 };
 
 /// The vehicle's records on their way, for everybody who has something to do with them; clones are
@@ -38,12 +40,22 @@ struct Shared {
     courier: Notify,
     reach: Mutex<Reach>,
     keeper: Mutex<Keeper>,
+    /// Which units are believed, and where they are.
+    units: Mutex<Units>,
     /// Held while the keeper's checkpoint is written, so that the newest is written last.
     checkpoint_file: tokio::sync::Mutex<CheckpointFile>,
 }
 
 /// A change that others may wait for.
 pub type RecordsChange = OutboxEvent;
+
+/// The units that the vehicle knows of.
+#[derive(Clone, Debug)]
+struct Units {
+    trust: UnitTrust,
+    /// Doors, by the operators' numbers if they are known.
+    doors: Vec<Unit>,
+}
 
 #[derive(Clone, Debug, Default)]
 struct Reach {
@@ -95,6 +107,7 @@ impl Records {
             shared: Arc::new(Shared {
                 outbox: Mutex::new(Outbox::new(config.outbox.clone(), sender, journal)),
                 keeper: Mutex::new(keeper),
+                units: Mutex::new(Units::new(&identity, &config)),
                 checkpoint_file: tokio::sync::Mutex::new(checkpoint_file),
                 identity,
                 config,
@@ -236,6 +249,50 @@ impl Records {
         act(&mut keeper.unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Which units are believed.
+    pub fn trust(&self) -> UnitTrust {
+        self.units().trust.clone()
+    }
+
+    /// The units that may be asked: those of the configuration, and those that the ledger names.
+    pub fn doors(&self) -> Vec<Unit> {
+        self.units().doors.clone()
+    }
+
+    /// The ledger says who takes part now, and where their units are.
+    pub fn handle_units(&self, trust: UnitTrust, doors: &[Door]) {
+        let configured = self.config().units.iter();
+        let mut units = self.units();
+        let operator = |door: &str| {
+            let listed = doors.iter().find(|it| it.address == door);
+            let known = units.doors.iter().find(|it| it.door == door);
+            let listed = listed.map(|it| it.operator);
+            listed.or_else(|| known.and_then(|it| it.operator))
+        };
+        let named = doors.iter().map(|door| &door.address);
+        let mut merged: Vec<Unit> = Vec::new();
+        for door in configured.chain(named) {
+            if merged.len() < UNITS_MAX && merged.iter().all(|unit| unit.door != *door) {
+                merged.push(Unit {
+                    door: door.clone(),
+                    operator: operator(door),
+                });
+            }
+        }
+        *units = Units {
+            trust,
+            doors: merged,
+        };
+    }
+
+    /// A unit showed whose it is.
+    pub(super) fn note_operator(&self, door: &str, operator: usize) {
+        let mut units = self.units();
+        if let Some(unit) = units.doors.iter_mut().find(|unit| unit.door == door) {
+            unit.operator = u16::try_from(operator).ok();
+        }
+    }
+
     /// Where that is written.
     pub(super) fn checkpoint_file(&self) -> &tokio::sync::Mutex<CheckpointFile> {
         &self.shared.checkpoint_file
@@ -262,7 +319,7 @@ impl Records {
     }
 
     /// The clock by which the ledger's work is done.
-    pub(super) fn clock(&self) -> &Clock {
+    pub(crate) fn clock(&self) -> &Clock {
         &self.shared.clock
     }
 
@@ -274,11 +331,33 @@ impl Records {
             .expect("nothing panics while the outbox is held")
     }
 
+    fn units(&self) -> std::sync::MutexGuard<'_, Units> {
+        // Each step leaves it whole.
+        let units = self.shared.units.lock();
+        units.unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn reach(&self) -> std::sync::MutexGuard<'_, Reach> {
         self.shared
             .reach
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Units {
+    fn new(identity: &LedgerIdentity, config: &LedgerConfig) -> Self {
+        let doors = config.units.iter().map(|door| Unit {
+            door: door.clone(),
+            operator: None,
+        });
+        Self {
+            trust: UnitTrust {
+                chain: identity.genesis.chain(),
+                operators: identity.operators.clone(),
+            },
+            doors: doors.collect(),
+        }
     }
 }
 
@@ -290,5 +369,7 @@ impl fmt::Debug for Records {
     }
 }
 
+/// Units that are known at one time; at the bound further ones are not.
+const UNITS_MAX: usize = 256;
 /// Changes kept for the slowest listener.
 const EVENTS_MAX: usize = 1_024;

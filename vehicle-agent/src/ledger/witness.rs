@@ -43,17 +43,17 @@ async fn ask_around(records: &Records, operators: &mut BTreeMap<String, usize>, 
     for unit in by_turn(records, turn) {
         let now = records.now().timestamp;
         let is_fresh = |operator| records.with_keeper(|keeper| keeper.is_fresh(operator, now));
-        if operators.get(unit).copied().is_some_and(is_fresh) {
+        if operators.get(&unit).copied().is_some_and(is_fresh) {
             continue;
         }
-        let client = match connect(records, unit).await {
+        let client = match connect(records, &unit).await {
             Ok(client) => client,
             Err(error) => {
                 debug!(unit, error, "no unit there");
                 continue;
             }
         };
-        operators.insert(unit.to_owned(), client.operator());
+        operators.insert(unit, client.operator());
         if !is_fresh(client.operator()) {
             is_one_kept |= witness(records, &client, &[]).await;
         }
@@ -68,7 +68,7 @@ async fn ask_around(records: &Records, operators: &mut BTreeMap<String, usize>, 
 /// Has a unit of an operator other than `served_by` vouch for blocks; whether one did.
 pub(super) async fn second_opinion(records: &Records, blocks: &[Point], served_by: usize) -> bool {
     for unit in by_turn(records, random_below(u64::MAX)) {
-        let Ok(client) = connect(records, unit).await else {
+        let Ok(client) = connect(records, &unit).await else {
             continue;
         };
         let is_kept = client.operator() != served_by && witness(records, &client, blocks).await;
@@ -82,7 +82,7 @@ pub(super) async fn second_opinion(records: &Records, blocks: &[Point], served_b
 
 /// Asks one unit where the shards stand, with the way to `blocks` and to what is remembered; whether
 /// its answer was kept.
-pub(super) async fn witness(records: &Records, client: &Client, blocks: &[Point]) -> bool {
+pub(crate) async fn witness(records: &Records, client: &Client, blocks: &[Point]) -> bool {
     let mut points = records.with_keeper(|keeper| keeper.points());
     points.extend_from_slice(blocks);
     let request = GetCheckpointRequest {

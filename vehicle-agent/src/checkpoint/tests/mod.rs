@@ -1,3 +1,3 @@
 mod file;
 mod keeper;
-mod past;
+pub(crate) mod past;

@@ -14,12 +14,12 @@ use wayside::{
 };
 
 /// The shard where the vehicle is at home.
-pub(super) const HOME: ShardId = ShardId(1);
+pub(crate) const HOME: ShardId = ShardId(1);
 
 /// What the ledger was and is.
 #[derive(Clone)]
-pub(super) struct Past {
-    pub(super) genesis: Genesis,
+pub(crate) struct Past {
+    pub(crate) genesis: Genesis,
     /// Whose votes count, by epoch.
     votes: Vec<Vec<SigningSeed>>,
     handovers: Vec<Handover>,
@@ -39,7 +39,7 @@ struct Shard {
 
 impl Past {
     /// Of the operators whose keys begin at a seed.
-    pub(super) fn of(first_seed: u8) -> Self {
+    pub(crate) fn of(first_seed: u8) -> Self {
         let key = |seed: u8| SigningKey::from_seed(&[seed; 32]);
         let votes = committee(first_seed);
         let operators = votes
@@ -92,7 +92,7 @@ impl Past {
 
     /// Everybody who votes gets another key, which begin at a seed: one more block in each shard, by
     /// those who voted before, and shard 0's state names the others.
-    pub(super) fn change(&mut self, after: Duration, first_seed: u8) {
+    pub(crate) fn change(&mut self, after: Duration, first_seed: u8) {
         self.grow(after, 0);
         let votes = committee(first_seed);
         let epoch = u64::try_from(self.votes.len()).unwrap();
@@ -111,7 +111,7 @@ impl Past {
     }
 
     /// Another block in each shard, `after` the last one; what it says differs by `word`.
-    pub(super) fn grow(&mut self, after: Duration, word: u8) {
+    pub(crate) fn grow(&mut self, after: Duration, word: u8) {
         let epoch = u64::try_from(self.votes.len()).unwrap() - 1;
         for shard in self.shards.values_mut() {
             let parent = shard.headers.last().unwrap();
@@ -129,8 +129,25 @@ impl Past {
         }
     }
 
+    /// One more block in each shard, `after` the last one, of which one says what its state holds; that
+    /// state, and the block's header.
+    pub(crate) fn hold(
+        &mut self,
+        after: Duration,
+        shard: ShardId,
+        values: BTreeMap<Key, Option<Value>>,
+    ) -> (State, FinalizedHeader) {
+        self.grow(after, 0);
+        let state = State::new().apply(values);
+        let header = self.shards.get_mut(&shard).unwrap().headers.last_mut();
+        let header = header.unwrap();
+        header.state_root = state.root();
+        let header = header.clone();
+        (state, self.finalize(header))
+    }
+
     /// The newest blocks, with the way to earlier ones of both shards.
-    pub(super) fn checkpoint(&self, earlier: &[u64]) -> Checkpoint {
+    pub(crate) fn checkpoint(&self, earlier: &[u64]) -> Checkpoint {
         let newest = |shard: &Shard| shard.headers.len() - 1;
         let trunks = self
             .shards
@@ -143,15 +160,15 @@ impl Past {
         }
     }
 
-    pub(super) fn bytes(&self, earlier: &[u64]) -> Vec<u8> {
+    pub(crate) fn bytes(&self, earlier: &[u64]) -> Vec<u8> {
         self.checkpoint(earlier).to_bytes()
     }
 
-    pub(super) fn height(&self) -> u64 {
+    pub(crate) fn height(&self) -> u64 {
         self.shards[&HOME].headers.last().unwrap().height
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.shards[&HOME].headers.last().unwrap().time
     }
 

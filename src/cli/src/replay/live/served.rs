@@ -66,6 +66,7 @@ pub(super) async fn run(
             rate: Mutex::new(rate),
         }),
         records: None,
+        speaking: None,
     });
     let (stop, stopped) = oneshot::channel::<()>();
     let server = services.clone();

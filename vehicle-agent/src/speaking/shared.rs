@@ -1,0 +1,240 @@
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{Notify, watch};
+use wayside::{
+    crypto::SigningKey,
+    ledger::RevocationList,
+    security::Slot,
+    time::{Instant, Now, Timestamp},
+};
+
+use super::RevocationFile;
+use crate::{
+    ledger::Records,
+    tickets::{PreloadState, Preloader, RequestStore},
+    trust::{Enrolled, TrustFile, TrustKeeper},
+};
+
+/// The vehicle's tickets and what it knows of the trust domain, for everybody who has something to do
+/// with them; clones are the same.
+#[derive(Clone)]
+pub struct Speaking {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    records: Records,
+    /// The vehicle's enrolment key; it signs requests here and never leaves.
+    key: SigningKey,
+    preloader: Mutex<Preloader>,
+    store: RequestStore,
+    /// The folder of tickets.
+    tickets: PathBuf,
+    trust: Mutex<TrustKeeper>,
+    trust_file: TrustFile,
+    /// The list of revoked tickets.
+    list: Mutex<RevocationList>,
+    list_file: RevocationFile,
+    /// When it was last written down.
+    list_kept: Mutex<Option<Instant>>,
+    /// Told when the preloader may have something to do.
+    changed: Notify,
+    /// Told when what is known of the issuers is old.
+    outdated: Notify,
+    state: watch::Sender<u64>,
+}
+
+/// What is on disk, and where.
+pub(crate) struct Opened {
+    pub(crate) preloader: Preloader,
+    pub(crate) store: RequestStore,
+    pub(crate) tickets: PathBuf,
+    pub(crate) trust: TrustKeeper,
+    pub(crate) trust_file: TrustFile,
+    pub(crate) list: RevocationList,
+    pub(crate) list_file: RevocationFile,
+}
+
+/// How things are.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct SpeakingState {
+    /// Tickets on their way.
+    pub preload: PreloadState,
+    /// How the vehicle stands with those who issue tickets.
+    pub enrolled: Enrolled,
+    /// When it was so what is known of the issuers; `None` before anything was heard.
+    pub issuing_as_of: Option<Timestamp>,
+}
+
+impl Speaking {
+    /// Goes on with what the disk has.
+    pub(crate) fn new(records: Records, key: SigningKey, opened: Opened) -> Self {
+        let speaking = Self {
+            shared: Arc::new(Shared {
+                records,
+                key,
+                preloader: Mutex::new(opened.preloader),
+                store: opened.store,
+                tickets: opened.tickets,
+                trust: Mutex::new(opened.trust),
+                trust_file: opened.trust_file,
+                list: Mutex::new(opened.list),
+                list_file: opened.list_file,
+                list_kept: Mutex::default(),
+                changed: Notify::new(),
+                outdated: Notify::new(),
+                state: watch::Sender::new(0),
+            }),
+        };
+        speaking.pass_on();
+        speaking
+    }
+
+    /// How things are.
+    pub fn state(&self) -> SpeakingState {
+        let now = self.now().timestamp;
+        let (enrolled, issuing_as_of) =
+            self.with_trust(|trust| (trust.enrolled_at(now), trust.as_of()));
+        SpeakingState {
+            preload: self.look(Preloader::state),
+            enrolled,
+            issuing_as_of,
+        }
+    }
+
+    /// Somebody put tickets of these slots on disk.
+    pub(crate) fn handle_held(&self, slots: Vec<Slot>) {
+        self.call(|preloader, _| preloader.handle_held(slots));
+    }
+
+    /// Told after each change that somebody may want to know of.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.shared.state.subscribe()
+    }
+
+    /// The way to the ledger.
+    pub(super) fn records(&self) -> &Records {
+        &self.shared.records
+    }
+
+    pub(super) fn key(&self) -> &SigningKey {
+        &self.shared.key
+    }
+
+    pub(super) fn store(&self) -> &RequestStore {
+        &self.shared.store
+    }
+
+    pub(super) fn tickets(&self) -> &PathBuf {
+        &self.shared.tickets
+    }
+
+    pub(super) fn trust_file(&self) -> &TrustFile {
+        &self.shared.trust_file
+    }
+
+    pub(super) fn now(&self) -> Now {
+        self.shared.records.now()
+    }
+
+    /// Does something with the preloader, and lets its task look what there is to do.
+    pub(super) fn call<T>(&self, change: impl FnOnce(&mut Preloader, Now) -> T) -> T {
+        let now = self.now();
+        let answer = change(&mut self.preloader(), now);
+        self.shared.changed.notify_one();
+        self.shared.state.send_modify(|changes| *changes += 1);
+        answer
+    }
+
+    /// Asks the preloader for something to do.
+    pub(super) fn poll<T>(&self, ask: impl FnOnce(&mut Preloader, Now) -> T) -> T {
+        let now = self.now();
+        ask(&mut self.preloader(), now)
+    }
+
+    /// Looks into the preloader.
+    pub(super) fn look<T>(&self, read: impl FnOnce(&Preloader) -> T) -> T {
+        read(&self.preloader())
+    }
+
+    /// Does something with what is known of the trust domain.
+    pub(super) fn with_trust<T>(&self, act: impl FnOnce(&mut TrustKeeper) -> T) -> T {
+        // Each step leaves it whole.
+        let trust = self.shared.trust.lock();
+        act(&mut trust.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Does something with the list of revoked tickets.
+    pub(super) fn with_list<T>(&self, act: impl FnOnce(&mut RevocationList) -> T) -> T {
+        // Each step leaves it whole.
+        let list = self.shared.list.lock();
+        act(&mut list.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn list_file(&self) -> &RevocationFile {
+        &self.shared.list_file
+    }
+
+    /// Whether the list has to be written down: always with news, and else now and then, so that a
+    /// restart knows how new it was.
+    pub(super) fn is_list_to_be_kept(&self, is_news: bool) -> bool {
+        let now = self.now().instant;
+        let kept = self.list_kept();
+        is_news || kept.is_none_or(|at| now.since(at) >= LIST_KEPT_INTERVAL)
+    }
+
+    pub(super) fn note_list_kept(&self) {
+        let now = self.now().instant;
+        *self.list_kept() = Some(now);
+    }
+
+    fn list_kept(&self) -> MutexGuard<'_, Option<Instant>> {
+        let kept = self.shared.list_kept.lock();
+        kept.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the others what is known of the trust domain.
+    pub(super) fn pass_on(&self) {
+        let identity = self.records().identity();
+        let chain = identity.genesis.chain();
+        let (units, doors, horizon, domain) = self.with_trust(|trust| {
+            (
+                trust.units(chain, &identity.operators),
+                trust.doors(),
+                trust.horizon(),
+                trust.domain(),
+            )
+        });
+        self.records().handle_units(units, &doors);
+        if let (Some(horizon), Ok(Some(domain))) = (horizon, domain) {
+            let domain = Arc::new(domain);
+            self.call(|preloader, _| preloader.handle_issuing(horizon, domain));
+        }
+    }
+
+    pub(super) fn changed(&self) -> &Notify {
+        &self.shared.changed
+    }
+
+    pub(super) fn outdated(&self) -> &Notify {
+        &self.shared.outdated
+    }
+
+    /// Returns at a moment.
+    pub(super) async fn at(&self, moment: Instant) {
+        self.records().clock().sleep_until(moment).await;
+    }
+
+    fn preloader(&self) -> MutexGuard<'_, Preloader> {
+        // What panics in here has broken an invariant: nobody may go on with it.
+        let preloader = self.shared.preloader.lock();
+        preloader.expect("nothing panics while the preloader is held")
+    }
+}
+
+/// How often a list without news is written down.
+const LIST_KEPT_INTERVAL: Duration = Duration::from_secs(600);

@@ -1,0 +1,6 @@
+mod bench;
+mod crashes;
+mod need;
+mod preloader;
+mod store;
+mod turn;
