@@ -1,6 +1,7 @@
 mod access;
 mod battery;
 mod bundle;
+mod ceremony;
 mod committee;
 mod committees;
 mod custody;

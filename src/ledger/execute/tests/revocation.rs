@@ -1,4 +1,6 @@
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
+
+use proptest::{collection, prelude::*};
 
 use super::{Case, hold, offices::*, world::*};
 use crate::{
@@ -356,6 +358,59 @@ fn old_bytes_of_an_order_accuse_no_other_ticket() {
             Outcome::Refused(Rule::TicketNotIssued),
             "byte {index}"
         );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    // Whoever reveals what, in whatever order, the truth is listed as soon as all of it is there, and
+    // nothing else ever; those who told it are not named.
+    #[test]
+    fn l19_no_order_of_lies_lists_another_vehicle_or_names_an_honest_operator(
+        told in collection::vec((0_u8..4, any::<bool>(), any::<bool>()), 1..12),
+    ) {
+        let mut world = World::new();
+        offices(&mut world);
+        let order = named(&mut world, OrderKind::Revoke);
+        world.wait(LATE);
+        let (mut truths, mut liars, mut given) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for (operator, is_first, lies) in told {
+            let authority = LinkageAuthority::BOTH[usize::from(!is_first)];
+            if truths.len() == 2 || !given.insert((operator, authority)) {
+                continue;
+            }
+            let seed = reveal(&world, order, authority, lies);
+            world.apply(0, &[ISSUING + operator], seed);
+            if lies {
+                liars.insert((operator, authority));
+            } else {
+                truths.insert(authority);
+            }
+            let now = world.state(0).order(order).unwrap();
+            prop_assert_eq!(now.state != OrderState::Open, truths.len() == 2);
+        }
+        let ended = world.state(0).order(order).unwrap();
+        if truths.len() < 2 {
+            prop_assert!(world.state(0).revocation_head().is_none());
+            return Ok(());
+        }
+        let series = world.state(0).revocation(0).unwrap().series().unwrap();
+        let at = slot(&world);
+        prop_assert_eq!(series.linkage_at(at), Some(linkage(&world, at)));
+        let silent = (0..).zip(LinkageAuthority::BOTH).filter(|it| !given.contains(it));
+        let failure = |(operator, authority): (u8, LinkageAuthority), lies| OrderFailure {
+            operator: operator.into(),
+            failure: if lies {
+                Failure::OtherSeed { authority }
+            } else {
+                Failure::Late { authority }
+            },
+        };
+        let late = silent.map(|it| failure(it, false));
+        let expected: Vec<_> = liars.iter().map(|it| failure(*it, true)).chain(late).collect();
+        prop_assert_eq!(ended.failures.len(), expected.len());
+        prop_assert!(expected.iter().all(|it| ended.failures.contains(it)));
     }
 }
 
