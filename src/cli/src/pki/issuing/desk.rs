@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep};
 use wayside::{
     crypto::SigningKey,
     ledger::{
-        AccountKey, Action, Committees, Genesis, IssuingFacts, IssuingProof, RevocationList,
-        RevocationUpdate,
+        AccountKey, Action, Committees, Genesis, IssuingFacts, IssuingProof, Operator,
+        RevocationList, RevocationUpdate,
     },
     rpc::issuing::v1::{GetIssuingRequest, GetRevocationsRequest},
     serve::read_key,
@@ -43,6 +43,8 @@ pub(super) struct Desk {
     folder: PathBuf,
     unit: Unit,
     genesis: Genesis,
+    /// The folders of the operators' units, in the ledger's order of the operators.
+    units: Vec<PathBuf>,
 }
 
 /// Which of an operator's keys signs.
@@ -65,10 +67,16 @@ impl Desk {
         let own = || format!("unix:{}", folder.join("unit-1/unit.sock").display());
         let address = domain.unit.clone().unwrap_or_else(own);
         let unit = Unit::connect_plainly(&address).await?;
+        let units = genesis
+            .operators
+            .iter()
+            .map(|operator| unit_folder(&folder, operator))
+            .collect::<anyhow::Result<_>>()?;
         Ok(Self {
             folder,
             unit,
             genesis,
+            units,
         })
     }
 
@@ -90,9 +98,9 @@ impl Desk {
     }
 
     /// The folder of an operator's unit.
-    pub(super) fn unit_folder(&self, operator: u16) -> PathBuf {
-        self.folder
-            .join(format!("unit-{}", operator.saturating_add(1)))
+    pub(super) fn unit_folder(&self, operator: u16) -> anyhow::Result<&Path> {
+        let folder = self.units.get(usize::from(operator));
+        Ok(folder.context("the ledger has no such operator")?)
     }
 
     pub(super) fn key(&self, operator: u16, kind: KeyKind) -> anyhow::Result<SigningKey> {
@@ -100,7 +108,7 @@ impl Desk {
             KeyKind::Cold => "cold.key",
             KeyKind::Issuing => "issuing.key",
         };
-        Ok(read_key(&self.unit_folder(operator).join(name))?)
+        Ok(read_key(&self.unit_folder(operator)?.join(name))?)
     }
 
     /// Has all operators sign an action, and hands it in.
@@ -190,6 +198,17 @@ impl Desk {
     fn committees(&self) -> Committees {
         Committees::of(&self.genesis)
     }
+}
+
+/// The folder of an operator's unit, found by its cold key.
+fn unit_folder(domain: &Path, operator: &Operator) -> anyhow::Result<PathBuf> {
+    let folders = (1..).map(|number| domain.join(format!("unit-{number}")));
+    for folder in folders.take_while(|folder| folder.exists()) {
+        if account(&read_key(&folder.join("cold.key"))?) == operator.cold_key {
+            return Ok(folder);
+        }
+    }
+    bail!("the cold key of {} is not here", operator.name)
 }
 
 /// The public half of a key, as the ledger names it.

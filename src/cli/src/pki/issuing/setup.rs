@@ -104,7 +104,7 @@ async fn certify(desk: &Desk, operator: u16) -> anyhow::Result<()> {
         operator,
         replica: 0,
         key: account(&desk.key(operator, KeyKind::Issuing)?),
-        door: door(&desk.unit_folder(operator))?,
+        door: door(desk.unit_folder(operator)?)?,
         from: begin,
         until: begin.saturating_add(KEY_LIFE),
     };
