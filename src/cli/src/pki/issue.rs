@@ -142,10 +142,15 @@ impl Enrol {
 }
 
 impl Issue {
-    pub(super) fn run(self) -> anyhow::Result<()> {
-        let layout = Layout::open(&self.domain)?;
-        let (domain, issuer) = layout.read_issuer()?;
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let layout = Layout::open(self.domain.folder())?;
         let folder = layout.vehicle(&self.name)?;
+        if self.from_operators {
+            let count = issuing::request(&self.domain, &folder, self.period).await?;
+            eprintln!("{}: {count} more tickets", folder.display());
+            return Ok(());
+        }
+        let (domain, issuer) = layout.read_issuer()?;
         issue(&issuer, &domain, self.period, &folder)?;
         eprintln!("{}: {} more tickets", folder.display(), self.period.slots);
         eprintln!("{WARNING}");

@@ -93,11 +93,14 @@ struct Enrol {
 
 #[derive(Args, Debug)]
 struct Issue {
-    /// The trust domain's folder, as `wayside pki init` made it.
-    #[arg(long, value_name = "DIR")]
-    domain: PathBuf,
+    #[command(flatten)]
+    domain: issuing::DomainArguments,
     /// The vehicle's name.
     name: String,
+    /// Asks the operators of the domain's ledger for them, as the vehicle's agent would; after
+    /// `wayside pki issuing`.
+    #[arg(long)]
+    from_operators: bool,
     #[command(flatten)]
     period: Period,
 }
@@ -133,7 +136,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Init(arguments) => arguments.run()?,
         Command::Enrol(arguments) => wait_for(arguments.run())?,
-        Command::Issue(arguments) => arguments.run()?,
+        Command::Issue(arguments) => wait_for(arguments.run())?,
         Command::Operator(arguments) => arguments.run()?,
         Command::Issuing(arguments) => wait_for(arguments.run())?,
         Command::Show(arguments) => wait_for(arguments.run())?,
