@@ -117,7 +117,7 @@ impl Daemon {
         let watch = monitor::watch(handle.clone(), Arc::clone(&metrics), shown);
         let write = write_reservations(journal, wanted, handle.clone());
         let mut helpers = vec![tokio::spawn(write), tokio::spawn(watch)];
-        let tasks = start_ledger(ledger, speaking.as_ref(), (&handle, &hub), &stop);
+        let tasks = start_ledger(ledger, speaking.as_ref(), (&handle, &hub), &stop)?;
         helpers.extend(tasks.helpers);
         let services = start_services(
             &config,
@@ -300,15 +300,16 @@ fn start_ledger(
     speaking: Option<&Speaking>,
     (handle, hub): (&Handle, &Hub),
     stop: &watch::Sender<bool>,
-) -> ledger::LedgerTasks {
+) -> Result<ledger::LedgerTasks, StartError> {
     let mut tasks = match ledger {
         Some(ledger) => ledger::start(ledger, hub, stop.subscribe()),
         None => ledger::LedgerTasks::default(),
     };
     if let Some(speaking) = speaking {
+        speaking::restore_list(speaking, handle)?;
         tasks.helpers.extend(speaking::start(speaking, handle, hub));
     }
-    tasks
+    Ok(tasks)
 }
 
 fn start_services(

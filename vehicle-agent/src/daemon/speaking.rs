@@ -4,7 +4,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 use wayside::{
     crypto::SigningKey,
-    ledger::{Committees, RevocationList, RevocationUpdate},
+    ledger::Committees,
     security::{Slot, TrustDomain},
     transport::Handle,
 };
@@ -16,7 +16,7 @@ use crate::{
     grpc::Hub,
     identity::{IdentityError, read_trust_domain},
     ledger::{LedgerIdentity, Records},
-    speaking::{Opened, RevocationFile, Speaking, follow_issuing, listen, preload},
+    speaking::{Opened, RevocationFile, Speaking, follow_issuing, keep_list, listen, preload},
     state_file::StateFileError,
     tickets::{Preloader, RequestStore},
     trust::{TrustFile, TrustKeeper},
@@ -33,7 +33,6 @@ pub(super) struct Trusted {
 pub(super) struct TrustedLedger {
     keeper: TrustKeeper,
     file: TrustFile,
-    list: RevocationList,
     list_file: RevocationFile,
     key: SigningKey,
 }
@@ -67,14 +66,12 @@ pub(super) fn open(config: &Config, is_on_road: bool) -> Result<Trusted, StartEr
     let keeper = TrustKeeper::new(identity.vehicle, given);
     let keeper = restore_trust(keeper, &file, &committees)?;
     let list_file = RevocationFile::of(state);
-    let list = restore_list(&list_file, &committees)?;
     let domain = keeper.domain()?;
     Ok(Trusted {
         domain: domain.ok_or(StartError::NoDomain(path.clone()))?,
         ledger: Some(TrustedLedger {
             keeper,
             file,
-            list,
             list_file,
             key: sender.key,
         }),
@@ -103,7 +100,6 @@ pub(super) fn begin(
         tickets: config.identity.tickets.clone(),
         trust: trusted.keeper,
         trust_file: trusted.file,
-        list: trusted.list,
         list_file: trusted.list_file,
     };
     Ok(Speaking::new(records.clone(), trusted.key, opened))
@@ -115,6 +111,7 @@ pub(super) fn start(speaking: &Speaking, station: &Handle, hub: &Hub) -> Vec<Joi
         tokio::spawn(preload(speaking.clone(), station.clone(), hub.own())),
         tokio::spawn(follow_issuing(speaking.clone(), station.clone())),
         tokio::spawn(listen(speaking.clone(), station.clone())),
+        tokio::spawn(keep_list(speaking.clone(), station.clone(), hub.turns())),
     ]
 }
 
@@ -160,22 +157,19 @@ fn restore_trust(
     Ok(keeper)
 }
 
-/// Takes up the list of revoked tickets in the same way.
-fn restore_list(
-    file: &RevocationFile,
-    committees: &Committees,
-) -> Result<RevocationList, StartError> {
-    let mut list = RevocationList::new();
+/// Has the station take up the list of revoked tickets that was kept; one that does not hold is put
+/// aside.
+pub(super) fn restore_list(speaking: &Speaking, station: &Handle) -> Result<(), StartError> {
+    let file = speaking.list_file();
     let refused = match file.read() {
         Ok(None) => None,
-        Ok(Some(bytes)) => {
-            let verified = RevocationUpdate::from_bytes(&bytes);
-            let verified = verified.and_then(|update| update.verify(committees));
-            match verified.map(|verified| list.apply(verified)) {
-                Ok(Ok(_)) => None,
-                Ok(Err(error)) => Some(error.to_string()),
-                Err(error) => Some(error.to_string()),
-            }
+        Ok(Some(update)) => {
+            let committees = speaking.committees();
+            let taken = station.call(|station, now| {
+                station.handle_committees(Committees::clone(&committees));
+                station.handle_revocation_update(&update, now)
+            });
+            taken.err().map(|error| error.to_string())
         }
         Err(StateFileError::Damaged(_)) => Some("damaged".to_owned()),
         Err(error @ StateFileError::Unusable { .. }) => return Err(error.into()),
@@ -184,5 +178,5 @@ fn restore_list(
         let aside = file.set_aside()?;
         warn!(reason, aside = %aside.display(), "put aside the list of revoked tickets");
     }
-    Ok(list)
+    Ok(())
 }

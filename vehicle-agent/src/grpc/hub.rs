@@ -89,7 +89,7 @@ impl Hub {
     }
 
     /// Told whenever the readiness may have changed.
-    pub(super) fn turns(&self) -> watch::Receiver<u64> {
+    pub(crate) fn turns(&self) -> watch::Receiver<u64> {
         self.turns.subscribe()
     }
 }

@@ -1,14 +1,15 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use tokio::task::spawn_blocking;
+use tokio::{sync::watch, task::spawn_blocking};
 use tracing::{debug, error, info, warn};
 use wayside::{
-    ledger::{Applied, ApplyError, RevocationUpdate, RevocationUpdateError, VerifiedRevocations},
+    ledger::{Applied, ApplyError, Committees, RevocationUpdate},
+    pipeline::ListError,
     rpc::{
         self,
         issuing::v1::{GetRevocationsRequest, GetRevocationsResponse},
     },
-    security::RevocationNews,
+    time::Timestamp,
     transport::{
         Handle,
         door::{CallError, Client},
@@ -26,7 +27,6 @@ use crate::{
 /// A car that drives keeps a connection to a unit and is told at once; a parked one asks now and then.
 /// Nothing on the connection says whose it is.
 pub(crate) async fn listen(speaking: Speaking, station: Handle) {
-    hand_over(&speaking, &station, None);
     let mut pause = PAUSE_MIN;
     let mut turn = random_below(u64::MAX);
     loop {
@@ -124,106 +124,113 @@ async fn fetch(
     client: &Client,
     wait: Duration,
 ) -> Result<(), String> {
+    let have_next = station.call(|station, _| {
+        let list = station.revocation_list();
+        list.time().map(|_| list.next())
+    });
     let request = GetRevocationsRequest {
-        have_next: speaking.with_list(|list| list.time().map(|_| list.next())),
+        have_next,
         wait: (!wait.is_zero()).then(|| rpc::to_wire_duration(wait)),
     };
     let answer: Result<GetRevocationsResponse, CallError> =
         ask(client, "GetRevocations", &request).await;
     let update = answer.map_err(|error| error.to_string())?.update;
-    let verified = believe(speaking, client, &update).await;
-    let verified = verified.map_err(|error| {
-        warn!(%error, "a unit's list of revoked tickets is not believed");
-        error.to_string()
-    })?;
-    take(speaking, station, verified).await
-}
-
-/// Verifies an update; where it is of an epoch of which nothing is known yet, once more after the unit
-/// has shown who votes there.
-async fn believe(
-    speaking: &Speaking,
-    client: &Client,
-    bytes: &[u8],
-) -> Result<VerifiedRevocations, RevocationUpdateError> {
-    let records = speaking.records();
-    let verify = || {
-        let committees = records.with_keeper(|keeper| keeper.committees());
-        RevocationUpdate::from_bytes(bytes)?.verify(&committees)
-    };
-    let verified = verify();
-    let is_of_unknown_epoch = matches!(&verified, Err(error) if error.is_of_unknown_epoch());
-    if !is_of_unknown_epoch || !witness(records, client, &[]).await {
-        return verified;
+    let mut taken = take(speaking, station, &update);
+    // Of an epoch of which nothing is known yet: the unit can show who votes there.
+    if matches!(&taken, Err(ListError::Update(error)) if error.is_of_unknown_epoch())
+        && witness(speaking.records(), client, &[]).await
+    {
+        taken = take(speaking, station, &update);
     }
-    verify()
-}
-
-/// Takes in what is new.
-async fn take(
-    speaking: &Speaking,
-    station: &Handle,
-    verified: VerifiedRevocations,
-) -> Result<(), String> {
-    let applied = match speaking.with_list(|list| list.apply(verified)) {
-        Ok(applied) => applied,
-        // Another unit, or another car, was faster.
-        Err(ApplyError::Older { .. }) => return Ok(()),
-        Err(error @ ApplyError::Gap { .. }) => return Err(error.to_string()),
-        Err(error @ ApplyError::Forked) => {
-            error!(%error, "a quorum of the ledger's operators signed two lists of revoked tickets");
-            return Err(error.to_string());
+    match taken {
+        Ok(Applied::Confirmed) => Ok(()),
+        Ok(Applied::Changed { revoked, lifted }) => {
+            let (revoked, lifted) = (revoked.len(), lifted.len());
+            info!(revoked, lifted, "the list of revoked tickets changed");
+            Ok(())
         }
-    };
-    if let Applied::Changed { revoked, lifted } = &applied {
-        let (revoked, lifted) = (revoked.len(), lifted.len());
-        info!(revoked, lifted, "the list of revoked tickets changed");
-    }
-    let is_news = matches!(applied, Applied::Changed { .. });
-    hand_over(speaking, station, Some(&applied));
-    if speaking.is_list_to_be_kept(is_news) {
-        keep(speaking).await;
-    }
-    Ok(())
-}
-
-/// Tells the station what changed, or all of it.
-fn hand_over(speaking: &Speaking, station: &Handle, applied: Option<&Applied>) {
-    let news = speaking.with_list(|list| {
-        let as_of = list.time()?;
-        let (revoked, lifted) = match applied {
-            Some(Applied::Changed { revoked, lifted }) => (Some(revoked), lifted.as_slice()),
-            Some(Applied::Confirmed) => (Some(const { &Vec::new() }), [].as_slice()),
-            None => (None, [].as_slice()),
-        };
-        let live = list.live();
-        let live = live.filter(|(number, _)| revoked.is_none_or(|it| it.contains(number)));
-        let entries = live.map(|(number, series)| (number, Some(series)));
-        Some(RevocationNews {
-            next: list.next(),
-            as_of,
-            entries: entries.chain(lifted.iter().map(|it| (*it, None))).collect(),
-        })
-    });
-    if let Some(news) = news {
-        station.call(|station, now| station.handle_revocations(&news, now));
+        // Another unit, or another car, was faster.
+        Err(ListError::Apply(ApplyError::Older { .. })) => Ok(()),
+        Err(error @ ListError::Apply(ApplyError::Forked)) => {
+            error!(%error, "a quorum of the ledger's operators signed two lists of revoked tickets");
+            Err(error.to_string())
+        }
+        Err(error) => {
+            warn!(%error, "a unit's list of revoked tickets is not believed");
+            Err(error.to_string())
+        }
     }
 }
 
-/// The newest is on disk when this returns, unless the disk refuses.
-async fn keep(speaking: &Speaking) {
-    let Some(update) = speaking.with_list(|list| list.update(0)) else {
-        return;
-    };
-    let file = speaking.list_file().clone();
-    match spawn_blocking(move || file.write(&update.to_bytes())).await {
-        Ok(Ok(())) => speaking.note_list_kept(),
+fn take(speaking: &Speaking, station: &Handle, update: &[u8]) -> Result<Applied, ListError> {
+    let committees = speaking.records().with_keeper(|keeper| keeper.committees());
+    station.call(|station, now| {
+        station.handle_committees(Committees::clone(&committees));
+        station.handle_revocation_update(update, now)
+    })
+}
+
+/// Keeps the list on disk, whoever told it, and tells the station whose votes prove it; for as long as
+/// the agent runs.
+pub(crate) async fn keep_list(
+    speaking: Speaking,
+    station: Handle,
+    mut turns: watch::Receiver<u64>,
+) {
+    let mut told: Option<Arc<Committees>> = None;
+    // How far the list on disk goes, and as of when.
+    let mut kept: Option<(u64, Timestamp)> = None;
+    loop {
+        let committees = speaking.records().with_keeper(|keeper| keeper.committees());
+        if told
+            .as_ref()
+            .is_none_or(|told| !Arc::ptr_eq(told, &committees))
+        {
+            station.call(|station, _| station.handle_committees(Committees::clone(&committees)));
+            told = Some(committees);
+        }
+        let newest = station.call(|station, _| {
+            let list = station.revocation_list();
+            let newest = (list.next(), list.time()?);
+            let is_to_be_kept = kept.is_none_or(|(next, as_of)| {
+                next != newest.0 || newest.1.since(as_of) >= KEPT_AGE_MAX
+            });
+            is_to_be_kept.then(|| list.update(0).map(|update| (newest, update)))?
+        });
+        if let Some((newest, update)) = newest
+            && write(&speaking, &update).await
+        {
+            kept = Some(newest);
+        }
+        tokio::select! {
+            turned = turns.changed() => if turned.is_err() {
+                return;
+            },
+            () = tokio::time::sleep(LOOK_INTERVAL) => {}
+        }
+    }
+}
+
+/// Whether the disk has it.
+async fn write(speaking: &Speaking, update: &RevocationUpdate) -> bool {
+    let (file, bytes) = (speaking.list_file().clone(), update.to_bytes());
+    match spawn_blocking(move || file.write(&bytes)).await {
+        Ok(Ok(())) => true,
         // The next one is tried again; until then a restart knows an older one.
-        Ok(Err(error)) => error!(%error, "cannot write the list of revoked tickets"),
-        Err(error) => error!(%error, "writing the list of revoked tickets panicked"),
+        Ok(Err(error)) => {
+            error!(%error, "cannot write the list of revoked tickets");
+            false
+        }
+        Err(error) => {
+            error!(%error, "writing the list of revoked tickets panicked");
+            false
+        }
     }
 }
 
+/// A list without news is written down so often, so that a restart knows how new it was.
+const KEPT_AGE_MAX: Duration = Duration::from_secs(600);
+const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Longest visit, so that no unit sees one car for long.
 const VISIT_MAX: Duration = Duration::from_secs(600);

@@ -44,5 +44,5 @@ pub use shared::{Speaking, SpeakingState};
 pub(crate) use shared::Opened;
 
 pub(crate) use follow::follow_issuing;
-pub(crate) use list::listen;
+pub(crate) use list::{keep_list, listen};
 pub(crate) use preload::preload;

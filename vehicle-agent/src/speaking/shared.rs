@@ -1,13 +1,12 @@
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use tokio::sync::{Notify, watch};
 use wayside::{
     crypto::SigningKey,
-    ledger::RevocationList,
+    ledger::Committees,
     security::Slot,
     time::{Instant, Now, Timestamp},
 };
@@ -36,11 +35,7 @@ struct Shared {
     tickets: PathBuf,
     trust: Mutex<TrustKeeper>,
     trust_file: TrustFile,
-    /// The list of revoked tickets.
-    list: Mutex<RevocationList>,
     list_file: RevocationFile,
-    /// When it was last written down.
-    list_kept: Mutex<Option<Instant>>,
     /// Told when the preloader may have something to do.
     changed: Notify,
     /// Told when what is known of the issuers is old.
@@ -55,7 +50,6 @@ pub(crate) struct Opened {
     pub(crate) tickets: PathBuf,
     pub(crate) trust: TrustKeeper,
     pub(crate) trust_file: TrustFile,
-    pub(crate) list: RevocationList,
     pub(crate) list_file: RevocationFile,
 }
 
@@ -82,9 +76,7 @@ impl Speaking {
                 tickets: opened.tickets,
                 trust: Mutex::new(opened.trust),
                 trust_file: opened.trust_file,
-                list: Mutex::new(opened.list),
                 list_file: opened.list_file,
-                list_kept: Mutex::default(),
                 changed: Notify::new(),
                 outdated: Notify::new(),
                 state: watch::Sender::new(0),
@@ -133,6 +125,11 @@ impl Speaking {
         &self.shared.tickets
     }
 
+    /// Whose votes count on the ledger.
+    pub(crate) fn committees(&self) -> Arc<Committees> {
+        self.records().with_keeper(|keeper| keeper.committees())
+    }
+
     pub(super) fn trust_file(&self) -> &TrustFile {
         &self.shared.trust_file
     }
@@ -168,33 +165,8 @@ impl Speaking {
         act(&mut trust.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Does something with the list of revoked tickets.
-    pub(super) fn with_list<T>(&self, act: impl FnOnce(&mut RevocationList) -> T) -> T {
-        // Each step leaves it whole.
-        let list = self.shared.list.lock();
-        act(&mut list.unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(super) fn list_file(&self) -> &RevocationFile {
+    pub(crate) fn list_file(&self) -> &RevocationFile {
         &self.shared.list_file
-    }
-
-    /// Whether the list has to be written down: always with news, and else now and then, so that a
-    /// restart knows how new it was.
-    pub(super) fn is_list_to_be_kept(&self, is_news: bool) -> bool {
-        let now = self.now().instant;
-        let kept = self.list_kept();
-        is_news || kept.is_none_or(|at| now.since(at) >= LIST_KEPT_INTERVAL)
-    }
-
-    pub(super) fn note_list_kept(&self) {
-        let now = self.now().instant;
-        *self.list_kept() = Some(now);
-    }
-
-    fn list_kept(&self) -> MutexGuard<'_, Option<Instant>> {
-        let kept = self.shared.list_kept.lock();
-        kept.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the others what is known of the trust domain.
@@ -235,6 +207,3 @@ impl Speaking {
         preloader.expect("nothing panics while the preloader is held")
     }
 }
-
-/// How often a list without news is written down.
-const LIST_KEPT_INTERVAL: Duration = Duration::from_secs(600);
