@@ -12,7 +12,7 @@ use crate::{
     message::{HazardStatement, MessageType, Termination},
     plausibility::{Judged, judge_hazard, judge_telemetry},
     security::{AdmittedTicket, Envelope, Refusal, Ticket, VerifiedMessage},
-    time::Now,
+    time::{Instant, Now},
     world::Observed,
 };
 
@@ -52,6 +52,7 @@ impl Station {
                 offences: 0,
                 list: None,
                 asked: None,
+                answered: None,
             },
         );
     }
@@ -125,7 +126,7 @@ impl Station {
                     self.receive(Some(peer), bytes, now);
                 }
                 LinkEvent::Ticket(ticket) => self.handle_peer_ticket(peer, &ticket, now),
-                LinkEvent::TicketRequest(station) => self.answer(peer, station),
+                LinkEvent::TicketRequest(station) => self.answer(peer, station, now),
                 LinkEvent::ListNews(news) => self.handle_list_news(peer, news, now),
                 LinkEvent::ListDue => self.ask_for_list(peer, now),
                 LinkEvent::ListRequested { have } => self.answer_list(peer, have),
@@ -191,14 +192,17 @@ impl Station {
 
     /// Hands over the ticket of this connection; those of others are for their holders to give, and
     /// to own up to another ticket of ours would tie it to this one.
-    fn answer(&mut self, peer: PeerId, station: StationId) {
+    /// Once a second at most, since the answer is longer than the question.
+    fn answer(&mut self, peer: PeerId, station: StationId, now: Now) {
         let own = self
             .signer
             .ticket_of(station)
             .map(|ticket| Box::new(*ticket.as_bytes()));
         if let (Some(ticket), Some(touched)) = (own, self.peers.touch(peer))
             && touched.own == station
+            && is_due(touched.answered, now)
         {
+            touched.answered = Some(now.instant);
             touched.link.queue_control(&ControlFrame::Ticket(ticket));
         }
     }
@@ -282,10 +286,7 @@ impl Station {
         let Some(touched) = self.peers.touch(peer) else {
             return;
         };
-        let asked_lately = touched
-            .asked
-            .is_some_and(|asked| now.instant.since(asked) < ASK_INTERVAL);
-        if !asked_lately {
+        if is_due(touched.asked, now) {
             touched.asked = Some(now.instant);
             touched
                 .link
@@ -331,6 +332,11 @@ impl Station {
         self.peers.remove(peer);
         self.raise(Event::Disconnect { peer, reason });
     }
+}
+
+/// Whether what was done last at that moment may be done again.
+fn is_due(last: Option<Instant>, now: Now) -> bool {
+    last.is_none_or(|last| now.instant.since(last) >= ASK_INTERVAL)
 }
 
 const ASK_INTERVAL: Duration = Duration::from_secs(1);

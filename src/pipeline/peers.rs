@@ -27,6 +27,8 @@ pub(super) struct Peer {
     pub(super) list: Option<ListNews>,
     /// When we last asked it for a ticket.
     pub(super) asked: Option<Instant>,
+    /// When we last handed it ours.
+    pub(super) answered: Option<Instant>,
 }
 
 impl Peer {

@@ -2,10 +2,11 @@ use std::time::Duration;
 
 use super::{
     super::{
-        LinkageAuthority, LinkageSeed, Refusal, RevocationNews, RevokedSeries, Slot,
-        sample::{Authority, start},
+        Class, Credential, Issuer, LinkageAuthority, LinkageSeed, Permissions, Refusal,
+        RevocationNews, RevokedSeries, Slot, TicketOrder,
+        sample::{self, Authority, key, start},
     },
-    outcome, telemetry,
+    Forged, outcome, telemetry, tireless,
 };
 use crate::time::Now;
 
@@ -185,4 +186,60 @@ fn every_message_tells_how_old_the_list_was() {
     old.handle_ticket(&ticket, start()).unwrap();
     old.handle_revocations(&list, start());
     assert_eq!(say(&mut old, later(1)), (Some(minute * 61), true));
+}
+
+#[test]
+fn m17_each_misuse_of_a_ticket_is_refused_by_its_reason() {
+    let authority = Authority::new();
+    let now = start();
+    let domain = &authority.domain;
+    let ticket_of = |issuer: &Issuer, slot| {
+        let key = key(&[b"holder"]);
+        let order = TicketOrder {
+            class: Class::Car,
+            permissions: Permissions::TELEMETRY,
+            slot,
+            linkage: [5; 12],
+            key: key.verifying_key(),
+        };
+        Credential::new(issuer.issue(&order), key).unwrap()
+    };
+    let far = |slots: u32| Slot::from_number(current().number() + slots);
+    let before = Slot::from_number(current().number() - 2);
+    let elsewhere = Authority::of(8, 300);
+    let unknown = Issuer::new(key(&[b"issuer", &7_u16.to_be_bytes()]), 9, domain);
+    let revoked = series(1, 3);
+    let misuses = [
+        ("ticket_not_valid", ticket_of(&authority.issuer, before)),
+        ("ticket_not_valid", ticket_of(&authority.issuer, far(1))),
+        ("ticket_not_valid", ticket_of(&authority.issuer, far(200))),
+        ("foreign_domain", elsewhere.credential(1, current())),
+        (
+            "not_permitted",
+            authority.credential_with(1, current(), Permissions::HAZARD_SELF),
+        ),
+        ("unknown_issuer", ticket_of(&unknown, current())),
+        (
+            "revoked",
+            authority.revocable_credential(1, &revoked, current()),
+        ),
+    ];
+    for (reason, credential) in misuses {
+        let mut verifier = tireless(&authority);
+        verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), now);
+        let say = |sequence, full_ticket| {
+            let forged = Forged {
+                full_ticket,
+                ..Forged::telemetry(now, sequence)
+            };
+            forged.seal(&credential, &sample::cruising().encode())
+        };
+        for sequence in 0..3 {
+            let refused = outcome(&mut verifier, &say(sequence, true), now).unwrap_err();
+            assert_eq!(refused.reason(), reason);
+        }
+        // By its digest alone it is not believed either, whatever was learned of it.
+        assert!(outcome(&mut verifier, &say(3, false), now).is_err());
+    }
+    // Another ticket of one id: "m17_two_tickets_of_one_id_are_never_mixed_up".
 }

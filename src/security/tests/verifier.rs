@@ -195,7 +195,7 @@ fn m19_signed_nonsense_is_refused() {
 }
 
 #[test]
-fn two_tickets_of_one_id_are_never_mixed_up() {
+fn m17_two_tickets_of_one_id_are_never_mixed_up() {
     let authority = Authority::new();
     let real = authority
         .domain

@@ -3,6 +3,7 @@ mod faults;
 mod replays;
 mod restarts;
 mod revocations;
+mod tracker;
 mod worlds;
 
 use std::time::Duration;

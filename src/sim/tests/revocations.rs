@@ -11,8 +11,8 @@ use crate::{
         RevocationUpdate, State, Value, sample,
     },
     message::Telemetry,
-    pipeline::{Config, DisconnectReason, Event, OwnState},
-    security::{Class, RevokedSeries, Slot, SlotClock},
+    pipeline::{Config, DisconnectReason, Event, NotReady, OwnState},
+    security::{Class, RevocationNews, RevokedSeries, Slot, SlotClock},
     sim::{Cast, Choices, Conditions, NodeId, Road, Seed},
     time::{Instant, Now},
 };
@@ -275,4 +275,71 @@ fn a_hundred_revoked_cars_are_refused_by_fifty_receivers_within_ten_seconds() {
         assert_eq!(station.revocation_list().next(), 100);
         assert_eq!(station.counters().lists_refused.get("not_proven"), None);
     }
+}
+
+#[test]
+fn a_revoked_car_signs_nothing_until_its_entry_is_over_or_lifted() {
+    let slots = SlotClock::from_length_s(20).unwrap();
+    let end = start().saturating_add(Duration::from_secs(200));
+    let cast = Cast::new(Seed(5), slots, start(), end);
+    let mut road = Road::new(cast.domain(), start(), Conditions::default(), Seed(5));
+    let car = road.add(Config::default(), cast.wallet("car", Class::Car));
+    let other = road.add(Config::default(), cast.wallet("other", Class::Car));
+    assert!(road.connect(car, other));
+    let first = slots.slot_at(start());
+    let until = Slot::from_number(first.number() + 1);
+    let news = |next, entries| RevocationNews {
+        next,
+        as_of: start(),
+        entries,
+    };
+    let series = cast.revocation("car", first, until);
+    let suspended = news(1, vec![(0, Some(series))]);
+    road.with(car, |station, now| {
+        station.handle_revocations(&suspended, now)
+    });
+    let expected = NotReady::Revoked {
+        number: 0,
+        until: slots.end(until),
+    };
+    let not_ready = |road: &Road| road.station(car).readiness(road.now_of(car)).not_ready;
+    assert_eq!(not_ready(&road), [expected]);
+    assert!(road.station(car).identity(road.now_of(car)).is_none());
+    assert!(!road.are_connected(car, other));
+    let said = road.with(car, |station, now| {
+        let state = OwnState {
+            telemetry: Telemetry::at(Position::from_e7(480_000_000, 110_000_000).unwrap()),
+            measured: now.timestamp,
+        };
+        station.handle_state(state, now)
+    });
+    assert_eq!(said.unwrap_err().reason(), "revoked");
+
+    road.run_until(Instant::from_origin(Duration::from_secs(21)));
+    assert_eq!(not_ready(&road), [expected]);
+    road.run_until(Instant::from_origin(Duration::from_secs(43)));
+    assert_eq!(not_ready(&road), []);
+
+    let revoked = cast.revocation(
+        "car",
+        slots.slot_at(road.now().timestamp),
+        Slot::from_number(u32::MAX),
+    );
+    let revoked = news(2, vec![(1, Some(revoked))]);
+    road.with(car, |station, now| {
+        station.handle_revocations(&revoked, now)
+    });
+    assert_eq!(not_ready(&road).len(), 1);
+    let lifted = news(3, vec![(1, None)]);
+    road.with(car, |station, now| station.handle_revocations(&lifted, now));
+    assert_eq!(not_ready(&road), []);
+    let told: Vec<_> = road
+        .take_events()
+        .into_iter()
+        .filter(|(_, node, _)| *node == car)
+        .collect();
+    let reinstated = told
+        .iter()
+        .filter(|(_, _, event)| matches!(event, Event::OwnReinstated));
+    assert_eq!(reinstated.count(), 2);
 }

@@ -2,10 +2,12 @@ use std::time::Duration;
 
 use super::{Convoy, deliveries, place, refusals, seconds, start};
 use crate::{
-    message::Cause,
+    id::StationId,
+    link::{ControlFrame, Transmit},
+    message::{Cause, Message},
     pipeline::HazardReport,
-    security::SlotClock,
-    sim::{Conditions, NodeId},
+    security::{Class, IssuerKey, Signer, SignerConfig, SlotClock, TrustDomain},
+    sim::{Conditions, NodeId, Seed},
     time::Instant,
 };
 
@@ -164,5 +166,91 @@ fn virtual_time_has_its_start() {
     assert_eq!(
         convoy.road.now().timestamp.since(start()),
         Duration::from_millis(1_500)
+    );
+}
+
+#[test]
+fn tickets_stay_known_unless_their_issuer_is_withdrawn() {
+    let mut convoy = Convoy::new(2, Conditions::default(), 8);
+    convoy.drive(seconds(1));
+    let domain = convoy.cast.domain();
+    let one = *domain.issuers().next().unwrap();
+    let another = IssuerKey {
+        id: 2,
+        key: Seed(9).signing_key("another").verifying_key(),
+        ..one
+    };
+    let with = |slots, issuers| {
+        let domain = TrustDomain::new(domain.id(), slots, issuers, true).unwrap();
+        std::sync::Arc::new(domain)
+    };
+    let take = |convoy: &mut Convoy, domain| {
+        let car = NodeId(0);
+        convoy
+            .road
+            .with(car, |station, now| station.handle_domain(domain, now))
+    };
+    let both = with(domain.slots(), vec![one, another]);
+    take(&mut convoy, both).unwrap();
+    convoy.drive(seconds(1));
+    assert!(convoy.road.are_connected(NodeId(0), NodeId(1)));
+    assert_eq!(refusals(&convoy.road, &convoy.cars), []);
+
+    let shorter = SlotClock::from_length_s(20).unwrap();
+    let other_slots = with(shorter, vec![one]);
+    assert!(take(&mut convoy, other_slots).is_err());
+
+    let withdrawn = with(domain.slots(), vec![another]);
+    take(&mut convoy, withdrawn).unwrap();
+    assert!(!convoy.road.are_connected(NodeId(0), NodeId(1)));
+    let station = convoy.road.station(NodeId(0));
+    assert_eq!(station.world().objects_len(), 0);
+    // Nor are tickets of its own used any more that nobody believes.
+    assert!(station.identity(convoy.road.now()).is_none());
+}
+
+#[test]
+fn m18_unknown_digests_are_asked_for_once_a_second() {
+    let mut convoy = Convoy::new(2, Conditions::default(), 9);
+    convoy.drive(seconds(1));
+    let peer = convoy.road.peer(NodeId(0), NodeId(1)).unwrap();
+    let before = convoy.road.station(NodeId(1)).link_counters();
+    let mut flood = 0;
+    for step in 0..30_u32 {
+        let now = convoy.road.now();
+        let mut signer = Signer::new(
+            SignerConfig::default(),
+            convoy.cast.wallet("stranger", Class::Car),
+            &[],
+            now,
+        );
+        while let Some(reservation) = signer.poll_reservation() {
+            signer.handle_reserved(reservation);
+        }
+        // The first message brings the ticket, which is kept back.
+        let message = Message::Telemetry(convoy.telemetry(NodeId(0)));
+        let say = |signer: &mut Signer| signer.sign(&message, now.timestamp, now).unwrap().bytes;
+        say(&mut signer);
+        for _ in 0..20 {
+            let bytes = say(&mut signer);
+            let mut datagram = u16::try_from(bytes.len()).unwrap().to_be_bytes().to_vec();
+            datagram.extend(&bytes);
+            flood += datagram.len();
+            let frame = Transmit::Datagram(datagram.into());
+            convoy.road.inject(NodeId(0), peer, frame);
+        }
+        let next = Instant::from_origin(seconds(1) + seconds(1) * (step + 1) / 10);
+        convoy.road.run_until(next);
+    }
+    let after = convoy.road.station(NodeId(1)).link_counters();
+    let asked = after.control.sent - before.control.sent;
+    assert!((1..=4).contains(&asked), "{asked} questions in 3 s");
+    // Each of them is shorter than any message that it answers.
+    assert!(
+        ControlFrame::TicketRequest(StationId::from_bytes([0; 8]))
+            .encode()
+            .len()
+            * 600
+            < flood
     );
 }
