@@ -32,6 +32,15 @@ pub struct KeyShare {
 ///
 /// Two signatures with the same one give the member's share of the key away. So it has neither `Clone`
 /// nor bytes, [`KeyShare::sign`] takes it by value, and a restart forgets it.
+///
+/// ```compile_fail,E0382
+/// # use std::collections::BTreeMap;
+/// # use wayside::crypto::{Commitment, Context, KeyShare, Nonces};
+/// fn twice(share: &KeyShare, nonces: Nonces, commitments: &BTreeMap<u16, Commitment>) {
+///     let _ = share.sign(nonces, commitments, Context::Ticket, &[b"one"]);
+///     let _ = share.sign(nonces, commitments, Context::Ticket, &[b"other"]);
+/// }
+/// ```
 pub struct Nonces(round1::SigningNonces);
 
 /// The public half of a member's [`Nonces`], which everyone who signs has to know before.

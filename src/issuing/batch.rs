@@ -70,6 +70,7 @@ impl EnrolmentAuthority {
     /// What to tell another role now.
     pub fn poll_dispatch(&mut self, facts: &Facts, now: Now) -> Option<Dispatch> {
         self.batches.0.retain(|_, batch| !batch.is_over());
+        self.give_up_malformed(now.instant);
         self.form_batches(facts, now.instant);
         let mut found = None;
         for (id, batch) in &mut self.batches.0 {
@@ -87,10 +88,16 @@ impl EnrolmentAuthority {
 
     /// When to poll again at the latest; `None` while nothing is open.
     pub fn poll_timeout(&self, facts: &Facts) -> Option<Instant> {
-        let waiting = self.waiting.values().flat_map(BTreeMap::values);
+        let has_issuer = |slot: u32| {
+            let issuer = facts.issuer(self.group, Slot::from_number(slot));
+            issuer.is_some()
+        };
+        let waiting = self.waiting.iter().filter(|(slot, _)| has_issuer(**slot));
+        let waiting = waiting.flat_map(|(_, waiting)| waiting.values());
         let waiting = waiting.map(|since| *since + facts.batch_wait);
-        let open = self.batches.0.values().flat_map(|it| it.again.values());
-        waiting.chain(open.copied()).min()
+        let batches = self.batches.0.values();
+        let batches = batches.filter_map(|it| it.timeout(facts, self.group));
+        waiting.chain(batches).min()
     }
 
     /// Takes another role's answer to what [`Self::poll_dispatch`] gave.
@@ -118,7 +125,7 @@ impl EnrolmentAuthority {
                     let refused = taken.refused.iter().copied().collect();
                     batch.taken.insert(operator, refused);
                 }
-                self.give_up_malformed(now.instant)
+                Vec::new()
             }
             Body::Minted(minted) => self.handle_minted(operator, minted),
             Body::Refused(refusal) => {
@@ -369,16 +376,14 @@ impl EnrolmentAuthority {
     }
 
     /// Once it is clear that no sufficient number of members will sign a whole batch, gives up those
-    /// tickets that the most willing of them refuse, and forms the batch anew from the rest.
-    fn give_up_malformed(&mut self, now: Instant) -> Vec<Record> {
-        let mut lost = Vec::new();
+    /// tickets that the most willing of them refuse, and forms the batch anew from the rest. Needs no
+    /// record: after a restart the members would refuse the same.
+    fn give_up_malformed(&mut self, now: Instant) {
+        let mut lost = BTreeSet::new();
         let mut again = Vec::new();
         self.batches.0.retain(|_, batch| {
-            let has_all = batch.taken.len() == batch.members.len();
-            let is_late = now.since(batch.formed) >= MEMBERS_WAIT;
-            let is_stuck = batch.clean().count() < batch.threshold;
-            let is_decided = batch.taken.len() >= batch.threshold && (has_all || is_late);
-            if batch.is_done || !is_stuck || !is_decided {
+            let is_late = now >= batch.formed + MEMBERS_WAIT;
+            if !batch.is_stuck() || !(is_late || batch.has_all_answers()) {
                 return true;
             }
             let mut refused: Vec<_> = batch.taken.values().collect();
@@ -395,7 +400,7 @@ impl EnrolmentAuthority {
                 waiting.insert(handle, Instant::default());
             }
         }
-        self.give_up(lost)
+        self.fail(lost);
     }
 
     fn handle_refusal(&mut self, from: Seat, refusal: OperatorRefusal, now: Instant) {
@@ -451,6 +456,34 @@ impl Batch {
 
     /// All that is still to be told.
     fn wanted(&self, facts: &Facts, group: GroupId, now: Instant) -> Vec<(u16, What)> {
+        let mut wanted = self.unanswered(facts, group);
+        if self.is_ready() && self.coordinator.is_none_or(|(_, until)| until <= now) {
+            wanted.extend(self.next_coordinator().map(|to| (to, What::Mint)));
+        }
+        wanted
+    }
+
+    /// When something is due of what is not due now.
+    fn timeout(&self, facts: &Facts, group: GroupId) -> Option<Instant> {
+        let again = |to: u16, what: What| self.again.get(&(to, what)).copied();
+        let unanswered = self.unanswered(facts, group).into_iter();
+        let unanswered = unanswered.map(|(to, what)| again(to, what).unwrap_or_default());
+        let mint = self
+            .coordinator
+            .filter(|_| self.is_ready())
+            .map(|(_, until)| {
+                let next = self.next_coordinator();
+                until.max(
+                    next.and_then(|to| again(to, What::Mint))
+                        .unwrap_or_default(),
+                )
+            });
+        let late = self.is_stuck().then_some(self.formed + MEMBERS_WAIT);
+        unanswered.chain(mint).chain(late).min()
+    }
+
+    /// All that is still to be told, but for the order to sign.
+    fn unanswered(&self, facts: &Facts, group: GroupId) -> Vec<(u16, What)> {
         let Some(linked) = &self.linked else {
             let group = facts.groups.get(&group);
             return group
@@ -463,20 +496,37 @@ impl Batch {
             .iter()
             .filter(|it| !linked.kept.contains(it));
         let mut wanted: Vec<_> = missing.map(|to| (*to, What::Deposit)).collect();
-        let custodians = u16::try_from(linked.custodians.len()).unwrap_or(u16::MAX);
-        // Without its seeds in escrow no ticket is signed.
-        if self.is_done || linked.kept.len() < usize::from(escrow_threshold(custodians)) {
-            return wanted;
-        }
-        let untold = self
-            .members
-            .iter()
-            .filter(|it| !self.taken.contains_key(it));
-        wanted.extend(untold.map(|to| (*to, What::Offer)));
-        if self.clean().count() >= self.threshold {
-            wanted.extend(self.next_coordinator(now).map(|to| (to, What::Mint)));
+        if !self.is_done && self.is_in_escrow() {
+            let untold = self
+                .members
+                .iter()
+                .filter(|it| !self.taken.contains_key(it));
+            wanted.extend(untold.map(|to| (*to, What::Offer)));
         }
         wanted
+    }
+
+    /// Whether enough custodians keep its seeds: else no ticket is signed.
+    fn is_in_escrow(&self) -> bool {
+        self.linked.as_ref().is_some_and(|linked| {
+            let custodians = u16::try_from(linked.custodians.len()).unwrap_or(u16::MAX);
+            linked.kept.len() >= usize::from(escrow_threshold(custodians))
+        })
+    }
+
+    /// Whether it can be signed, and is not.
+    fn is_ready(&self) -> bool {
+        !self.is_done && self.is_in_escrow() && self.clean().count() >= self.threshold
+    }
+
+    /// Whether so many members have answered as could sign, and do not want to sign all of it.
+    fn is_stuck(&self) -> bool {
+        let has_enough = self.taken.len() >= self.threshold;
+        !self.is_done && has_enough && self.clean().count() < self.threshold
+    }
+
+    fn has_all_answers(&self) -> bool {
+        self.taken.len() == self.members.len()
     }
 
     /// Whether its tickets are there and nobody has to be told anything any more.
@@ -491,18 +541,14 @@ impl Batch {
         clean.map(|(member, _)| *member)
     }
 
-    /// The first member that shall coordinate, or the one after the last if that did not answer in
-    /// time.
-    fn next_coordinator(&self, now: Instant) -> Option<u16> {
+    /// The first member that shall coordinate, or the one after the last.
+    fn next_coordinator(&self) -> Option<u16> {
         let members: Vec<_> = self.clean().collect();
-        match self.coordinator {
-            None => members.first().copied(),
-            Some((_, until)) if now < until => None,
-            Some((last, _)) => {
-                let later = members.iter().find(|it| **it > last);
-                later.or(members.first()).copied()
-            }
-        }
+        let last = self.coordinator.map(|(last, _)| last);
+        let later = members
+            .iter()
+            .find(|it| last.is_none_or(|last| **it > last));
+        later.or(members.first()).copied()
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) struct TicketWish {
     pub(super) slot: u32,
     pub(super) key: [u8; 32],
     pub(super) response_key: [u8; 32],
-    possession: Signature,
+    pub(super) possession: Signature,
 }
 
 #[derive(BorshDeserialize, BorshSerialize)]
@@ -174,6 +174,12 @@ impl OpenedRequest {
             signature: key.sign(Context::TicketRequest, &[&bytes]),
             request,
         }
+    }
+
+    /// The same with another signature.
+    #[cfg(test)]
+    pub(super) fn map_signature(&mut self, change: impl FnOnce(&Signature) -> Signature) {
+        self.signature = change(&self.signature);
     }
 
     /// Which vehicle says that it asks.

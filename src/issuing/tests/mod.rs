@@ -1,3 +1,6 @@
+mod curious;
+mod doors;
 mod path;
 mod sybil;
+mod threshold;
 mod town;

@@ -329,12 +329,16 @@ impl Town {
         let end = self.now.instant + patience;
         loop {
             while self.step() {}
-            let timeouts = self.desks.values();
-            let next = timeouts.filter_map(|it| it.poll_timeout(&self.facts)).min();
+            let up = self
+                .desks
+                .iter()
+                .filter(|(it, _)| !self.down.contains(&it.operator));
+            let timeouts = up.filter_map(|(_, it)| it.poll_timeout(&self.facts));
+            let next: Option<Instant> = timeouts.min();
             match next.filter(|next| *next <= end) {
                 Some(next) => {
-                    let wait = next.since(self.now.instant);
-                    self.now = self.now.after(wait.max(Duration::from_millis(1)));
+                    assert!(next > self.now.instant, "what is due was polled for");
+                    self.now = self.now.after(next.since(self.now.instant));
                 }
                 None => return,
             }

@@ -1,3 +1,5 @@
+mod threshold;
+
 use super::{
     Context, Digest, KeyError, OpeningKey, Purpose, Seal, SealingKey, SecretShare, Signature,
     SigningKey, VerifyingKey,
