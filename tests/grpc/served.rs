@@ -86,6 +86,7 @@ impl Served {
                 config: Arc::new(|| "version = \"v1\"\n".to_owned()),
                 bench: bench(&clock),
                 records: None,
+                speaking: None,
             }),
             handle,
             metrics,

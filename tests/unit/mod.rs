@@ -7,6 +7,7 @@ mod epochs;
 mod followers;
 mod golden;
 mod growth;
+mod issuing;
 mod ledger;
 mod process;
 mod rejoin;

@@ -44,3 +44,6 @@ pub(crate) use keys::KeyRing;
 pub(crate) use out::{malformed, not_issuing};
 pub(crate) use peers::{Peers, Place, unreachable};
 pub(crate) use start::{IssuerParts, IssuerStartError, Standing, mark_restored, start};
+
+#[cfg(test)]
+mod tests;

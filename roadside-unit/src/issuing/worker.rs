@@ -11,7 +11,7 @@ use tonic::Status;
 use tracing::{debug, error, info, warn};
 use wayside::{
     id::ShardId,
-    issuing::{LinkageSecret, Nonce, OpenedRequest, Record, Seat, Token},
+    issuing::{Facts, LinkageSecret, Nonce, OpenedRequest, Record, Seat, Token},
     ledger::{Genesis, IssuingFacts, State, StateView as _},
     time::{Instant, Now, Timestamp},
     transport::Clock,
@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 use super::{
     JournalError, KeyRing, Peers, Place, Standing,
     ceremonies::Ceremonies,
-    facts::{to_enrolment, to_facts, to_places},
+    facts::{to_enrolment, to_places},
     journal::{Journal, Past},
     keys::Certified,
     offices::{Offices, floor},
@@ -110,7 +110,7 @@ struct Known {
     height: u64,
     state: State,
     issuing: IssuingFacts,
-    facts: wayside::issuing::Facts,
+    facts: Facts,
     places: BTreeMap<Seat, Place>,
 }
 
@@ -468,7 +468,7 @@ impl Known {
         Some(Self {
             height: tip.header.height,
             state: tip.state.clone(),
-            facts: to_facts(&issuing),
+            facts: Facts::of(&issuing),
             places: to_places(&issuing),
             issuing,
         })
