@@ -41,6 +41,7 @@ struct Batch {
     members: Vec<u16>,
     threshold: usize,
     handles: BTreeSet<TicketHandle>,
+    slots: BTreeSet<u32>,
     formed: Instant,
     linked: Option<Linked>,
     /// What each member that took the batch refuses of it.
@@ -70,6 +71,7 @@ impl EnrolmentAuthority {
     /// What to tell another role now.
     pub fn poll_dispatch(&mut self, facts: &Facts, now: Now) -> Option<Dispatch> {
         self.batches.0.retain(|_, batch| !batch.is_over());
+        self.dissolve_outdated(facts);
         self.give_up_malformed(now.instant);
         self.form_batches(facts, now.instant);
         let mut found = None;
@@ -216,10 +218,13 @@ impl EnrolmentAuthority {
         if handles.is_empty() {
             return;
         }
+        let slots = handles.iter().filter_map(|it| self.tickets.get(it));
+        let slots = slots.map(|it| it.slot);
         let batch = Batch {
             issuer: issuer.id,
             members: issuer.members.clone(),
             threshold: issuer.threshold.into(),
+            slots: slots.collect(),
             handles,
             formed: now,
             linked: None,
@@ -254,6 +259,7 @@ impl EnrolmentAuthority {
                 Some(Body::Link(LinkageRequest {
                     group,
                     batch: id,
+                    issuer: batch.issuer,
                     tickets,
                 }))
             }
@@ -375,6 +381,31 @@ impl EnrolmentAuthority {
         records
     }
 
+    /// Takes batches apart whose key was withdrawn, since no member would sign them.
+    fn dissolve_outdated(&mut self, facts: &Facts) {
+        let group = self.group;
+        let mut again = Vec::new();
+        self.batches.0.retain(|_, batch| {
+            let slots = batch.slots.iter().copied();
+            let is_current = facts.issuer_of((batch.issuer, group), slots).is_some();
+            if !(batch.is_done || is_current) {
+                again.extend(batch.handles.iter().copied());
+            }
+            batch.is_done || is_current
+        });
+        self.wait_again(&again);
+    }
+
+    /// Puts tickets among those that wait, as having waited long enough.
+    fn wait_again(&mut self, handles: &[TicketHandle]) {
+        for handle in handles {
+            if let Some(wanted) = self.tickets.get(handle) {
+                let waiting = self.waiting.entry(wanted.slot).or_default();
+                waiting.insert(*handle, Instant::default());
+            }
+        }
+    }
+
     /// Once it is clear that no sufficient number of members will sign a whole batch, gives up those
     /// tickets that the most willing of them refuse, and forms the batch anew from the rest. Needs no
     /// record: after a restart the members would refuse the same.
@@ -394,12 +425,7 @@ impl EnrolmentAuthority {
             lost.extend(refused.intersection(&batch.handles).copied());
             false
         });
-        for handle in again {
-            if let Some(wanted) = self.tickets.get(&handle) {
-                let waiting = self.waiting.entry(wanted.slot).or_default();
-                waiting.insert(handle, Instant::default());
-            }
-        }
+        self.wait_again(&again);
         self.fail(lost);
     }
 

@@ -101,6 +101,8 @@ pub struct LinkageRequest {
     pub group: GroupId,
     /// The batch.
     pub batch: BatchId,
+    /// The key that shall sign it.
+    pub issuer: u16,
     /// The tickets, in the order of their slots and handles.
     pub tickets: Vec<LinkageWish>,
 }

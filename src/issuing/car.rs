@@ -55,7 +55,7 @@ pub enum CarAnswer {
         credentials: Vec<Credential>,
         /// How many are still being made.
         waiting: u16,
-        /// For these slots none will come.
+        /// For these slots none will come, or one came that does not belong to the request.
         failed: Vec<Slot>,
     },
 }
@@ -83,7 +83,7 @@ pub enum AnswerError {
     /// It does not open: whoever carried it changed it.
     #[error("an answer that does not open")]
     Sealed,
-    /// A ticket does not open, or is for another key or slot.
+    /// None of the tickets that came opens and belongs to the request; this slot's is one.
     #[error("a ticket of slot {0} that does not belong to the request")]
     BadTicket(u32),
 }
@@ -217,17 +217,28 @@ impl RequestSecrets {
 
     fn collected(&self, chain: ChainId, collected: Collected) -> Result<CarAnswer, AnswerError> {
         let mut credentials = Vec::with_capacity(collected.tickets.len());
+        let mut failed = slots(collected.failed);
+        let mut bad = None;
         for (number, sealed) in collected.tickets {
             let slot = Slot::from_number(number);
             let ticket = sealed.open(chain, slot, &self.response_key(Some(slot)));
-            let ticket = ticket.ok_or(AnswerError::BadTicket(number))?;
-            let credential = Credential::new(ticket, self.ticket_key(slot));
-            credentials.push(credential.map_err(|_| AnswerError::BadTicket(number))?);
+            let credential = ticket.map(|it| Credential::new(it, self.ticket_key(slot)));
+            match credential {
+                Some(Ok(credential)) => credentials.push(credential),
+                // Whoever signed it made it so that no car can use it; the others are none the worse.
+                Some(Err(_)) | None => {
+                    failed.push(slot);
+                    bad = Some(number);
+                }
+            }
+        }
+        if let (Some(slot), true) = (bad, credentials.is_empty()) {
+            return Err(AnswerError::BadTicket(slot));
         }
         Ok(CarAnswer::Collected {
             credentials,
             waiting: collected.waiting,
-            failed: slots(collected.failed),
+            failed,
         })
     }
 

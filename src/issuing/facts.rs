@@ -204,6 +204,21 @@ impl Facts {
         operators.iter().map(key).collect()
     }
 
+    /// A key that may sign a group's tickets of some slots, also if there is a newer one.
+    pub(super) fn issuer_of(
+        &self,
+        (id, group): (u16, GroupId),
+        mut slots: impl Iterator<Item = u32>,
+    ) -> Option<&TicketIssuer> {
+        let mut issuers = self.issuers.iter();
+        let issuer = issuers.find(|it| it.id == id && it.group == group)?;
+        let may_sign = |slot| {
+            let start = self.slots.start(Slot::from_number(slot));
+            (issuer.from..=issuer.until).contains(&start)
+        };
+        slots.all(may_sign).then_some(issuer)
+    }
+
     /// The key that signs a group's tickets of a slot: the newest one that may.
     pub fn issuer(&self, group: GroupId, slot: Slot) -> Option<&TicketIssuer> {
         let start = self.slots.start(slot);

@@ -69,8 +69,8 @@ impl LinkageOffice {
             return Err(OperatorRefusal::NotForYou);
         }
         check_tickets(request, facts, now)?;
-        let first = request.tickets.first().ok_or(OperatorRefusal::BadBatch)?;
-        let issuer = facts.issuer(self.group, Slot::from_number(first.slot));
+        let slots = request.tickets.iter().map(|it| it.slot);
+        let issuer = facts.issuer_of((request.issuer, self.group), slots);
         let issuer = issuer.ok_or(OperatorRefusal::NoKey)?;
         let members = facts.first_keys(&issuer.members, now);
         let custodians = facts.first_keys(&facts.custodians(), now);
@@ -189,7 +189,7 @@ impl LinkageOffice {
     }
 }
 
-/// Not too many, each once, all for slots for which tickets are given, and all under one key.
+/// Not too many, each once, all for slots for which tickets are given.
 fn check_tickets(
     request: &LinkageRequest,
     facts: &Facts,
@@ -199,15 +199,8 @@ fn check_tickets(
     let is_bounded = (1..=BATCH_TICKETS_MAX).contains(&request.tickets.len());
     let (first, last) = facts.window(now);
     let window = first.number().saturating_sub(1)..=last.number().saturating_add(1);
-    let issuer = |slot| {
-        let issuer = facts.issuer(request.group, Slot::from_number(slot));
-        issuer.map(|it| it.id)
-    };
-    let mut issuers: Vec<_> = request.tickets.iter().map(|it| issuer(it.slot)).collect();
-    issuers.dedup();
     let is_good = is_bounded
         && handles.len() == request.tickets.len()
-        && issuers.len() == 1
         && request.tickets.iter().all(|it| window.contains(&it.slot));
     is_good.then_some(()).ok_or(OperatorRefusal::BadBatch)
 }

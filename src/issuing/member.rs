@@ -286,13 +286,12 @@ impl TicketMember {
         let is_bounded = (1..=BATCH_TICKETS_MAX).contains(&batch.tickets.len());
         let (first, last) = facts.window(now);
         let window = first.number().saturating_sub(1)..=last.number().saturating_add(1);
-        let is_given = |slot: u32| {
-            let issuer = facts.issuer(self.group, Slot::from_number(slot));
-            window.contains(&slot) && issuer.is_some_and(|it| it.id == batch.issuer)
-        };
+        let slots = batch.tickets.iter().map(|it| it.slot);
+        let issuer = facts.issuer_of((batch.issuer, self.group), slots.clone());
         let is_good = is_bounded
             && handles.len() == batch.tickets.len()
-            && batch.tickets.iter().all(|it| is_given(it.slot));
+            && issuer.is_some()
+            && slots.into_iter().all(|slot| window.contains(&slot));
         is_good.then_some(()).ok_or(OperatorRefusal::BadBatch)
     }
 

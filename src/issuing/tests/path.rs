@@ -159,6 +159,21 @@ fn l19_custodians_give_back_seeds_that_both_authorities_refuse() {
     assert!(found.is_some(), "a false share among five is passed over");
 }
 
+#[test]
+fn a_key_that_begins_while_tickets_are_made_signs_them() {
+    for steps in [0, 3, 8, 12] {
+        let mut town = Town::new(&Plan::default()).with_cars(1);
+        town.ask(0, &[town.slot(0), town.slot(1)]);
+        for _ in 0..steps {
+            town.step();
+        }
+        town.add_issuer();
+        town.run(Duration::from_secs(60));
+        town.collect();
+        assert_eq!(town.cars[0].tickets.len(), 2, "after {steps} steps");
+    }
+}
+
 /// What all members that signed a ticket call it.
 fn named(town: &Town, ticket: &Ticket) -> TicketHandle {
     let names = town.desks.values().filter_map(|it| it.handle_of(ticket));

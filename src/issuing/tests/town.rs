@@ -324,6 +324,20 @@ impl Town {
         TrustDomain::new(id, slots, issuers.collect(), false).unwrap()
     }
 
+    /// The members get another key, which signs from now on.
+    pub(super) fn add_issuer(&mut self) {
+        let next = TicketIssuer {
+            id: ISSUER + 1,
+            ..self.facts.issuers[0].clone()
+        };
+        for (member, share) in &self.shares {
+            let desk = self.desks.get_mut(&Seat::first(*member)).unwrap();
+            let key = TicketKey::from_bytes(share).unwrap();
+            desk.member(GROUP).unwrap().handle_key(next.id, key);
+        }
+        self.facts.issuers.push(next);
+    }
+
     /// Carries messages until nobody has any, and time passes until nothing waits for the next seconds.
     pub(super) fn run(&mut self, patience: Duration) {
         let end = self.now.instant + patience;
