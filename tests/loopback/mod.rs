@@ -6,6 +6,7 @@ mod exchange;
 mod handshake;
 mod hostile;
 mod initial;
+mod lists;
 mod relay;
 mod stranger;
 mod vehicle;

@@ -9,7 +9,7 @@ use wayside::{
     id::{ActionId, DomainId, StationId},
     message::{Cause, MessageType, Telemetry},
     pipeline::{self, Delivery, Event, HazardReport, OwnState, Published, Station},
-    security::{Class, Credential, SlotClock},
+    security::{Class, Credential, RevokedSeries, Slot, SlotClock},
     sim::{Cast, Seed},
     time::Now,
     transport::{Clock, Config, Counters, Driver, Handle, Setup},
@@ -51,6 +51,14 @@ impl Town {
         let held = wallet.for_slot(slot).unwrap();
         let key = SigningKey::from_seed(&held.key().to_seed());
         Credential::new(held.ticket().clone(), key).unwrap()
+    }
+
+    /// What revokes a vehicle's tickets from now on.
+    pub(super) fn revocation(&self, name: &str) -> RevokedSeries {
+        let slots = self.cast.domain().slots();
+        let from = slots.slot_at(self.clock.now().timestamp);
+        let until = Slot::from_number(from.number() + 289);
+        self.cast.revocation(name, from, until)
     }
 
     /// Starts a vehicle; the same name has the same tickets.
