@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::task::spawn_blocking;
 use tracing::{debug, error, info, warn};
@@ -8,6 +8,7 @@ use wayside::{
         issuing::v1::{GetIssuingRequest, GetIssuingResponse},
         ledger::v1::{ProveRequest, ProveResponse, StateKey, prove_request},
     },
+    security::TrustDomain,
     transport::{
         Handle,
         door::{CallError, Client},
@@ -16,6 +17,7 @@ use wayside::{
 
 use super::Speaking;
 use crate::{
+    identity::read_fetched,
     ledger::{ask, connect, random_below, random_part, witness},
     tickets::in_turn,
     trust::{News, TrustError},
@@ -25,7 +27,7 @@ use crate::{
 pub(crate) async fn follow_issuing(speaking: Speaking, station: Handle) {
     let mut pause = PAUSE_MIN;
     let mut turn = random_below(u64::MAX);
-    take_over(&speaking, &station);
+    take_over(&speaking, &station).await;
     loop {
         tokio::time::sleep(random_part(speaking.records().config().jitter)).await;
         let is_known = ask_one(&speaking, &station, turn).await;
@@ -51,7 +53,7 @@ pub(crate) async fn follow_issuing(speaking: Speaking, station: Handle) {
 /// Asks the first unit in reach; whether it is known now who issues the vehicle's tickets.
 async fn ask_one(speaking: &Speaking, station: &Handle, turn: u64) -> bool {
     let units = speaking.records().doors();
-    for unit in in_turn(&units, &std::collections::BTreeSet::new(), turn) {
+    for unit in in_turn(&units, &BTreeSet::new(), turn) {
         let client = match connect(speaking.records(), &unit.door).await {
             Ok(client) => client,
             Err(error) => {
@@ -64,7 +66,7 @@ async fn ask_one(speaking: &Speaking, station: &Handle, turn: u64) -> bool {
         match news {
             Ok(news) => {
                 if news == News::Changed {
-                    take_over(speaking, station);
+                    take_over(speaking, station).await;
                 }
                 keep(speaking).await;
                 return speaking.with_trust(|trust| trust.horizon().is_some());
@@ -132,8 +134,12 @@ async fn believe(
 }
 
 /// Lets everybody know.
-fn take_over(speaking: &Speaking, station: &Handle) {
+async fn take_over(speaking: &Speaking, station: &Handle) {
+    take_over_domain(speaking, station).await;
     speaking.pass_on();
+}
+
+async fn take_over_domain(speaking: &Speaking, station: &Handle) {
     let domain = match speaking.with_trust(|trust| trust.domain()) {
         Ok(Some(domain)) => domain,
         Ok(None) => return,
@@ -143,7 +149,8 @@ fn take_over(speaking: &Speaking, station: &Handle) {
         }
     };
     let issuers = domain.issuers().count();
-    let domain = std::sync::Arc::new(domain);
+    let domain = Arc::new(domain);
+    let known = Arc::clone(&domain);
     let taken = station.call(|station, now| {
         if station.domain().digest() == domain.digest() {
             return Ok(false);
@@ -151,9 +158,27 @@ fn take_over(speaking: &Speaking, station: &Handle) {
         station.handle_domain(domain, now).map(|()| true)
     });
     match taken {
-        Ok(true) => info!(issuers, "took over the ledger's table of issuers"),
+        Ok(true) => {
+            info!(issuers, "took over the ledger's table of issuers");
+            read_again(speaking, station, known).await;
+        }
         Ok(false) => {}
         Err(error) => error!(%error, "kept the trust domain: the ledger's is another"),
+    }
+}
+
+/// Tickets in the folder may count now that did not before.
+async fn read_again(speaking: &Speaking, station: &Handle, domain: Arc<TrustDomain>) {
+    let folder = speaking.tickets().clone();
+    let read = spawn_blocking(move || read_fetched(&folder, &domain));
+    match read.await {
+        Ok(Ok(read)) => {
+            let slots = read.credentials.iter().map(|it| it.ticket().slot());
+            speaking.handle_held(slots.collect());
+            station.call(|station, now| station.handle_credentials(read.credentials, now));
+        }
+        Ok(Err(error)) => warn!(%error, "the tickets cannot be read again"),
+        Err(error) => error!(%error, "reading the tickets panicked"),
     }
 }
 

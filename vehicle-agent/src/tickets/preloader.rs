@@ -225,7 +225,8 @@ impl Preloader {
         entry.is_out = false;
         match answer {
             Answer::Accepted { ready_in, used } => {
-                let ready = now.instant + ready_in.min(PENDING_PAUSE_MAX);
+                // An operator's guess is the latest: most batches are full before.
+                let ready = now.instant + ready_in.min(COLLECT_PAUSE);
                 self.advance(token, Stage::Taken, ready);
                 self.give_up(token, &used);
             }
@@ -578,6 +579,8 @@ fn doubled(pause: Duration, times: u32) -> Duration {
 
 /// How often a request is said to be sealed to an old key before that is believed.
 const STALE_MAX: u32 = 3;
+/// How long a request is left alone once its operator has it.
+const COLLECT_PAUSE: Duration = Duration::from_secs(2);
 /// Longest pause before tickets are asked for that their operator is making.
 const PENDING_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// A ticket is kept for as long as a hazard may hold that it signed.
