@@ -7,12 +7,14 @@
 //!
 //! What is worth counting is decided by those who count; this module only gives it a name.
 
+mod issuing;
 mod ledger;
 mod logs;
 mod metrics;
 mod server;
 mod tickets;
 
+pub use issuing::IssuingMetrics;
 pub use ledger::{AuditResult, LedgerMetrics, RulesKnown, ShardStanding};
 pub use logs::{LogConfig, LogError, LogFormat, LogHandle, init_logs};
 pub use metrics::{DropReason, GrpcMethod, Metrics, OutboxFill};

@@ -17,7 +17,7 @@ use wayside::{
     id::ShardId,
     ledger::Genesis,
     serve::{DaemonConfig as _, Listener, MetricsServeError, serve_doors, socket_path},
-    telemetry::{LedgerMetrics, Metrics, MetricsServer},
+    telemetry::{IssuingMetrics, LedgerMetrics, Metrics, MetricsServer},
     time::Timestamp,
     transport::{Clock, door},
 };
@@ -76,6 +76,7 @@ struct Issuing {
 struct Counts {
     grpc: Arc<Metrics>,
     ledger: Arc<LedgerMetrics>,
+    issuing: Arc<IssuingMetrics>,
 }
 
 impl Counts {
@@ -83,6 +84,7 @@ impl Counts {
         Self {
             grpc: Arc::new(Metrics::without_station(env!("CARGO_PKG_VERSION"))),
             ledger: Arc::new(LedgerMetrics::new()),
+            issuing: Arc::new(IssuingMetrics::new()),
         }
     }
 }
@@ -111,7 +113,8 @@ impl Daemon {
             listener.certificate_end(),
         );
         let (kept, sweep) = open_vault(&config, &mut opened, &engine, &followed, &clock)?;
-        let (issuing, wake) = start_issuing(&config, &opened, (&engine, &followed, &clock))?;
+        let (issuing, wake) =
+            start_issuing(&config, &opened, (&engine, &followed, &clock), &counts)?;
         let helpers = [follow, sweep].into_iter().chain(watchers).chain(wake);
         let helpers = helpers.collect();
         let desk = Arc::new(Desk::new(DeskParts {
@@ -337,6 +340,7 @@ fn start_issuing(
     config: &Config,
     opened: &Opened,
     (engine, followed, clock): (&Handle, &Arc<Followed>, &Clock),
+    counts: &Counts,
 ) -> Result<(Issuing, Option<JoinHandle<()>>), StartError> {
     let files = opened.issuing.clone();
     if files.is_empty() {
@@ -348,6 +352,7 @@ fn start_issuing(
         engine: engine.clone(),
         followed: Arc::clone(followed),
         clock: clock.clone(),
+        metrics: Arc::clone(&counts.issuing),
         peers: Peers::new(opened.genesis.chain(), clock.clone()),
         folder: opened.folder.clone(),
         keys: KeyRing::read(&opened.issuing)?,
@@ -448,7 +453,8 @@ async fn serve_metrics(
         let (counts, engine) = (counts.clone(), engine.clone());
         async move {
             let engine = engine.metrics().await.unwrap_or_default();
-            let parts = [counts.ledger.encode(), engine, counts.grpc.encode()];
+            let (ledger, issuing) = (counts.ledger.encode(), counts.issuing.encode());
+            let parts = [ledger, issuing, engine, counts.grpc.encode()];
             // Each part may end with the mark that only the whole may have.
             let texts = parts.iter().map(|text| text.trim_end_matches(END_MARK));
             texts.chain([END_MARK]).collect()

@@ -81,6 +81,19 @@ pub(super) enum About {
     Enrolment(u64),
 }
 
+impl About {
+    /// Its name in metrics.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Batch(_) => "batch",
+            Self::Key(_) => "key",
+            Self::Handle(_) => "handle",
+            Self::Seed(..) => "seed",
+            Self::Enrolment(_) => "enrolment",
+        }
+    }
+}
+
 impl Out {
     /// Takes an answer, and keeps what has to be durable before it leaves.
     pub(super) fn stage<T>(&mut self, staged: Staged<T>) -> T {

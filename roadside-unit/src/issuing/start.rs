@@ -10,7 +10,10 @@ use std::{
 
 use thiserror::Error;
 use tokio::task::JoinHandle;
-use wayside::{id::ChainId, issuing::Seat, ledger::Genesis, serve::KeyFileError, transport::Clock};
+use wayside::{
+    id::ChainId, issuing::Seat, ledger::Genesis, serve::KeyFileError, telemetry::IssuingMetrics,
+    transport::Clock,
+};
 use wayside_engine::Handle;
 
 use super::{
@@ -32,6 +35,8 @@ pub(crate) struct IssuerParts {
     pub(crate) followed: Arc<Followed>,
     /// What the time is.
     pub(crate) clock: Clock,
+    /// Where it is counted.
+    pub(crate) metrics: Arc<IssuingMetrics>,
     /// The other units.
     pub(crate) peers: Peers,
     /// Where the unit keeps things.
@@ -93,6 +98,7 @@ pub(crate) fn start(parts: IssuerParts) -> Result<(Issuer, JoinHandle<()>), Issu
         followed: parts.followed,
         clock: parts.clock,
         peers: Arc::new(parts.peers),
+        metrics: parts.metrics,
         runtime: tokio::runtime::Handle::current(),
         secret,
     };

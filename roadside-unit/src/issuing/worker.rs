@@ -12,7 +12,9 @@ use tracing::{debug, error, info, warn};
 use wayside::{
     id::ShardId,
     issuing::{Facts, LinkageSecret, Nonce, OpenedRequest, Record, Seat, Token},
-    ledger::{Genesis, IssuingFacts, State, StateView as _},
+    ledger::{Action, Genesis, IssuingFacts, State, StateView as _},
+    rpc,
+    telemetry::IssuingMetrics,
     time::{Instant, Now, Timestamp},
     transport::Clock,
 };
@@ -80,6 +82,8 @@ pub(super) struct WorkerParts {
     pub(super) peers: Arc<Peers>,
     /// Where tasks run that wait for others.
     pub(super) runtime: tokio::runtime::Handle,
+    /// Where it is counted.
+    pub(super) metrics: Arc<IssuingMetrics>,
     /// What the linkage chains are made from.
     pub(super) secret: LinkageSecret,
 }
@@ -182,12 +186,12 @@ impl Worker {
         match event {
             Event::Request { request, reply } => self.request(&request, reply, now),
             Event::Collect { token, reply } => {
-                self.with_offices(now, reply, |offices, view| {
+                self.with_offices("CollectTickets", now, reply, |offices, view| {
                     offices.handle_collect(token, view)
                 });
             }
             Event::Deliver { message, reply } => {
-                self.with_offices(now, reply, |offices, view| {
+                self.with_offices("Deliver", now, reply, |offices, view| {
                     offices.handle_message(&message, view)
                 });
             }
@@ -210,7 +214,7 @@ impl Worker {
 
     fn request(&mut self, request: &[u8], reply: Reply, now: Now) {
         let engine = self.parts.engine.clone();
-        self.with_offices(now, reply, |offices, view| {
+        self.with_offices("RequestTickets", now, reply, |offices, view| {
             let enrolment = |opened: &OpenedRequest| {
                 let vehicle = opened.vehicle();
                 let state = (view.home)(vehicle.home);
@@ -225,6 +229,7 @@ impl Worker {
     /// Has the offices do something for who waits, or says that there are none.
     fn with_offices(
         &mut self,
+        method: &'static str,
         now: Now,
         reply: Reply,
         work: impl FnOnce(&mut Offices, &View<'_>) -> Result<Vec<u8>, Status>,
@@ -233,6 +238,9 @@ impl Worker {
         match (&mut self.offices, &self.known) {
             (Some(offices), Some(known)) => {
                 let answer = work(offices, &known.view(&home, now));
+                let reason = answer.as_ref().err().map(|it| rpc::reason_of(it).reason);
+                let reason = reason.as_deref().unwrap_or("ANSWERED");
+                self.parts.metrics.count_request(method, reason);
                 offices.reply(reply, answer);
             }
             // Who has gone needs no answer.
@@ -287,6 +295,12 @@ impl Worker {
 
     /// Says a word, unless one about the same is on its way.
     fn say(&mut self, word: Box<Word>, now: Now) {
+        if let Action::CommitTickets(batch) = &word.action
+            && !self.words.contains_key(&word.about)
+        {
+            let tickets = batch.slots.iter().map(|it| u64::from(it.tickets));
+            self.parts.metrics.count_batch(tickets.sum());
+        }
         let until = self.words.get(&word.about);
         if until.is_some_and(|until| now.instant < *until) {
             return;
@@ -304,6 +318,7 @@ impl Worker {
     }
 
     fn said(&mut self, word: Box<Word>, is_done: bool, now: Now) {
+        self.parts.metrics.count_word(word.about.name(), is_done);
         let pause = if is_done { SAID_PAUSE } else { REFUSED_PAUSE };
         self.words.insert(word.about, now.instant + pause);
         if let About::Batch(_) = word.about
@@ -341,6 +356,12 @@ impl Worker {
         }
         self.compact(now)?;
         self.show_standing();
+        if let Some(known) = &self.known {
+            let head = known.state.revocation_head();
+            let entries = head.map_or(0, |head| head.next.saturating_sub(head.first));
+            let age = now.timestamp.since(known.issuing.as_of);
+            self.parts.metrics.set_list(entries, age);
+        }
         Ok(())
     }
 
@@ -445,6 +466,7 @@ impl Worker {
             (_, _, None) => Some("the ledger is not caught up with"),
             (Some(_), Some(_), Some(_)) => None,
         };
+        self.parts.metrics.set_standing(waiting, lacks.is_none());
         self.show(|standing| {
             if standing.lacks != lacks {
                 info!(lacks = lacks.unwrap_or("nothing"), "issuing tickets");
