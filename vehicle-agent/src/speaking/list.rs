@@ -24,7 +24,8 @@ use crate::{
 
 /// Follows the list of revoked tickets, for as long as the agent runs.
 ///
-/// A car that drives keeps a connection to a unit and is told at once; a parked one asks now and then.
+/// A car that drives, or hears others, keeps a connection to a unit and is told at once; a parked one
+/// asks now and then.
 /// Nothing on the connection says whose it is.
 pub(crate) async fn listen(speaking: Speaking, station: Handle) {
     let mut pause = PAUSE_MIN;
@@ -33,9 +34,8 @@ pub(crate) async fn listen(speaking: Speaking, station: Handle) {
         tokio::time::sleep(random_part(speaking.records().config().jitter)).await;
         let is_reached = visit_one(&speaking, &station, turn).await;
         turn = turn.wrapping_add(1);
-        let is_driving = speaking.poll(|preloader, now| preloader.is_driving(now));
-        if is_reached && !is_driving {
-            rest(&speaking).await;
+        if is_reached && !is_on_road(&speaking, &station) {
+            rest(&speaking, &station).await;
         } else if is_reached {
             pause = PAUSE_MIN;
         } else {
@@ -46,19 +46,18 @@ pub(crate) async fn listen(speaking: Speaking, station: Handle) {
     }
 }
 
-/// Waits until a parked car asks again, or drives off.
-async fn rest(speaking: &Speaking) {
-    let mut changes = speaking.changes();
+/// Whether the vehicle has to know at once: it is driven, or hears others.
+fn is_on_road(speaking: &Speaking, station: &Handle) -> bool {
+    let is_driving = speaking.poll(|preloader, now| preloader.is_driving(now));
+    is_driving || station.call(|station, _| station.peers().next().is_some())
+}
+
+/// Waits until a parked car asks again, drives off, or meets others.
+async fn rest(speaking: &Speaking, station: &Handle) {
     let refresh = speaking.records().config().revocations.refresh;
     let end = tokio::time::Instant::now() + refresh / 2 + random_part(refresh / 2);
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep_until(end) => return,
-            _ = changes.changed() => {}
-        }
-        if speaking.poll(|preloader, now| preloader.is_driving(now)) {
-            return;
-        }
+    while tokio::time::Instant::now() < end && !is_on_road(speaking, station) {
+        tokio::time::sleep(REST_STEP.min(refresh)).await;
     }
 }
 
@@ -107,8 +106,7 @@ async fn visit(speaking: &Speaking, station: &Handle, client: &Client) -> Result
                 return Ok(());
             }
         }
-        let is_driving = speaking.poll(|preloader, now| preloader.is_driving(now));
-        if !is_driving || tokio::time::Instant::now() >= end {
+        if !is_on_road(speaking, station) || tokio::time::Instant::now() >= end {
             return Ok(());
         }
         let config = speaking.records().config();
@@ -231,6 +229,8 @@ async fn write(speaking: &Speaking, update: &RevocationUpdate) -> bool {
 /// A list without news is written down so often, so that a restart knows how new it was.
 const KEPT_AGE_MAX: Duration = Duration::from_secs(600);
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
+/// How soon a car that begins to drive asks for the list.
+const REST_STEP: Duration = Duration::from_secs(2);
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Longest visit, so that no unit sees one car for long.
 const VISIT_MAX: Duration = Duration::from_secs(600);

@@ -3,7 +3,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use wayside::{
     crypto::SigningKey,
     ledger::Committees,
@@ -40,7 +40,6 @@ struct Shared {
     changed: Notify,
     /// Told when what is known of the issuers is old.
     outdated: Notify,
-    state: watch::Sender<u64>,
 }
 
 /// What is on disk, and where.
@@ -79,7 +78,6 @@ impl Speaking {
                 list_file: opened.list_file,
                 changed: Notify::new(),
                 outdated: Notify::new(),
-                state: watch::Sender::new(0),
             }),
         };
         speaking.pass_on();
@@ -101,11 +99,6 @@ impl Speaking {
     /// Somebody put tickets of these slots on disk.
     pub(crate) fn handle_held(&self, slots: Vec<Slot>) {
         self.call(|preloader, _| preloader.handle_held(slots));
-    }
-
-    /// Told after each change that somebody may want to know of.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.shared.state.subscribe()
     }
 
     /// The way to the ledger.
@@ -143,7 +136,6 @@ impl Speaking {
         let now = self.now();
         let answer = change(&mut self.preloader(), now);
         self.shared.changed.notify_one();
-        self.shared.state.send_modify(|changes| *changes += 1);
         answer
     }
 
