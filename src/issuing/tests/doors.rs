@@ -300,6 +300,25 @@ fn messages_that_do_not_count_are_refused_for_exact_reasons() {
 }
 
 #[test]
+fn a_car_is_told_to_wait_only_where_others_are_waited_for() {
+    for (batch_vehicles_min, expected_s) in [(1, 1), (2, 31)] {
+        let plan = Plan {
+            batch_vehicles_min,
+            batch_wait: Duration::from_secs(30),
+            ..Plan::default()
+        };
+        let mut town = Town::new(&plan).with_cars(1);
+        let draft = town.draft(0, &[town.slot(1)]).remove(0);
+        let answer = town.request(draft.to, &draft.sealed).unwrap();
+        let answer = draft.secrets.open(town.facts.chain, draft.token, &answer);
+        let Ok(CarAnswer::Accepted { ready_in, .. }) = answer else {
+            panic!("the request is accepted");
+        };
+        assert_eq!(ready_in, Duration::from_secs(expected_s));
+    }
+}
+
+#[test]
 fn what_was_answered_opens_for_its_car_alone() {
     let mut town = Town::new(&Plan::default()).with_cars(2);
     let [own, other] = [0, 1].map(|car| town.draft(car, &[town.slot(1)]).remove(0));
