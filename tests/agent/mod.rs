@@ -7,6 +7,7 @@ mod pki;
 pub(crate) mod process;
 mod records;
 mod start;
+mod tickets;
 mod town;
 mod trips;
 mod witness;

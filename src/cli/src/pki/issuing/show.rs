@@ -1,5 +1,6 @@
-use std::io::Write as _;
+use std::{fs, io::Write as _, path::PathBuf};
 
+use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 
@@ -11,6 +12,9 @@ use super::desk::{Desk, DomainArguments};
 pub(crate) struct Show {
     #[command(flatten)]
     domain: DomainArguments,
+    /// Writes whose tickets count now to a file, for stations that do not follow the ledger.
+    #[arg(long, value_name = "FILE")]
+    trust_domain: Option<PathBuf>,
 }
 
 impl Show {
@@ -20,6 +24,10 @@ impl Show {
         let Some(facts) = desk.facts().await? else {
             anyhow::bail!("nobody issues tickets on this ledger yet: see `wayside pki issuing`");
         };
+        if let Some(path) = &self.trust_domain {
+            fs::write(path, facts.trust_domain()?.to_toml())
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
         let groups: Vec<_> = facts
             .groups
             .iter()

@@ -1,0 +1,210 @@
+//! Tickets of five operators, from the first to the last: made together, used, and revoked.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::Value;
+use tokio::time::{sleep, timeout};
+use wayside::rpc::{
+    agent::v1::Reason,
+    world::v1::{
+        RemovalReason, SubscribeRequest, subscribe_response::Event,
+        world_service_client::WorldServiceClient,
+    },
+};
+
+use super::{
+    process::{Agent, PATIENCE, agent, wayside},
+    town::{Town, kill},
+};
+
+#[tokio::test]
+async fn with_one_signer_down_tickets_flow_and_a_revoked_car_is_heard_by_nobody() {
+    let town = Town::new(5).await;
+    let domain = town.path("");
+    // They wait for one another.
+    let (one, two, three, four, five) = tokio::join!(
+        town.start_unit(1),
+        town.start_unit(2),
+        town.start_unit(3),
+        town.start_unit(4),
+        town.start_unit(5)
+    );
+    let mut units = vec![one, two, three, four, five];
+    pki(&["issuing"], &domain, &[]).await;
+    let signer = unit_of_signer(&domain).await;
+    kill(units.remove(signer - 1)).await;
+    // Another one than the first, if that is the one that is down.
+    let unit = if signer == 1 { 2 } else { 1 };
+
+    let listener = start(&town, 1).await;
+    let ready = listener.wait_ready(|readiness| readiness.can_sign).await;
+    assert!(ready.own_revocation.is_none(), "{ready:?}");
+    // The other one follows no ledger: nobody tells it to be silent.
+    let (vehicle, stubborn) = (town.path("vehicle-2"), town.path("stubborn.toml"));
+    clear(&vehicle);
+    let unit = town.path(&format!("unit-{unit}/unit.sock"));
+    let unit = format!("unix:{}", unit.display());
+    let asked = ["issue", "--from-operators", "--slots", "3", "--unit", &unit];
+    pki(&asked, &domain, &["vehicle-2"]).await;
+    let file = stubborn.display().to_string();
+    pki(
+        &["show", "--unit", &unit, "--trust-domain", &file],
+        &domain,
+        &[],
+    )
+    .await;
+    let mut command = agent(&without_ledger(&vehicle));
+    command
+        .env("WAYSIDE__IDENTITY__TRUST_DOMAIN", &stubborn)
+        .args(["--peer", &listener.quic().to_string()]);
+    let speaker = Agent::start(command).await;
+    let heard = speaker.wait_ready(|readiness| readiness.can_sign && readiness.peers == 1);
+    let station = heard.await.station_id;
+
+    let mut world = WorldServiceClient::new(listener.channel().await);
+    let subscribed = world.subscribe(SubscribeRequest::default()).await;
+    let mut events = subscribed.unwrap().into_inner();
+    let revoked = async {
+        let mut is_ordered = false;
+        loop {
+            match events.message().await.unwrap().unwrap().event.unwrap() {
+                Event::Object(object) if object.station_id == station && !is_ordered => {
+                    is_ordered = true;
+                    let ticket = current_ticket(&vehicle.join("tickets"));
+                    let ticket = ticket.display().to_string();
+                    pki(&["revoke", "--unit", &unit], &domain, &[&ticket]).await;
+                }
+                Event::ObjectRemoved(removed) if removed.station_id == station => {
+                    return removed.reason();
+                }
+                _ => {}
+            }
+        }
+    };
+    let reason = timeout(PATIENCE, async {
+        tokio::select! {
+            reason = revoked => reason,
+            () = drive(&speaker) => unreachable!("a drive does not end"),
+        }
+    });
+    assert_eq!(reason.await.unwrap(), RemovalReason::Revoked);
+
+    // It dials again and again, and is let in no more.
+    let told = listener
+        .wait_ready(|readiness| readiness.list_next == 1)
+        .await;
+    assert!(told.can_sign, "{told:?}");
+    let refused = async {
+        while !listener.scrape().await.contains("reason=\"revoked\"") {
+            sleep(Duration::from_millis(200)).await;
+        }
+    };
+    timeout(PATIENCE, refused).await.unwrap();
+    // The car's own agent, which follows the ledger, says so and signs nothing.
+    drop(speaker);
+    let honest = Agent::start(agent(&vehicle.join("agent.toml"))).await;
+    let told = honest.wait_ready(|readiness| readiness.own_revocation.is_some());
+    let told = told.await;
+    assert!(!told.can_sign, "{told:?}");
+    assert!(
+        told.reasons.contains(&i32::from(Reason::Revoked)),
+        "{told:?}"
+    );
+    assert!(publish(&honest, 0).await.is_err());
+}
+
+/// Says where the car is, five times a second.
+async fn drive(car: &Agent) {
+    for step in 0.. {
+        publish(car, step).await.unwrap();
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Starts a vehicle's agent, without the tickets that `wayside pki init` made.
+async fn start(town: &Town, vehicle: u16) -> Agent {
+    let folder = town.path(&format!("vehicle-{vehicle}"));
+    clear(&folder);
+    let mut command = agent(&folder.join("agent.toml"));
+    command.env("WAYSIDE__TRANSPORT__PEERS", "[]");
+    Agent::start(command).await
+}
+
+/// Takes a vehicle's tickets away.
+fn clear(vehicle: &Path) {
+    for entry in fs::read_dir(vehicle.join("tickets")).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+}
+
+/// A vehicle's configuration without its last section, which names the ledger.
+fn without_ledger(vehicle: &Path) -> PathBuf {
+    let text = fs::read_to_string(vehicle.join("agent.toml")).unwrap();
+    let (kept, _) = text.split_once("[ledger]").unwrap();
+    let path = vehicle.join("stubborn.toml");
+    fs::write(&path, kept).unwrap();
+    path
+}
+
+/// Runs `wayside pki` on a domain, and returns what it printed.
+async fn pki(arguments: &[&str], domain: &Path, more: &[&str]) -> String {
+    let mut command = wayside(&["pki"]);
+    command
+        .args(arguments)
+        .arg("--domain")
+        .arg(domain)
+        .args(more);
+    let output = timeout(2 * PATIENCE, command.output())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The number of the unit of the first operator that signs tickets.
+async fn unit_of_signer(domain: &Path) -> usize {
+    let shown: Value = serde_json::from_str(&pki(&["show"], domain, &[]).await).unwrap();
+    let signer = shown.pointer("/groups/0/offices/members/0").unwrap();
+    let seats = shown.get("seats").unwrap().as_array().unwrap();
+    let seat = seats
+        .iter()
+        .find(|seat| seat.get("operator") == Some(signer));
+    let door = seat
+        .unwrap()
+        .pointer("/seat/door")
+        .unwrap()
+        .as_str()
+        .unwrap();
+    let config = |number: &usize| domain.join(format!("unit-{number}/unit.toml"));
+    (1..=5)
+        .find(|number| fs::read_to_string(config(number)).unwrap().contains(door))
+        .unwrap()
+}
+
+/// The file of the ticket of this moment.
+fn current_ticket(folder: &Path) -> PathBuf {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let slot = now.as_secs() / SLOT_S;
+    // Shortly after a border the ticket before may still be in use.
+    let files =
+        [slot, slot.saturating_sub(1)].map(|slot| folder.join(format!("slot-{slot:08}.ticket")));
+    files.into_iter().find(|file| file.exists()).unwrap()
+}
+
+async fn publish(
+    car: &Agent,
+    step: u32,
+) -> Result<tonic::Response<wayside::rpc::telemetry::v1::PublishStateResponse>, tonic::Status> {
+    use wayside::rpc::telemetry::v1::telemetry_service_client::TelemetryServiceClient;
+    let mut client = TelemetryServiceClient::new(car.channel().await);
+    client
+        .publish_state(super::process::state(55.0 + f64::from(step) * 1e-4))
+        .await
+}
+
+const SLOT_S: u64 = 300;
