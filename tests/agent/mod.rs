@@ -2,6 +2,7 @@
 
 mod doors;
 mod epochs;
+mod fetching;
 mod life;
 mod pki;
 pub(crate) mod process;
