@@ -147,6 +147,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "vehicle-agent/src/grpc",
             "vehicle-agent/src/ledger",
             "roadside-unit/src/grpc",
+            "roadside-unit/src/issuing",
             "proto/",
             "tests/",
         ],

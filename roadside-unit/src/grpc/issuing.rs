@@ -21,7 +21,7 @@ use wayside::{
 };
 
 use super::{desk::Desk, refusal::stopping};
-use crate::issuing::{Issuer, Place, malformed, not_issuing, unreachable};
+use crate::issuing::{Issuer, PeerError, Place, Refusal};
 
 /// Takes sealed requests for tickets to those who issue them, and spreads what revocation needs.
 #[derive(Clone)]
@@ -82,7 +82,8 @@ impl Desk {
         let (seat, place) = self.issuing_seat(asked, request.handed_on)?;
         let Some(place) = place else {
             let issuer = self.issuer_of(seat)?;
-            let answer = issuer.request(request.request.to_vec()).await?.into();
+            let answer = issuer.request(request.request.to_vec()).await;
+            let answer = answer.map_err(|refusal| told(&refusal))?.into();
             return Ok(RequestTicketsResponse { answer });
         };
         let request = RequestTicketsRequest {
@@ -103,7 +104,8 @@ impl Desk {
         let (seat, place) = self.issuing_seat(asked, request.handed_on)?;
         let Some(place) = place else {
             let issuer = self.issuer_of(seat)?;
-            let answer = issuer.collect(Token::from_bytes(token)).await?.into();
+            let answer = issuer.collect(Token::from_bytes(token)).await;
+            let answer = answer.map_err(|refusal| told(&refusal))?.into();
             return Ok(CollectTicketsResponse { answer });
         };
         let request = CollectTicketsRequest {
@@ -160,7 +162,7 @@ impl Desk {
         let answer = self.peers.call(place, method, body).await;
         let answer = answer.map_err(|error| {
             tracing::debug!(%error, operator = place.operator, "no answer to hand back");
-            error.to_status()
+            passed_on(error)
         })?;
         A::decode(answer).map_err(|_| unreachable())
     }
@@ -222,10 +224,58 @@ impl Desk {
     /// Has what another operator says answered.
     pub(super) async fn deliver(&self, request: DeliverRequest) -> Result<DeliverResponse, Status> {
         self.open()?;
-        let issuer = self.issuer.as_ref().ok_or_else(not_issuing)?;
-        let answer = issuer.deliver(request.message.to_vec()).await?.into();
+        let issuer = self
+            .issuer
+            .as_ref()
+            .ok_or_else(|| told(&Refusal::NotIssuing))?;
+        let answer = issuer.deliver(request.message.to_vec()).await;
+        let answer = answer.map_err(|refusal| told(&refusal))?.into();
         Ok(DeliverResponse { answer })
     }
+}
+
+/// What the offices' refusal is to clients.
+fn told(refusal: &Refusal) -> Status {
+    let code = match refusal {
+        Refusal::Busy => Code::ResourceExhausted,
+        Refusal::Stopped => Code::Internal,
+        Refusal::NotIssuing | Refusal::NotOpened => Code::FailedPrecondition,
+        Refusal::TokenUnknown => Code::NotFound,
+        Refusal::Malformed(_) | Refusal::MessageRefused(_) => Code::InvalidArgument,
+    };
+    let (reason, words) = (refusal.reason(), refusal.to_string());
+    match refusal {
+        Refusal::Busy => rpc::retry_later(code, reason, words, BUSY_DELAY),
+        Refusal::Stopped
+        | Refusal::NotIssuing
+        | Refusal::NotOpened
+        | Refusal::TokenUnknown
+        | Refusal::Malformed(_)
+        | Refusal::MessageRefused(_) => rpc::refusal(code, reason, words),
+    }
+}
+
+fn malformed(words: &str) -> Status {
+    told(&Refusal::Malformed(words.to_owned()))
+}
+
+/// What whoever asked is told: the other unit's own reason, or that it cannot be reached.
+fn passed_on(error: PeerError) -> Status {
+    let PeerError::Refused(refusal) = error else {
+        return unreachable();
+    };
+    let (code, reason) = (Code::from_i32(refusal.code.into()), &refusal.reason);
+    match refusal.retry_after {
+        Some(delay) => rpc::retry_later(code, reason, &refusal.message, delay),
+        None => rpc::refusal(code, reason, &refusal.message),
+    }
+}
+
+/// The operator's unit gives no answer that means anything.
+fn unreachable() -> Status {
+    let words = "the operator's unit does not answer";
+    let reason = "OPERATOR_UNREACHABLE";
+    rpc::retry_later(Code::Unavailable, reason, words, RETRY_DELAY)
 }
 
 fn no_issuing() -> Status {
@@ -238,5 +288,7 @@ fn seat_unknown() -> Status {
     rpc::refusal(Code::NotFound, "SEAT_UNKNOWN", words)
 }
 
+const BUSY_DELAY: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(2);
 /// Within the time that doors give their answers.
 const WAIT_MAX: Duration = Duration::from_secs(30);

@@ -9,13 +9,9 @@ use std::{
 };
 
 use tokio::sync::oneshot;
-use tonic::{Code, Status};
-use wayside::{
-    issuing::{Seat, Token},
-    rpc,
-};
+use wayside::issuing::{Seat, Token};
 
-use super::{KeyRing, Standing, worker::Event};
+use super::{KeyRing, Refusal, Standing, worker::Event};
 
 /// What asks the unit's offices, which work on a thread of their own; clones ask the same.
 #[derive(Clone)]
@@ -56,17 +52,17 @@ impl Issuer {
     }
 
     /// A vehicle's sealed request.
-    pub(crate) async fn request(&self, request: Vec<u8>) -> Result<Vec<u8>, Status> {
+    pub(crate) async fn request(&self, request: Vec<u8>) -> Result<Vec<u8>, Refusal> {
         self.ask(|reply| Event::Request { request, reply }).await
     }
 
     /// What came of an earlier one.
-    pub(crate) async fn collect(&self, token: Token) -> Result<Vec<u8>, Status> {
+    pub(crate) async fn collect(&self, token: Token) -> Result<Vec<u8>, Refusal> {
         self.ask(|reply| Event::Collect { token, reply }).await
     }
 
     /// What another operator says.
-    pub(crate) async fn deliver(&self, message: Vec<u8>) -> Result<Vec<u8>, Status> {
+    pub(crate) async fn deliver(&self, message: Vec<u8>) -> Result<Vec<u8>, Refusal> {
         self.ask(|reply| Event::Deliver { message, reply }).await
     }
 
@@ -94,20 +90,22 @@ impl Issuer {
 
     async fn ask(
         &self,
-        event: impl FnOnce(oneshot::Sender<Result<Vec<u8>, Status>>) -> Event,
-    ) -> Result<Vec<u8>, Status> {
+        event: impl FnOnce(oneshot::Sender<Result<Vec<u8>, Refusal>>) -> Event,
+    ) -> Result<Vec<u8>, Refusal> {
         let _waiting = self.wait()?;
         let (reply, answer) = oneshot::channel();
-        self.events.send(event(reply)).map_err(|_| failed())?;
-        answer.await.map_err(|_| failed())?
+        self.events
+            .send(event(reply))
+            .map_err(|_| Refusal::Stopped)?;
+        answer.await.map_err(|_| Refusal::Stopped)?
     }
 
-    fn wait(&self) -> Result<Waiting, Status> {
+    fn wait(&self) -> Result<Waiting, Refusal> {
         let below_max = |waiting| (waiting < WAITING_MAX).then_some(waiting + 1);
         let taken = self
             .waiting
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, below_max);
-        taken.map_err(|_| busy())?;
+        taken.map_err(|_| Refusal::Busy)?;
         Ok(Waiting(Arc::clone(&self.waiting)))
     }
 }
@@ -118,18 +116,5 @@ impl Drop for Waiting {
     }
 }
 
-/// Too much waits.
-pub(crate) fn busy() -> Status {
-    let words = "too many requests wait";
-    rpc::retry_later(Code::ResourceExhausted, "ISSUING_BUSY", words, BUSY_DELAY)
-}
-
-/// The offices stopped, for instance since their journal cannot be written.
-pub(crate) fn failed() -> Status {
-    let words = "this unit's offices have stopped";
-    rpc::refusal(Code::Internal, "ISSUING_FAILED", words)
-}
-
-const BUSY_DELAY: Duration = Duration::from_secs(1);
 /// Who may wait at one time; whoever comes then is told to come later.
 const WAITING_MAX: usize = 512;

@@ -34,6 +34,7 @@ mod offices;
 mod orders;
 mod out;
 mod peers;
+mod refusal;
 mod speaker;
 mod start;
 mod worker;
@@ -41,8 +42,8 @@ mod worker;
 pub(crate) use error::JournalError;
 pub(crate) use issuer::Issuer;
 pub(crate) use keys::KeyRing;
-pub(crate) use out::{malformed, not_issuing};
-pub(crate) use peers::{Peers, Place, unreachable};
+pub(crate) use peers::{PeerError, Peers, Place};
+pub(crate) use refusal::Refusal;
 pub(crate) use start::{IssuerParts, IssuerStartError, Standing, mark_restored, start};
 
 #[cfg(test)]

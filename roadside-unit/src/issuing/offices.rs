@@ -1,6 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use tonic::Status;
 use wayside::{
     id::{GroupId, ShardId},
     issuing::{
@@ -14,11 +13,9 @@ use wayside::{
 };
 
 use super::{
+    Refusal,
     orders::Recovery,
-    out::{
-        About, Effect, Out, Reply, View, Word, malformed, message_refused, not_issuing, not_opened,
-        token_unknown,
-    },
+    out::{About, Effect, Out, Reply, View, Word},
 };
 
 /// All parts that one process has in issuing, between what happens to them and what they want done.
@@ -100,20 +97,21 @@ impl Offices {
         &mut self,
         request: &[u8],
         view: &View<'_>,
-        enrolment: impl FnOnce(&OpenedRequest) -> Result<Option<Enrolment>, Status>,
-    ) -> Result<Vec<u8>, Status> {
+        enrolment: impl FnOnce(&OpenedRequest) -> Result<Option<Enrolment>, Refusal>,
+    ) -> Result<Vec<u8>, Refusal> {
         let sealed = SealedRequest::from_bytes(request);
-        let sealed = sealed.map_err(|error| malformed(&error.to_string()))?;
+        let sealed = sealed.map_err(|error| Refusal::Malformed(error.to_string()))?;
         if sealed.to != self.seat {
-            return Err(not_opened());
+            return Err(Refusal::NotOpened);
         }
         let opened = sealed.open(view.facts.chain, self.desk.keys());
-        let opened = opened.map_err(|_| not_opened())?;
+        let opened = opened.map_err(|_| Refusal::NotOpened)?;
         let authority = self.desk.enrolment(opened.group());
-        let authority = authority.ok_or_else(not_issuing)?;
+        let authority = authority.ok_or(Refusal::NotIssuing)?;
         let enrolment = enrolment(&opened)?;
         let staged = authority.handle_request(&opened, enrolment.as_ref(), view.facts, view.now);
-        let staged = staged.ok_or_else(|| malformed("no answer can be sealed to its key"))?;
+        let staged = staged
+            .ok_or_else(|| Refusal::Malformed("no answer can be sealed to its key".to_owned()))?;
         Ok(self.out.stage(staged).to_bytes())
     }
 
@@ -122,11 +120,11 @@ impl Offices {
         &mut self,
         token: Token,
         view: &View<'_>,
-    ) -> Result<Vec<u8>, Status> {
+    ) -> Result<Vec<u8>, Refusal> {
         let mut authorities = self.desk.enrolments();
         let found = authorities.find_map(|it| it.handle_collect(token, view.facts));
         drop(authorities);
-        let staged = found.ok_or_else(token_unknown)?;
+        let staged = found.ok_or(Refusal::TokenUnknown)?;
         Ok(self.out.stage(staged).to_bytes())
     }
 
@@ -135,10 +133,10 @@ impl Offices {
         &mut self,
         message: &[u8],
         view: &View<'_>,
-    ) -> Result<Vec<u8>, Status> {
+    ) -> Result<Vec<u8>, Refusal> {
         let staged = self.desk.handle_message(message, view.facts, view.now);
-        let staged = staged.map_err(|error| message_refused(&error))?;
-        self.out.stage(staged).ok_or_else(not_issuing)
+        let staged = staged.map_err(|error| Refusal::MessageRefused(error.to_string()))?;
+        self.out.stage(staged).ok_or(Refusal::NotIssuing)
     }
 
     /// Takes the answer to a message that was sent; `None` if none came.
@@ -198,7 +196,7 @@ impl Offices {
     }
 
     /// Answers who waits.
-    pub(super) fn reply(&mut self, reply: Reply, answer: Result<Vec<u8>, Status>) {
+    pub(super) fn reply(&mut self, reply: Reply, answer: Result<Vec<u8>, Refusal>) {
         self.out.effects.push(Effect::Reply(reply, answer));
     }
 

@@ -1,17 +1,15 @@
 use tokio::sync::oneshot;
-use tonic::{Code, Status};
 use wayside::{
     id::ShardId,
     issuing::{Facts, Nonce, Record, Seat, Staged},
     ledger::{Action, IssuingFacts, State},
-    rpc,
     time::Now,
 };
 
-use super::ceremonies::Secret;
+use super::{Refusal, ceremonies::Secret};
 
 /// Where an answer is waited for.
-pub(super) type Reply = oneshot::Sender<Result<Vec<u8>, Status>>;
+pub(super) type Reply = oneshot::Sender<Result<Vec<u8>, Refusal>>;
 
 /// What the offices see of the world while they do one thing.
 pub(super) struct View<'a> {
@@ -41,7 +39,7 @@ pub(super) struct Out {
 /// One thing to do.
 pub(super) enum Effect {
     /// Answers who waits.
-    Reply(Reply, Result<Vec<u8>, Status>),
+    Reply(Reply, Result<Vec<u8>, Refusal>),
     /// Sends a message to another process, whose answer comes back under this name.
     Send {
         /// Whom.
@@ -100,28 +98,4 @@ impl Out {
         self.records.extend_from_slice(staged.records());
         staged.recorded()
     }
-}
-
-/// The unit has no part in issuing that could answer this.
-pub(crate) fn not_issuing() -> Status {
-    let words = "this unit has no such part in issuing tickets";
-    rpc::refusal(Code::FailedPrecondition, "NOT_ISSUING", words)
-}
-
-pub(super) fn not_opened() -> Status {
-    let words = "the request is not sealed to a key that counts here";
-    rpc::refusal(Code::FailedPrecondition, "NOT_OPENED", words)
-}
-
-pub(super) fn token_unknown() -> Status {
-    let words = "no request is known by this token";
-    rpc::refusal(Code::NotFound, "TOKEN_UNKNOWN", words)
-}
-
-pub(crate) fn malformed(words: &str) -> Status {
-    rpc::refusal(Code::InvalidArgument, "REQUEST_MALFORMED", words)
-}
-
-pub(super) fn message_refused(error: &impl std::fmt::Display) -> Status {
-    rpc::refusal(Code::InvalidArgument, "MESSAGE_REFUSED", error.to_string())
 }

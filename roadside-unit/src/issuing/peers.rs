@@ -9,15 +9,11 @@ use bytes::Bytes;
 use prost::Message as _;
 use thiserror::Error;
 use tokio::{net::lookup_host, time::timeout};
-use tonic::{Code, Status};
 use tracing::debug;
 use wayside::{
     crypto::VerifyingKey,
     id::ChainId,
-    rpc::{
-        self,
-        issuing::v1::{DeliverRequest, DeliverResponse},
-    },
+    rpc::issuing::v1::{DeliverRequest, DeliverResponse},
     transport::{
         Clock,
         door::{CallError, Client, ClientConfig, ConnectError, DoorRefusal, UnitTrust},
@@ -163,27 +159,6 @@ impl Peers {
     }
 }
 
-impl PeerError {
-    /// What whoever asked is told: the other unit's own reason, or that it cannot be reached.
-    pub(crate) fn to_status(&self) -> Status {
-        let Self::Refused(refusal) = self else {
-            return unreachable();
-        };
-        let (code, reason) = (Code::from_i32(refusal.code.into()), &refusal.reason);
-        match refusal.retry_after {
-            Some(delay) => rpc::retry_later(code, reason, &refusal.message, delay),
-            None => rpc::refusal(code, reason, &refusal.message),
-        }
-    }
-}
-
-/// The operator's unit gives no answer that means anything.
-pub(crate) fn unreachable() -> Status {
-    let words = "the operator's unit does not answer";
-    let reason = "OPERATOR_UNREACHABLE";
-    rpc::retry_later(Code::Unavailable, reason, words, RETRY_DELAY)
-}
-
 fn answered(answer: Result<Bytes, CallError>) -> Result<Bytes, PeerError> {
     answer.map_err(|error| match error {
         CallError::Refused(refusal) => PeerError::Refused(refusal),
@@ -204,7 +179,6 @@ fn config() -> ClientConfig {
 
 /// Within the time that a door gives its own answers.
 const CALL_TIMEOUT: Duration = Duration::from_secs(32);
-const RETRY_DELAY: Duration = Duration::from_secs(2);
 const ANSWER_BYTES_MAX: usize = 512 * 1024;
 const ADDRESSES_MAX: usize = 4;
 const PLACES_MAX: usize = 256;

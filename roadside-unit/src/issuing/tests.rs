@@ -21,14 +21,14 @@ fn what_was_promised_is_there_again_in_order() {
     let mut journal = Journal::open(&path, chain()).unwrap();
     journal.append(&records(&["one", "two"]), &[]).unwrap();
     let secret = (b"name".to_vec(), Zeroizing::new(b"secret".to_vec()));
-    journal.append(&[], &[secret.clone()]).unwrap();
+    journal.append(&[], std::slice::from_ref(&secret)).unwrap();
     journal.append(&records(&["three"]), &[]).unwrap();
     drop(journal);
 
     let mut journal = Journal::open(&path, chain()).unwrap();
 
     assert_eq!(journal.read().unwrap(), records(&["one", "two", "three"]));
-    assert_eq!(journal.secrets().unwrap(), [secret.clone()]);
+    assert_eq!(journal.secrets().unwrap(), std::slice::from_ref(&secret));
     journal.replace(&records(&["three"])).unwrap();
     journal.append(&records(&["four"]), &[]).unwrap();
     assert_eq!(journal.read().unwrap(), records(&["three", "four"]));

@@ -7,13 +7,11 @@ use std::{
     time::Duration,
 };
 
-use tonic::Status;
 use tracing::{debug, error, info, warn};
 use wayside::{
     id::ShardId,
     issuing::{Facts, LinkageSecret, Nonce, OpenedRequest, Record, Seat, Token},
     ledger::{Action, Genesis, IssuingFacts, State, StateView as _},
-    rpc,
     telemetry::IssuingMetrics,
     time::{Instant, Now, Timestamp},
     transport::Clock,
@@ -22,13 +20,13 @@ use wayside_engine::{Handle, Tip};
 use zeroize::Zeroizing;
 
 use super::{
-    JournalError, KeyRing, Peers, Place, Standing,
+    JournalError, KeyRing, Peers, Place, Refusal, Standing,
     ceremonies::Ceremonies,
     facts::{to_enrolment, to_places},
     journal::{Journal, Past},
     keys::Certified,
     offices::{Offices, floor},
-    out::{About, Effect, Out, Reply, View, Word, not_issuing},
+    out::{About, Effect, Out, Reply, View, Word},
     speaker::Speaker,
 };
 use crate::follow::Followed;
@@ -219,7 +217,7 @@ impl Worker {
                 let vehicle = opened.vehicle();
                 let state = (view.home)(vehicle.home);
                 let state = state.filter(|_| !is_behind(&engine, vehicle.home));
-                let state = state.ok_or_else(super::issuer::busy)?;
+                let state = state.ok_or(Refusal::Busy)?;
                 Ok(to_enrolment(&state, vehicle, now.timestamp))
             };
             offices.handle_request(request, view, enrolment)
@@ -232,19 +230,18 @@ impl Worker {
         method: &'static str,
         now: Now,
         reply: Reply,
-        work: impl FnOnce(&mut Offices, &View<'_>) -> Result<Vec<u8>, Status>,
+        work: impl FnOnce(&mut Offices, &View<'_>) -> Result<Vec<u8>, Refusal>,
     ) {
         let home = home_of(&self.parts.engine);
         match (&mut self.offices, &self.known) {
             (Some(offices), Some(known)) => {
                 let answer = work(offices, &known.view(&home, now));
-                let reason = answer.as_ref().err().map(|it| rpc::reason_of(it).reason);
-                let reason = reason.as_deref().unwrap_or("ANSWERED");
+                let reason = answer.as_ref().err().map_or("ANSWERED", Refusal::reason);
                 self.parts.metrics.count_request(method, reason);
                 offices.reply(reply, answer);
             }
             // Who has gone needs no answer.
-            _ => drop(reply.send(Err(not_issuing()))),
+            _ => drop(reply.send(Err(Refusal::NotIssuing))),
         }
     }
 
