@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -23,65 +23,33 @@ use super::{
 
 #[tokio::test]
 async fn with_one_signer_down_tickets_flow_and_a_revoked_car_is_heard_by_nobody() {
-    let town = Town::new(5).await;
-    let domain = town.path("");
-    // They wait for one another.
-    let (one, two, three, four, five) = tokio::join!(
-        town.start_unit(1),
-        town.start_unit(2),
-        town.start_unit(3),
-        town.start_unit(4),
-        town.start_unit(5)
-    );
-    let mut units = vec![one, two, three, four, five];
-    pki(&["issuing"], &domain, &[]).await;
-    let signer = unit_of_signer(&domain).await;
-    kill(units.remove(signer - 1)).await;
-    // Another one than the first, if that is the one that is down.
-    let unit = if signer == 1 { 2 } else { 1 };
-
+    let (town, _units, unit) = issuing_town().await;
     let listener = start(&town, 1).await;
     let ready = listener.wait_ready(|readiness| readiness.can_sign).await;
     assert!(ready.own_revocation.is_none(), "{ready:?}");
     // The other one follows no ledger: nobody tells it to be silent.
-    let (vehicle, stubborn) = (town.path("vehicle-2"), town.path("stubborn.toml"));
-    clear(&vehicle);
-    let unit = town.path(&format!("unit-{unit}/unit.sock"));
-    let unit = format!("unix:{}", unit.display());
-    let asked = ["issue", "--from-operators", "--slots", "3", "--unit", &unit];
-    pki(&asked, &domain, &["vehicle-2"]).await;
-    let file = stubborn.display().to_string();
-    pki(
-        &["show", "--unit", &unit, "--trust-domain", &file],
-        &domain,
-        &[],
-    )
-    .await;
-    let mut command = agent(&without_ledger(&vehicle));
-    command
-        .env("WAYSIDE__IDENTITY__TRUST_DOMAIN", &stubborn)
-        .args(["--peer", &listener.quic().to_string()]);
-    let speaker = Agent::start(command).await;
+    let speaker = stubborn(&town, &unit, &listener).await;
     let heard = speaker.wait_ready(|readiness| readiness.can_sign && readiness.peers == 1);
     let station = heard.await.station_id;
 
     let mut world = WorldServiceClient::new(listener.channel().await);
     let subscribed = world.subscribe(SubscribeRequest::default()).await;
     let mut events = subscribed.unwrap().into_inner();
+    let mut is_ordered = false;
     let revoked = async {
-        let mut is_ordered = false;
         loop {
-            match events.message().await.unwrap().unwrap().event.unwrap() {
-                Event::Object(object) if object.station_id == station && !is_ordered => {
-                    is_ordered = true;
-                    let ticket = current_ticket(&vehicle.join("tickets"));
-                    let ticket = ticket.display().to_string();
-                    pki(&["revoke", "--unit", &unit], &domain, &[&ticket]).await;
-                }
-                Event::ObjectRemoved(removed) if removed.station_id == station => {
-                    return removed.reason();
-                }
-                _ => {}
+            let event = events.message().await.unwrap().unwrap().event.unwrap();
+            if let Event::ObjectRemoved(removed) = &event
+                && removed.station_id == station
+            {
+                return removed.reason();
+            }
+            if matches!(&event, Event::Object(object) if object.station_id == station)
+                && !std::mem::replace(&mut is_ordered, true)
+            {
+                let ticket = current_ticket(&town.path("vehicle-2/tickets"));
+                let ticket = ticket.display().to_string();
+                pki(&["revoke", "--unit", &unit], &town, &[&ticket]).await;
             }
         }
     };
@@ -94,27 +62,70 @@ async fn with_one_signer_down_tickets_flow_and_a_revoked_car_is_heard_by_nobody(
     assert_eq!(reason.await.unwrap(), RemovalReason::Revoked);
 
     // It dials again and again, and is let in no more.
-    let told = listener
-        .wait_ready(|readiness| readiness.list_next == 1)
-        .await;
-    assert!(told.can_sign, "{told:?}");
+    let told = listener.wait_ready(|readiness| readiness.list_next == 1);
+    assert!(told.await.can_sign);
     let refused = async {
         while !listener.scrape().await.contains("reason=\"revoked\"") {
             sleep(Duration::from_millis(200)).await;
         }
     };
     timeout(PATIENCE, refused).await.unwrap();
-    // The car's own agent, which follows the ledger, says so and signs nothing.
     drop(speaker);
-    let honest = Agent::start(agent(&vehicle.join("agent.toml"))).await;
-    let told = honest.wait_ready(|readiness| readiness.own_revocation.is_some());
+    falls_silent(&town).await;
+}
+
+/// Five operators' units that issue tickets, one of which signs and is down; the address of one that is
+/// not.
+async fn issuing_town() -> (Town, Vec<Agent>, String) {
+    let town = Town::new(5).await;
+    // They wait for one another.
+    let (one, two, three, four, five) = tokio::join!(
+        town.start_unit(1),
+        town.start_unit(2),
+        town.start_unit(3),
+        town.start_unit(4),
+        town.start_unit(5)
+    );
+    let mut units = vec![one, two, three, four, five];
+    pki(&["issuing"], &town, &[]).await;
+    let signer = unit_of_signer(&town).await;
+    kill(units.remove(signer - 1)).await;
+    let left = if signer == 1 { 2 } else { 1 };
+    let socket = town.path(&format!("unit-{left}/unit.sock"));
+    (town, units, format!("unix:{}", socket.display()))
+}
+
+/// Starts the second vehicle's agent, with tickets but without a ledger.
+async fn stubborn(town: &Town, unit: &str, listener: &Agent) -> Agent {
+    let (vehicle, file) = (town.path("vehicle-2"), town.path("stubborn.toml"));
+    clear(&vehicle);
+    let asked = ["issue", "--from-operators", "--slots", "3", "--unit", unit];
+    pki(&asked, town, &["vehicle-2"]).await;
+    let domain = file.display().to_string();
+    pki(
+        &["show", "--unit", unit, "--trust-domain", &domain],
+        town,
+        &[],
+    )
+    .await;
+    let mut command = agent(&without_ledger(&vehicle));
+    command
+        .env("WAYSIDE__IDENTITY__TRUST_DOMAIN", &file)
+        .args(["--peer", &listener.quic().to_string()]);
+    Agent::start(command).await
+}
+
+/// The second vehicle's own agent, which follows the ledger, says that it is revoked and signs nothing.
+async fn falls_silent(town: &Town) {
+    let car = Agent::start(agent(&town.path("vehicle-2/agent.toml"))).await;
+    let told = car.wait_ready(|readiness| readiness.own_revocation.is_some());
     let told = told.await;
     assert!(!told.can_sign, "{told:?}");
     assert!(
         told.reasons.contains(&i32::from(Reason::Revoked)),
         "{told:?}"
     );
-    assert!(publish(&honest, 0).await.is_err());
+    assert!(publish(&car, 0).await.is_err());
 }
 
 /// Says where the car is, five times a second.
@@ -151,12 +162,12 @@ fn without_ledger(vehicle: &Path) -> PathBuf {
 }
 
 /// Runs `wayside pki` on a domain, and returns what it printed.
-async fn pki(arguments: &[&str], domain: &Path, more: &[&str]) -> String {
+async fn pki(arguments: &[&str], town: &Town, more: &[&str]) -> String {
     let mut command = wayside(&["pki"]);
     command
         .args(arguments)
         .arg("--domain")
-        .arg(domain)
+        .arg(town.path(""))
         .args(more);
     let output = timeout(2 * PATIENCE, command.output())
         .await
@@ -167,8 +178,8 @@ async fn pki(arguments: &[&str], domain: &Path, more: &[&str]) -> String {
 }
 
 /// The number of the unit of the first operator that signs tickets.
-async fn unit_of_signer(domain: &Path) -> usize {
-    let shown: Value = serde_json::from_str(&pki(&["show"], domain, &[]).await).unwrap();
+async fn unit_of_signer(town: &Town) -> usize {
+    let shown: Value = serde_json::from_str(&pki(&["show"], town, &[]).await).unwrap();
     let signer = shown.pointer("/groups/0/offices/members/0").unwrap();
     let seats = shown.get("seats").unwrap().as_array().unwrap();
     let seat = seats
@@ -180,20 +191,16 @@ async fn unit_of_signer(domain: &Path) -> usize {
         .unwrap()
         .as_str()
         .unwrap();
-    let config = |number: &usize| domain.join(format!("unit-{number}/unit.toml"));
+    let config = |number: &usize| town.path(&format!("unit-{number}/unit.toml"));
     (1..=5)
         .find(|number| fs::read_to_string(config(number)).unwrap().contains(door))
         .unwrap()
 }
 
-/// The file of the ticket of this moment.
+/// The file of the ticket of this moment, which is the first: the vehicle was just given tickets.
 fn current_ticket(folder: &Path) -> PathBuf {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let slot = now.as_secs() / SLOT_S;
-    // Shortly after a border the ticket before may still be in use.
-    let files =
-        [slot, slot.saturating_sub(1)].map(|slot| folder.join(format!("slot-{slot:08}.ticket")));
-    files.into_iter().find(|file| file.exists()).unwrap()
+    let files = fs::read_dir(folder).unwrap();
+    files.map(|file| file.unwrap().path()).min().unwrap()
 }
 
 async fn publish(
@@ -206,5 +213,3 @@ async fn publish(
         .publish_state(super::process::state(55.0 + f64::from(step) * 1e-4))
         .await
 }
-
-const SLOT_S: u64 = 300;

@@ -135,7 +135,7 @@ fn windows(bytes: &[u8], len: usize) -> impl Iterator<Item = Vec<u8>> {
 fn assert_disjoint(sets: &BTreeMap<u16, BTreeSet<Vec<u8>>>) {
     let all: Vec<_> = sets.iter().collect();
     for (index, (port, one)) in all.iter().enumerate() {
-        for (other_port, other) in &all[index + 1..] {
+        for (other_port, other) in all.iter().skip(index + 1) {
             let shared: Vec<_> = one.intersection(other).collect();
             assert!(
                 shared.is_empty(),

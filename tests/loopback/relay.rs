@@ -54,7 +54,7 @@ impl Relay {
                         way
                     }
                 };
-                let bytes = buffer[..len].to_vec();
+                let bytes = buffer.get(..len).unwrap().to_vec();
                 // A vehicle that is gone answers with an error, which is as good as silence.
                 let _ = way.send(&bytes).await;
                 captured.lock().unwrap().push(Captured {
@@ -82,14 +82,16 @@ impl Relay {
 impl Captured {
     /// The connection IDs that can be read in it; those of quinn have 8 bytes.
     pub(super) fn connection_ids(&self) -> Vec<Vec<u8>> {
-        let is_long = self.bytes[0] & 0x80 != 0;
-        if !is_long {
-            return vec![self.bytes[1..9].to_vec()];
+        let (first, rest) = self.bytes.split_first().unwrap();
+        if first & 0x80 == 0 {
+            return vec![rest.get(..8).unwrap().to_vec()];
         }
-        let (len, rest) = self.bytes[5..].split_first().unwrap();
+        // Four bytes of version stand before the long form's.
+        let (len, rest) = rest.get(4..).unwrap().split_first().unwrap();
         let (destination, rest) = rest.split_at(usize::from(*len));
         let (len, rest) = rest.split_first().unwrap();
-        vec![destination.to_vec(), rest[..usize::from(*len)].to_vec()]
+        let source = rest.get(..usize::from(*len)).unwrap();
+        vec![destination.to_vec(), source.to_vec()]
     }
 }
 
@@ -104,7 +106,7 @@ async fn back(
             tokio::task::yield_now().await;
             continue;
         };
-        let bytes = buffer[..len].to_vec();
+        let bytes = buffer.get(..len).unwrap().to_vec();
         captured.lock().unwrap().push(Captured {
             port: to.port(),
             path: way.local_addr().unwrap().port(),
