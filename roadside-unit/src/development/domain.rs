@@ -290,7 +290,7 @@ fn write_follower(
 }
 
 /// Has an operator's cold key certify the key that a unit shows to vehicles.
-fn certify_door(
+pub fn certify_door(
     path: &Path,
     cold: &SigningKey,
     door: &SigningKey,

@@ -8,7 +8,7 @@ mod domain;
 mod error;
 mod ports;
 
-pub use domain::{Domain, Made, MadeFollower, MadeUnit, make_domain};
+pub use domain::{Domain, Made, MadeFollower, MadeUnit, certify_door, make_domain};
 pub use error::DevelopmentError;
 pub use ports::{UnitPorts, free_ports, ports_from, usual_ports};
 

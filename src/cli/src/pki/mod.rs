@@ -46,6 +46,8 @@ enum Command {
     Issuing(issuing::Issuing),
     /// Says who issues tickets on a ledger, and by which keys.
     Show(issuing::Show),
+    /// Gives an operator's running unit new keys. DEVELOPMENT only.
+    Rotate(issuing::Rotate),
     /// Orders that the tickets of a vehicle count no more. DEVELOPMENT only.
     Revoke(issuing::Revoke),
     /// Takes such an order back. DEVELOPMENT only.
@@ -140,6 +142,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Operator(arguments) => arguments.run()?,
         Command::Issuing(arguments) => wait_for(arguments.run())?,
         Command::Show(arguments) => wait_for(arguments.run())?,
+        Command::Rotate(arguments) => wait_for(arguments.run())?,
         Command::Revoke(arguments) => wait_for(arguments.run())?,
         Command::Lift(arguments) => wait_for(arguments.run())?,
         Command::List(arguments) => wait_for(arguments.run())?,

@@ -11,6 +11,7 @@ mod list;
 mod offices;
 mod request;
 mod revoke;
+mod rotate;
 mod setup;
 mod show;
 
@@ -19,5 +20,6 @@ pub(super) use enrol::enrol;
 pub(super) use list::List;
 pub(super) use request::request;
 pub(super) use revoke::{Lift, Revoke};
+pub(super) use rotate::Rotate;
 pub(super) use setup::Issuing;
 pub(super) use show::Show;

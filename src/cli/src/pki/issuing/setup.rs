@@ -98,7 +98,7 @@ async fn shards(desk: &Desk) -> anyhow::Result<Vec<ShardInfo>> {
         .shards)
 }
 
-async fn certify(desk: &Desk, operator: u16) -> anyhow::Result<()> {
+pub(super) async fn certify(desk: &Desk, operator: u16) -> anyhow::Result<()> {
     let begin = now().saturating_sub(KEY_BEFORE);
     let certified = CertifyIssuingKey {
         operator,
