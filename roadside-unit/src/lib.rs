@@ -15,4 +15,5 @@ mod role;
 mod vault;
 mod voice;
 
+pub use issuing::{JournalError, read_known};
 pub use role::Role;

@@ -88,6 +88,7 @@ mod enrolment;
 mod escrow;
 mod facts;
 mod keys;
+mod known;
 mod linkage;
 mod member;
 mod message;
@@ -115,6 +116,7 @@ pub use facts::{
     escrow_threshold,
 };
 pub use keys::{IssuingKeys, LinkageSecret};
+pub use known::Known;
 pub use linkage::LinkageOffice;
 pub use member::TicketMember;
 pub use message::{MESSAGE_AGE_MAX, MESSAGE_LENGTH_MAX, Mailbox, MessageError, Opened};

@@ -138,6 +138,11 @@ fn make_folder(folder: &Path) -> Result<PathBuf, IssuerStartError> {
     Ok(path)
 }
 
+/// Where the journal of a unit is, below its storage folder.
+pub(super) fn journal_of(storage: &Path) -> PathBuf {
+    storage.join(FOLDER).join(JOURNAL_FILE)
+}
+
 const FOLDER: &str = "issuing";
 const JOURNAL_FILE: &str = "journal.redb";
 const MASTER_FILE: &str = "master.key";

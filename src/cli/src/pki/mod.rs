@@ -8,6 +8,7 @@ mod files;
 mod inspect;
 mod issue;
 mod issuing;
+mod knows;
 mod operator;
 mod tls;
 
@@ -46,6 +47,8 @@ enum Command {
     Issuing(issuing::Issuing),
     /// Says who issues tickets on a ledger, and by which keys.
     Show(issuing::Show),
+    /// Says what a stopped unit knows of tickets, by its disk.
+    Knows(knows::Knows),
     /// Gives an operator's running unit new keys. DEVELOPMENT only.
     Rotate(issuing::Rotate),
     /// Orders that the tickets of a vehicle count no more. DEVELOPMENT only.
@@ -142,6 +145,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Operator(arguments) => arguments.run()?,
         Command::Issuing(arguments) => wait_for(arguments.run())?,
         Command::Show(arguments) => wait_for(arguments.run())?,
+        Command::Knows(arguments) => arguments.run()?,
         Command::Rotate(arguments) => wait_for(arguments.run())?,
         Command::Revoke(arguments) => wait_for(arguments.run())?,
         Command::Lift(arguments) => wait_for(arguments.run())?,
