@@ -26,6 +26,8 @@ pub(super) struct Offices {
     pub(super) seat: Seat,
     pub(super) desk: Desk,
     pub(super) recoveries: BTreeMap<u64, Recovery>,
+    /// The lifted orders whose vehicles have had back what was taken from them.
+    pub(super) lifted: BTreeSet<u64>,
     /// The groups whose parts this process has: enrolment authority, linkage office, member.
     parts: [BTreeSet<GroupId>; 3],
     pub(super) out: Out,
@@ -40,6 +42,7 @@ impl Offices {
             seat,
             desk: Desk::new(mailbox, Escrow::new(seat, records)),
             recoveries: BTreeMap::new(),
+            lifted: BTreeSet::new(),
             parts: Default::default(),
             out: Out::default(),
         }

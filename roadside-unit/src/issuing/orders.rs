@@ -4,11 +4,12 @@ use wayside::{
     id::{ShardId, VehicleId},
     issuing::{ReleaseOrder, SeedRecovery},
     ledger::{
-        Action, AgreedHandle, EnrolmentStatus, EnrolmentVoice, NameHandle, Order, OrderKind,
-        OrderState, RevealSeed, RevealedSeed, SetEnrolment, StateView as _, TicketHandle,
+        Action, AgreedHandle, Enrolment, EnrolmentStatus, EnrolmentVoice, NameHandle, Order,
+        OrderKind, OrderState, RevealSeed, RevealedSeed, SetEnrolment, StateView as _,
+        TicketHandle,
     },
     security::{LinkageAuthority, LinkageSeed, Ticket},
-    time::Instant,
+    time::{Instant, Timestamp},
 };
 
 use super::{
@@ -32,27 +33,27 @@ impl Offices {
             match order.state {
                 OrderState::Open => self.serve(number, order, view),
                 OrderState::Listed { .. } => {
-                    let status = match order.kind {
-                        OrderKind::Revoke => EnrolmentStatus::Revoked,
-                        OrderKind::Suspend { until } => EnrolmentStatus::Suspended { until },
-                    };
-                    self.settle_enrolment(number, order, status, view);
+                    self.settle_enrolment(number, order, ordered(order.kind), view);
                 }
-                OrderState::Lifted { .. } => {
+                OrderState::Lifted { entry: Some(_) } if !self.lifted.contains(&number) => {
                     self.settle_enrolment(number, order, EnrolmentStatus::Active, view);
                 }
+                // It never held, or the vehicle has had back what it took.
+                OrderState::Lifted { .. } => {}
             }
         }
-        let ordered = view
+        let releases = view
             .state
             .orders()
             .flat_map(|(_, order)| released(order, view));
-        self.desk.handle_orders(ordered.collect());
+        self.desk.handle_orders(releases.collect());
         let is_open = |number: &u64| {
             let order = view.state.order(*number);
             order.is_some_and(|order| order.state == OrderState::Open)
         };
         self.recoveries.retain(|number, _| is_open(number));
+        self.lifted
+            .retain(|number| view.state.order(*number).is_some());
     }
 
     /// Takes the shares that custodians released.
@@ -198,7 +199,7 @@ impl Offices {
         status: EnrolmentStatus,
         view: &View<'_>,
     ) {
-        let Some(vehicle) = self.accused(order, view) else {
+        let (Some(vehicle), Some(agreed)) = (self.accused(order, view), order.handle) else {
             return;
         };
         let home = (view.home)(vehicle.home);
@@ -207,14 +208,21 @@ impl Offices {
         let Some(enrolment) = enrolment.filter(|it| it.group == order.group) else {
             return;
         };
-        let is_active = enrolment.status_at(now) == EnrolmentStatus::Active;
-        let is_due = match status {
-            EnrolmentStatus::Active => {
-                let by_us = enrolment.by == EnrolmentVoice::Operator;
-                !is_active && by_us && !self.is_accused_otherwise(number, vehicle, view)
+        let before = enrolment.status_at(now);
+        let is_due = match (status, before) {
+            (EnrolmentStatus::Active, EnrolmentStatus::Active) => {
+                if agreed.at < enrolment.since {
+                    self.lifted.insert(number);
+                }
+                false
             }
-            EnrolmentStatus::Suspended { until } => is_active && now < until,
-            EnrolmentStatus::Revoked => is_active,
+            (EnrolmentStatus::Active, _) => {
+                let is_followed = follows(&enrolment, order.kind, agreed.at);
+                is_followed && !self.is_accused_otherwise(number, vehicle, view)
+            }
+            (EnrolmentStatus::Suspended { .. } | EnrolmentStatus::Revoked, _) => {
+                tightens(before, status, now)
+            }
         };
         if is_due {
             let action = Action::SetEnrolment(SetEnrolment { vehicle, status });
@@ -239,6 +247,38 @@ impl Offices {
     }
 }
 
+/// How an order wants the vehicle's enrolment to stand.
+fn ordered(kind: OrderKind) -> EnrolmentStatus {
+    match kind {
+        OrderKind::Revoke => EnrolmentStatus::Revoked,
+        OrderKind::Suspend { until } => EnrolmentStatus::Suspended { until },
+    }
+}
+
+/// Whether a vehicle gets tickets later, or not any more, by what an order says after what was said
+/// before.
+pub(super) fn tightens(before: EnrolmentStatus, after: EnrolmentStatus, now: Timestamp) -> bool {
+    match (before, after) {
+        (_, EnrolmentStatus::Active) | (EnrolmentStatus::Revoked, _) => false,
+        (EnrolmentStatus::Active | EnrolmentStatus::Suspended { .. }, EnrolmentStatus::Revoked) => {
+            true
+        }
+        (EnrolmentStatus::Active, EnrolmentStatus::Suspended { until }) => now < until,
+        (EnrolmentStatus::Suspended { until: before }, EnrolmentStatus::Suspended { until }) => {
+            before < until
+        }
+    }
+}
+
+/// Whether an enrolment stands as it does since an order was followed whose handle was agreed then, and
+/// not for a reason of the operator's own, which lifting the order says nothing about.
+pub(super) fn follows(enrolment: &Enrolment, kind: OrderKind, agreed: Timestamp) -> bool {
+    let latest = agreed.saturating_add(FOLLOWED_WITHIN);
+    enrolment.by == EnrolmentVoice::Operator
+        && enrolment.status == ordered(kind)
+        && (agreed..=latest).contains(&enrolment.since)
+}
+
 /// Which shares the ledger lets custodians release for an order: its ticket is settled, it is open, and
 /// the authorities have let their time pass.
 fn released(order: &Order, view: &View<'_>) -> Vec<ReleaseOrder> {
@@ -257,6 +297,9 @@ fn is_overdue(agreed: &AgreedHandle, more: Duration, view: &View<'_>) -> bool {
     due <= view.now.timestamp
 }
 
+/// How long it may take until an order is listed and followed. What was said of an enrolment later has
+/// to be taken back by whoever said it.
+const FOLLOWED_WITHIN: Duration = Duration::from_secs(3600);
 /// How often custodians are asked while too few have answered.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// How long an authority has to reveal its seed by itself, as the ledger's rules have it.

@@ -5,13 +5,18 @@ use std::{
 };
 
 use tempfile::TempDir;
-use wayside::id::ChainId;
+use wayside::{
+    id::{ChainId, GroupId},
+    ledger::{Enrolment, EnrolmentStatus, EnrolmentVoice, OrderKind},
+    time::Timestamp,
+};
 use zeroize::Zeroizing;
 
 use super::{
     JournalError,
     journal::{Journal, Past},
     mark_restored,
+    orders::{follows, tightens},
 };
 
 #[test]
@@ -92,6 +97,58 @@ fn o8_a_journal_that_began_anew_or_was_put_back_says_so_until_that_is_settled() 
     drop(journal);
     let journal = Journal::open(&file(fresh.path()), chain()).unwrap();
     assert_eq!(journal.past().unwrap(), Past::New);
+}
+
+#[test]
+fn a_stronger_order_replaces_what_a_weaker_one_left_and_none_loosens() {
+    let until = |unix_s| EnrolmentStatus::Suspended { until: at(unix_s) };
+    let now = at(10);
+    assert!(tightens(until(20), EnrolmentStatus::Revoked, now));
+    assert!(tightens(EnrolmentStatus::Active, until(20), now));
+    assert!(tightens(until(20), until(30), now));
+    assert!(!tightens(until(30), until(20), now));
+    assert!(!tightens(EnrolmentStatus::Active, until(10), now));
+    assert!(!tightens(EnrolmentStatus::Revoked, until(20), now));
+    assert!(!tightens(
+        EnrolmentStatus::Revoked,
+        EnrolmentStatus::Revoked,
+        now
+    ));
+}
+
+#[test]
+fn a_lifted_order_gives_back_only_what_it_took() {
+    let agreed = at(1_000);
+    let revoked = Enrolment {
+        group: GroupId(1),
+        status: EnrolmentStatus::Revoked,
+        by: EnrolmentVoice::Operator,
+        since: at(1_060),
+        first_slot: 0,
+        generation: 0,
+    };
+    assert!(follows(&revoked, OrderKind::Revoke, agreed));
+    let before = Enrolment {
+        since: at(999),
+        ..revoked
+    };
+    assert!(!follows(&before, OrderKind::Revoke, agreed));
+    let later = Enrolment {
+        since: at(90_000),
+        ..revoked
+    };
+    assert!(!follows(&later, OrderKind::Revoke, agreed));
+    let owner = Enrolment {
+        by: EnrolmentVoice::Owner,
+        ..revoked
+    };
+    assert!(!follows(&owner, OrderKind::Revoke, agreed));
+    let until = at(2_000);
+    assert!(!follows(&revoked, OrderKind::Suspend { until }, agreed));
+}
+
+fn at(unix_s: u64) -> Timestamp {
+    Timestamp::from_unix_ms(unix_s * 1_000).unwrap()
 }
 
 fn records(texts: &[&str]) -> Vec<Zeroizing<Vec<u8>>> {
