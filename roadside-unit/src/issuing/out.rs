@@ -3,6 +3,7 @@ use wayside::{
     id::ShardId,
     issuing::{Facts, Nonce, Record, Seat, Staged},
     ledger::{Action, IssuingFacts, State},
+    security::Slot,
     time::Now,
 };
 
@@ -64,6 +65,17 @@ pub(super) struct Word {
     pub(super) about: About,
 }
 
+/// What came of a word.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Said {
+    /// It happened.
+    Applied,
+    /// The ledger refused it, and would again.
+    Refused,
+    /// It was not final in time, or not taken.
+    Undecided,
+}
+
 /// What a word is about.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum About {
@@ -77,6 +89,18 @@ pub(super) enum About {
     Seed(u64, bool),
     /// The enrolment of an order's vehicle.
     Enrolment(u64),
+}
+
+impl Word {
+    /// Whether it commits to tickets of slots that are over for longer than the ledger takes them, by
+    /// the slot that is now.
+    pub(super) fn is_too_late(&self, slot: Slot) -> bool {
+        let oldest = slot.number().saturating_sub(COMMIT_SLOTS_LATE);
+        let Action::CommitTickets(batch) = &self.action else {
+            return false;
+        };
+        batch.slots.iter().any(|it| it.slot < oldest)
+    }
 }
 
 impl About {
@@ -99,3 +123,6 @@ impl Out {
         staged.recorded()
     }
 }
+
+/// For how many slots that are over tickets are committed to, as the ledger's rules have it.
+const COMMIT_SLOTS_LATE: u32 = 2;

@@ -3,7 +3,10 @@ use std::sync::Arc;
 use tracing::{info, warn};
 use wayside::{crypto::SigningKey, ledger::Outcome};
 
-use super::{out::Word, worker::WorkerParts};
+use super::{
+    out::{Said, Word},
+    worker::WorkerParts,
+};
 use crate::voice::{Voice, VoiceParts};
 
 /// Says on the ledger what an operator has to say about tickets, by its issuing key.
@@ -20,13 +23,13 @@ impl Speaker {
         }))
     }
 
-    /// Says a word; whether it was applied.
-    pub(super) async fn say(&self, word: &Word) -> bool {
+    /// Says a word, and what came of it.
+    pub(super) async fn say(&self, word: &Word) -> Said {
         let about = word.about;
         match self.0.say(word.shard, word.action.clone()).await {
             Ok((_, Some(Outcome::Applied))) => {
                 info!(?about, "said about tickets on the ledger");
-                true
+                Said::Applied
             }
             Ok((_, Some(Outcome::Refused(rule)))) => {
                 warn!(
@@ -34,18 +37,18 @@ impl Speaker {
                     rule = rule.name(),
                     "the ledger refused a word about tickets"
                 );
-                false
+                Said::Refused
             }
             Ok((_, None)) => {
                 warn!(
                     ?about,
                     "the ledger refused a word about tickets by an unknown rule"
                 );
-                false
+                Said::Refused
             }
             Err(error) => {
                 warn!(?about, %error, "a word about tickets is not final");
-                false
+                Said::Undecided
             }
         }
     }

@@ -26,7 +26,7 @@ use super::{
     journal::{Journal, Past},
     keys::Certified,
     offices::{Offices, floor},
-    out::{About, Effect, Out, Reply, View, Word},
+    out::{About, Effect, Out, Reply, Said, View, Word},
     speaker::Speaker,
 };
 use crate::follow::Followed;
@@ -56,8 +56,8 @@ pub(super) enum Event {
     },
     /// A message was answered; `None` if not.
     Answered(Nonce, Option<Vec<u8>>),
-    /// What was said on the ledger is final; `false` if it was refused or is late.
-    Said(Box<Word>, bool),
+    /// Something was said on the ledger.
+    Said(Box<Word>, Said),
     /// The operator has other keys, and the next key for tickets lasts so long.
     Keys(KeyRing, Duration),
     /// The ledger went on.
@@ -199,7 +199,7 @@ impl Worker {
                     offices.handle_answer(nonce, answer.as_deref(), &known.view(&home, now));
                 }
             }
-            Event::Said(word, is_done) => self.said(word, is_done, now),
+            Event::Said(word, said) => self.said(word, said, now),
             Event::Keys(ring, lifetime) => {
                 self.ring = ring;
                 self.ceremonies.set_lifetime(lifetime);
@@ -308,23 +308,29 @@ impl Worker {
         self.words.insert(word.about, now.instant + SAYING_MAX);
         let sender = self.sender.clone();
         self.parts.runtime.spawn(async move {
-            let is_done = speaker.say(&word).await;
+            let said = speaker.say(&word).await;
             // Only while the unit ends is nobody there to hear it.
-            let _ = sender.send(Event::Said(word, is_done));
+            let _ = sender.send(Event::Said(word, said));
         });
     }
 
-    fn said(&mut self, word: Box<Word>, is_done: bool, now: Now) {
+    fn said(&mut self, word: Box<Word>, said: Said, now: Now) {
+        let is_done = said == Said::Applied;
         self.parts.metrics.count_word(word.about.name(), is_done);
         let pause = if is_done { SAID_PAUSE } else { REFUSED_PAUSE };
         self.words.insert(word.about, now.instant + pause);
-        if let About::Batch(_) = word.about
-            && !is_done
-            && self.unsaid.len() < UNSAID_MAX
-        {
-            // All other words are found anew by looking at the ledger.
-            self.unsaid.push((now.instant + pause, word));
+        // All other words are found anew by looking at the ledger.
+        if is_done || !matches!(word.about, About::Batch(_)) {
+            return;
         }
+        let policy = self.known.as_ref().map(|known| &known.issuing.policy);
+        let is_late = policy.is_some_and(|it| word.is_too_late(it.slot_at(now.timestamp)));
+        if said == Said::Refused || is_late || self.unsaid.len() >= UNSAID_MAX {
+            warn!(about = ?word.about, ?said, is_late, "gave up committing to a batch of tickets");
+            self.parts.metrics.count_word(LOST_BATCH, false);
+            return;
+        }
+        self.unsaid.push((now.instant + pause, word));
     }
 
     /// Looks at the ledger and at everything that nothing announces.
@@ -551,6 +557,8 @@ const SAID_PAUSE: Duration = Duration::from_secs(1);
 const REFUSED_PAUSE: Duration = Duration::from_secs(5);
 /// Commitments that the ledger did not take; further ones are lost, and the ledger counts less.
 const UNSAID_MAX: usize = 10_000;
+/// What words are counted as that are not said again, in metrics.
+const LOST_BATCH: &str = "lost_batch";
 const COMPACT_EVERY: Duration = Duration::from_secs(300);
 /// How old the newest block may be when a process takes its parts: some heartbeats.
 const LEDGER_AGE_MAX: Duration = Duration::from_secs(150);
