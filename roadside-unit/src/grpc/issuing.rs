@@ -238,6 +238,7 @@ impl Desk {
 fn told(refusal: &Refusal) -> Status {
     let code = match refusal {
         Refusal::Busy => Code::ResourceExhausted,
+        Refusal::LedgerOld => Code::Unavailable,
         Refusal::Stopped => Code::Internal,
         Refusal::NotIssuing | Refusal::NotOpened => Code::FailedPrecondition,
         Refusal::TokenUnknown => Code::NotFound,
@@ -246,6 +247,7 @@ fn told(refusal: &Refusal) -> Status {
     let (reason, words) = (refusal.reason(), refusal.to_string());
     match refusal {
         Refusal::Busy => rpc::retry_later(code, reason, words, BUSY_DELAY),
+        Refusal::LedgerOld => rpc::retry_later(code, reason, words, RETRY_DELAY),
         Refusal::Stopped
         | Refusal::NotIssuing
         | Refusal::NotOpened

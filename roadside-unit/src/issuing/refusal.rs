@@ -6,6 +6,9 @@ pub(crate) enum Refusal {
     /// As many wait as may.
     #[error("too many requests wait")]
     Busy,
+    /// What may have been revoked since the newest block cannot be known here.
+    #[error("the newest block known here is too old to issue by")]
+    LedgerOld,
     /// The offices stopped, for instance since their journal cannot be written.
     #[error("this unit's offices have stopped")]
     Stopped,
@@ -31,6 +34,7 @@ impl Refusal {
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::Busy => "ISSUING_BUSY",
+            Self::LedgerOld => "CATCHING_UP",
             Self::Stopped => "ISSUING_FAILED",
             Self::NotIssuing => "NOT_ISSUING",
             Self::NotOpened => "NOT_OPENED",

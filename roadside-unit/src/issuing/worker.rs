@@ -212,7 +212,11 @@ impl Worker {
 
     fn request(&mut self, request: &[u8], reply: Reply, now: Now) {
         let engine = self.parts.engine.clone();
+        let is_old = self.known.as_ref().is_some_and(|it| it.is_old(now));
         self.with_offices("RequestTickets", now, reply, |offices, view| {
+            if is_old {
+                return Err(Refusal::LedgerOld);
+            }
             let enrolment = |opened: &OpenedRequest| {
                 let vehicle = opened.vehicle();
                 let state = (view.home)(vehicle.home);
@@ -358,7 +362,7 @@ impl Worker {
             offices.look_at_orders(&view);
         }
         self.compact(now)?;
-        self.show_standing();
+        self.show_standing(now);
         if let Some(known) = &self.known {
             let head = known.state.revocation_head();
             let entries = head.map_or(0, |head| head.next.saturating_sub(head.first));
@@ -416,9 +420,8 @@ impl Worker {
         {
             return Ok(());
         }
-        let age = now.timestamp.since(known.issuing.as_of);
-        if is_behind(&self.parts.engine, ShardId::GOVERNANCE) || age > LEDGER_AGE_MAX {
-            debug!(?age, "waits for the ledger before it issues");
+        if is_behind(&self.parts.engine, ShardId::GOVERNANCE) || known.is_old(now) {
+            debug!("waits for the ledger before it issues");
             return Ok(());
         }
         let mut records = read(&self.journal)?;
@@ -460,13 +463,16 @@ impl Worker {
         self.journal.replace(&bytes)
     }
 
-    fn show_standing(&mut self) {
+    fn show_standing(&mut self, now: Now) {
         let seat = self.certified.as_ref().map(|it| it.seat);
         let waiting = self.offices.as_mut().map_or(0, Offices::waiting);
         let lacks = match (&self.known, &self.certified, &self.offices) {
             (None, _, _) => Some("the ledger does not say what tickets are like"),
             (_, None, _) => Some("no issuing key of this unit counts"),
             (_, _, None) => Some("the ledger is not caught up with"),
+            (Some(known), Some(_), Some(_)) if known.is_old(now) => {
+                Some("the newest block is too old")
+            }
             (Some(_), Some(_), Some(_)) => None,
         };
         self.parts.metrics.set_standing(waiting, lacks.is_none());
@@ -497,6 +503,11 @@ impl Known {
             places: to_places(&issuing),
             issuing,
         })
+    }
+
+    /// Whether so much may have been revoked since that nothing must be issued by it.
+    fn is_old(&self, now: Now) -> bool {
+        now.timestamp.since(self.issuing.as_of) > LEDGER_AGE_MAX
     }
 
     fn view<'a>(&'a self, home: &'a dyn Fn(ShardId) -> Option<State>, now: Now) -> View<'a> {
@@ -560,7 +571,7 @@ const UNSAID_MAX: usize = 10_000;
 /// What words are counted as that are not said again, in metrics.
 const LOST_BATCH: &str = "lost_batch";
 const COMPACT_EVERY: Duration = Duration::from_secs(300);
-/// How old the newest block may be when a process takes its parts: some heartbeats.
+/// How old the newest block may be when a process takes its parts or a request: some heartbeats.
 const LEDGER_AGE_MAX: Duration = Duration::from_secs(150);
 /// A few seconds under load.
 const BEHIND_MAX: u64 = 64;
