@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::oneshot;
 use wayside::issuing::{Seat, Token};
 
-use super::{KeyRing, Refusal, Standing, worker::Event};
+use super::{KeyRing, Refusal, Standing, out::Reply, worker::Event};
 
 /// What asks the unit's offices, which work on a thread of their own; clones ask the same.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ pub(crate) struct Issuer {
 }
 
 /// The place of one who waits for an answer; given back when dropped.
-struct Waiting(Arc<AtomicUsize>);
+pub(super) struct Waiting(Arc<AtomicUsize>);
 
 impl Issuer {
     pub(super) fn new(
@@ -88,12 +88,10 @@ impl Issuer {
         }
     }
 
-    async fn ask(
-        &self,
-        event: impl FnOnce(oneshot::Sender<Result<Vec<u8>, Refusal>>) -> Event,
-    ) -> Result<Vec<u8>, Refusal> {
-        let _waiting = self.wait()?;
+    async fn ask(&self, event: impl FnOnce(Reply) -> Event) -> Result<Vec<u8>, Refusal> {
+        let waiting = self.wait()?;
         let (reply, answer) = oneshot::channel();
+        let reply = Reply::new(reply, waiting);
         self.events
             .send(event(reply))
             .map_err(|_| Refusal::Stopped)?;

@@ -7,10 +7,14 @@ use wayside::{
     time::Now,
 };
 
-use super::{Refusal, ceremonies::Secret};
+use super::{Refusal, ceremonies::Secret, issuer::Waiting};
 
-/// Where an answer is waited for.
-pub(super) type Reply = oneshot::Sender<Result<Vec<u8>, Refusal>>;
+/// Where an answer is waited for. Its place is taken until there is one, even if whoever waited has
+/// gone: the work is still to be done.
+pub(super) struct Reply {
+    answer: oneshot::Sender<Result<Vec<u8>, Refusal>>,
+    _waiting: Waiting,
+}
 
 /// What the offices see of the world while they do one thing.
 pub(super) struct View<'a> {
@@ -89,6 +93,20 @@ pub(super) enum About {
     Seed(u64, bool),
     /// The enrolment of an order's vehicle.
     Enrolment(u64),
+}
+
+impl Reply {
+    pub(super) fn new(answer: oneshot::Sender<Result<Vec<u8>, Refusal>>, waiting: Waiting) -> Self {
+        Self {
+            answer,
+            _waiting: waiting,
+        }
+    }
+
+    pub(super) fn send(self, answer: Result<Vec<u8>, Refusal>) {
+        // Who has gone needs no answer.
+        let _ = self.answer.send(answer);
+    }
 }
 
 impl Word {

@@ -3,7 +3,7 @@ use std::{
     io,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
     time::Duration,
 };
@@ -60,6 +60,18 @@ pub(crate) struct Standing {
     pub(crate) waiting: usize,
     /// Whether it has stopped, since it cannot keep what it promises.
     pub(crate) failed: bool,
+}
+
+/// Says that the offices have failed if their thread panics while it holds this.
+pub(super) struct Ending(pub(super) Arc<Mutex<Standing>>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let standing = self.0.lock();
+            standing.unwrap_or_else(PoisonError::into_inner).failed = true;
+        }
+    }
 }
 
 /// Why the unit cannot issue.

@@ -28,6 +28,7 @@ use super::{
     offices::{Offices, floor},
     out::{About, Effect, Out, Reply, Said, View, Word},
     speaker::Speaker,
+    start::Ending,
 };
 use crate::follow::Followed;
 
@@ -145,6 +146,7 @@ impl Worker {
 
     /// Runs until the unit ends, or what was promised cannot be kept.
     pub(super) fn run(mut self) {
+        let _ending = Ending(Arc::clone(&self.standing));
         if let Err(error) = self.work() {
             error!(%error, "the unit issues nothing any more");
             self.show(|standing| standing.failed = true);
@@ -244,8 +246,7 @@ impl Worker {
                 self.parts.metrics.count_request(method, reason);
                 offices.reply(reply, answer);
             }
-            // Who has gone needs no answer.
-            _ => drop(reply.send(Err(Refusal::NotIssuing))),
+            _ => reply.send(Err(Refusal::NotIssuing)),
         }
     }
 
@@ -266,8 +267,7 @@ impl Worker {
         self.journal.append(&records, &out.secrets)?;
         for effect in out.effects {
             match effect {
-                // Who has gone needs no answer.
-                Effect::Reply(reply, answer) => drop(reply.send(answer)),
+                Effect::Reply(reply, answer) => reply.send(answer),
                 Effect::Send { to, nonce, message } => self.send(to, nonce, message),
                 Effect::Say(word) => self.say(word, now),
             }
