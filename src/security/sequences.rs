@@ -65,11 +65,16 @@ impl Sequences {
     /// Raises the next reservation if half of a block is used and none is on its way.
     pub(super) fn want(&mut self) -> Option<Reservation> {
         let raised = [self.telemetry.raise(), self.hazard.raise()];
-        raised.contains(&true).then_some(Reservation {
+        raised.contains(&true).then(|| self.wanted())
+    }
+
+    /// Below this nothing may be used by whoever goes on after these: it is used, or may be.
+    pub(super) fn wanted(&self) -> Reservation {
+        Reservation {
             station: self.station,
             telemetry_until: self.telemetry.wanted,
             hazard_until: self.hazard.wanted,
-        })
+        }
     }
 
     /// Takes in what was written down, never beyond what was wanted.

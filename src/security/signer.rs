@@ -43,7 +43,9 @@ pub struct Signer {
     config: SignerConfig,
     wallet: Wallet,
     sequences: BTreeMap<StationId, Sequences>,
-    journal: BTreeMap<StationId, Reservation>,
+    /// Where the tickets go on that are not in `sequences`, each with since when they are not: one that
+    /// left the wallet may come back.
+    journal: BTreeMap<StationId, (Reservation, Instant)>,
     wanted: VecDeque<Reservation>,
     /// Who signed last.
     signed_as: Option<StationId>,
@@ -143,8 +145,8 @@ impl Signer {
             signer
                 .journal
                 .entry(reservation.station)
-                .and_modify(|known| *known = known.merged(reservation))
-                .or_insert(*reservation);
+                .and_modify(|(known, _)| *known = known.merged(reservation))
+                .or_insert((*reservation, now.instant));
         }
         signer.handle_timeout(now);
         signer
@@ -187,9 +189,7 @@ impl Signer {
     pub fn handle_timeout(&mut self, now: Now) {
         let at = now.timestamp;
         self.wallet.forget(at.saturating_sub(CREDENTIALS_KEPT));
-        let wallet = &self.wallet;
-        self.sequences
-            .retain(|station, _| wallet.for_station(*station).is_some());
+        self.set_aside(now.instant);
         let held = self.in_use(now).map(Credential::station);
         let current = self.wallet.credential_at(at).map(Credential::station);
         let next = self
@@ -418,9 +418,27 @@ impl Signer {
         taken
     }
 
+    /// Keeps of the tickets that left the wallet only where they would go on.
+    fn set_aside(&mut self, now: Instant) {
+        let wallet = &self.wallet;
+        let gone = self
+            .sequences
+            .extract_if(.., |station, _| wallet.for_station(*station).is_none());
+        let gone: Vec<_> = gone.collect();
+        if gone.is_empty() {
+            return;
+        }
+        for (station, sequences) in gone {
+            self.journal.insert(station, (sequences.wanted(), now));
+        }
+        self.journal.retain(|station, (_, since)| {
+            now.since(*since) < JOURNAL_KEPT || wallet.for_station(*station).is_some()
+        });
+    }
+
     /// Raises a reservation for a station if it has used up half of its last one.
     fn want(&mut self, station: StationId) {
-        let journal = self.journal.get(&station);
+        let journal = self.journal.get(&station).map(|(known, _)| known);
         let sequences = self
             .sequences
             .entry(station)
@@ -443,3 +461,5 @@ impl Signer {
 
 /// How long a ticket's key is kept after its slot, to update its events: as long as one may last.
 const CREDENTIALS_KEPT: Duration = Duration::from_secs(86_400);
+/// How long it is known where a ticket goes on that left the wallet: far longer than tickets last.
+const JOURNAL_KEPT: Duration = Duration::from_secs(30 * 86_400);

@@ -109,6 +109,25 @@ fn a_restarted_signer_goes_on_after_its_journal() {
 }
 
 #[test]
+fn a_ticket_that_comes_back_goes_on_after_what_it_used() {
+    let authority = Authority::new();
+    let slot = authority.domain.slots().slot_at(start().timestamp);
+    let mut signer = authority.signer(1, start());
+    assert_eq!(sign(&mut signer, start()), Ok(0));
+    // Its issuer is withdrawn, and listed again.
+    let elsewhere = Authority::of(8, 300).domain;
+    signer.handle_domain(&elsewhere, &authority.domain, start());
+    assert_eq!(sign(&mut signer, start()), Err(SignError::NoTicket));
+    signer.handle_credentials(vec![authority.credential(1, slot)], start());
+    assert_eq!(
+        sign(&mut signer, start()),
+        Err(SignError::ReservationPending)
+    );
+    reserve(&mut signer);
+    assert_eq!(sign(&mut signer, start()), Ok(1_024));
+}
+
+#[test]
 fn of_two_reservations_the_higher_bounds_count() {
     let authority = Authority::new();
     let station = reserve(&mut unreserved(&authority, &[]))[0].station;
