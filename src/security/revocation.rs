@@ -37,6 +37,8 @@ pub(super) struct Revocations {
     /// Of the slots in `window`.
     tables: BTreeMap<Slot, Table>,
     window: Option<RangeInclusive<Slot>>,
+    /// Where the window was when it was last looked for revocations that are over.
+    cleared: Option<RangeInclusive<Slot>>,
     /// Of other slots, each with when it was last asked for.
     older: BTreeMap<Slot, (Instant, Table)>,
     /// Until when the tables made on demand are paid for.
@@ -65,6 +67,7 @@ impl Revocations {
             series: BTreeMap::new(),
             tables: BTreeMap::new(),
             window: None,
+            cleared: None,
             older: BTreeMap::new(),
             busy_until: Instant::default(),
             next: 0,
@@ -110,12 +113,10 @@ impl Revocations {
         }
         let over = now.timestamp.saturating_sub(KEPT_AFTER);
         let slots = self.slots;
-        self.series
-            .retain(|_, chains| slots.valid_until(chains.series.slot_until) >= over);
         for (slot, table) in std::mem::take(&mut self.tables) {
             if window.contains(&slot) {
                 self.tables.insert(slot, table);
-            } else if slots.valid_until(slot) >= over {
+            } else if slot < *window.start() && slots.valid_until(slot) >= over {
                 self.older.insert(slot, (now.instant, table));
             }
         }
@@ -127,10 +128,26 @@ impl Revocations {
             let table = table.unwrap_or_else(|| self.table_by_chains(slot));
             self.tables.insert(slot, table);
         }
+        // News do not reach the tables beyond the window, where it was before the clock went back.
+        let newest = *window.end();
         self.window = Some(window);
         self.older
-            .retain(|slot, _| slots.valid_until(*slot) >= over);
+            .retain(|slot, _| *slot <= newest && slots.valid_until(*slot) >= over);
         self.trim();
+    }
+
+    /// Forgets the revocations that are over for good. Not to be called while the clock is doubted:
+    /// they would not come back with the right time.
+    pub(super) fn forget_over(&mut self, now: Now) {
+        self.advance(now);
+        if self.cleared == self.window {
+            return;
+        }
+        self.cleared.clone_from(&self.window);
+        let over = now.timestamp.saturating_sub(SERIES_KEPT_AFTER);
+        let slots = self.slots;
+        self.series
+            .retain(|_, chains| slots.valid_until(chains.series.slot_until) >= over);
     }
 
     /// Takes in news; returns which of the sought tickets are revoked by it, and the revocations
@@ -359,6 +376,8 @@ fn look_up(table: &Table, linkage: [u8; 12]) -> Option<u64> {
 const CLOCKS_APART_MAX: Duration = Duration::from_secs(11);
 /// As long as a hazard may outlive its ticket.
 const KEPT_AFTER: Duration = Duration::from_secs(86_400);
+/// A week more, for a clock that is wrong for longer than it is doubted.
+const SERIES_KEPT_AFTER: Duration = Duration::from_secs(8 * 86_400);
 /// Some 10 MB.
 const OLDER_VALUES_MAX: usize = 1 << 18;
 /// A day of slots of five minutes.

@@ -183,12 +183,15 @@ impl Signer {
         self.handle_timeout(now);
     }
 
-    /// Wants sequences for the ticket in use and the one after it, and forgets what is over.
+    /// Wants sequences for the ticket in use and the one after it, and forgets what is over, unless
+    /// the clock is doubted: a ticket would not come back with the right time.
     ///
     /// Call it at least at each [`Self::next_change`].
     pub fn handle_timeout(&mut self, now: Now) {
         let at = now.timestamp;
-        self.wallet.forget(at.saturating_sub(CREDENTIALS_KEPT));
+        if self.clock_doubt.is_none() {
+            self.wallet.forget(at.saturating_sub(CREDENTIALS_KEPT));
+        }
         self.set_aside(now.instant);
         let held = self.in_use(now).map(Credential::station);
         let current = self.wallet.credential_at(at).map(Credential::station);

@@ -111,8 +111,14 @@ impl Verifier {
     }
 
     /// Prepares for the tickets of the slots that come; call it at least once a slot.
+    ///
+    /// While the clock is doubted, no revocation is forgotten.
     pub fn handle_timeout(&mut self, now: Now) {
-        self.revocations.advance(now);
+        if self.clock_doubt.is_some() {
+            self.revocations.advance(now);
+        } else {
+            self.revocations.forget_over(now);
+        }
     }
 
     /// The entry of the revocation list that names a ticket, with the last slot that it is for.

@@ -81,6 +81,52 @@ fn m17_a_revoked_ticket_is_not_admitted_in_any_of_its_slots() {
     }
 }
 
+/// The same moment, by a wall clock that is ahead.
+fn ahead(by: Duration) -> Now {
+    Now {
+        timestamp: start().timestamp.saturating_add(by),
+        ..start()
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_and_comes_back_forgets_no_revocation() {
+    let authority = Authority::new();
+    let revoked = series(1, 3);
+    let mut verifier = authority.verifier();
+    verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), start());
+    let three_days = Duration::from_secs(3 * 86_400);
+    let mut signer = authority.revocable_signer(1, revoked, start());
+    // Messages are looked at before the jump is noticed.
+    let bytes = telemetry(&mut signer, 1, start());
+    assert!(outcome(&mut verifier, &bytes, ahead(three_days)).is_err());
+    for doubt in [three_days, 1_000 * three_days] {
+        verifier.handle_clock_doubt(Some(doubt));
+        verifier.handle_timeout(ahead(doubt));
+        verifier.handle_clock_doubt(None);
+        verifier.handle_timeout(start());
+        let refused = Err(Refusal::Revoked(0));
+        assert_eq!(outcome(&mut verifier, &bytes, start()), refused);
+    }
+    // Some time after its end it is forgotten.
+    verifier.handle_timeout(later(9 * 24 * 60));
+    assert_eq!(verifier.revocations_len(), 0);
+}
+
+#[test]
+fn news_that_come_after_the_clock_went_back_count_in_the_slots_it_had_reached() {
+    let authority = Authority::new();
+    let revoked = series(1, 10);
+    let mut verifier = authority.verifier();
+    verifier.handle_timeout(ahead(Duration::from_secs(20 * 60)));
+    verifier.handle_timeout(start());
+    verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), start());
+    let mut signer = authority.revocable_signer(1, revoked, later(20));
+    let bytes = telemetry(&mut signer, 1, later(20));
+    let refused = Err(Refusal::Revoked(0));
+    assert_eq!(outcome(&mut verifier, &bytes, later(20)), refused);
+}
+
 #[test]
 fn nothing_before_the_revoked_slot_matches() {
     let authority = Authority::new();

@@ -250,6 +250,19 @@ fn a_station_that_doubts_its_clock_signs_nothing() {
 }
 
 #[test]
+fn a_doubted_clock_costs_no_ticket() {
+    let mut signer = Authority::new().signer(1, start());
+    let three_days = Duration::from_secs(3 * 86_400);
+    let tickets = signer.remaining(start());
+    signer.handle_clock_doubt(Some(three_days));
+    signer.handle_timeout(start().after(three_days));
+    signer.handle_clock_doubt(None);
+    signer.handle_timeout(start());
+    assert_eq!(signer.remaining(start()), tickets);
+    assert_eq!(sign(&mut signer, start()), Ok(0));
+}
+
+#[test]
 fn without_a_ticket_for_the_time_nothing_is_signed() {
     let authority = Authority::new();
     let empty = Wallet::new(authority.domain.slots(), vec![]);
