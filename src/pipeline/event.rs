@@ -131,6 +131,8 @@ pub enum DisconnectReason {
     IssuerWithdrawn,
     /// Its ticket is over; a connection ends with the ticket that opened it.
     TicketOver,
+    /// Our own ticket changed while the connection was made.
+    Rotated,
 }
 
 impl DisconnectReason {
@@ -144,6 +146,7 @@ impl DisconnectReason {
             Self::Revoked => "revoked",
             Self::IssuerWithdrawn => "issuer_withdrawn",
             Self::TicketOver => "ticket_over",
+            Self::Rotated => "rotated",
         }
     }
 }

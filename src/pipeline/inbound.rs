@@ -16,14 +16,29 @@ use crate::{
     world::Observed,
 };
 
+/// The TLS identities of the two ends of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct HandshakeKeys {
+    /// Ours, when the handshake began.
+    pub own: VerifyingKey,
+    /// The other side's.
+    pub theirs: VerifyingKey,
+}
+
 impl Station {
-    /// A handshake ended: `key` is the other side's TLS identity.
+    /// A handshake ended.
     ///
-    /// Our hello and all live own hazards are queued to it.
-    pub fn handle_connected(&mut self, peer: PeerId, key: VerifyingKey, now: Now) {
-        let Some((own, ticket)) = self.own_ticket(now) else {
+    /// Our hello and all live own hazards are queued to it. A hello under another ticket than that of
+    /// the handshake would tie the two.
+    pub fn handle_connected(&mut self, peer: PeerId, keys: HandshakeKeys, now: Now) {
+        let Some(credential) = self.signer.current(now) else {
             return self.disconnect(peer, DisconnectReason::Hello);
         };
+        if credential.key().verifying_key() != keys.own {
+            return self.disconnect(peer, DisconnectReason::Rotated);
+        }
+        let own = credential.station();
+        let ticket = Box::new(*credential.ticket().as_bytes());
         if self.peers.len() >= self.config.peers_max {
             self.counters.peers_refused += 1;
             return self.disconnect(peer, DisconnectReason::PeersFull);
@@ -47,7 +62,7 @@ impl Station {
             Peer {
                 link,
                 own,
-                key,
+                key: keys.theirs,
                 ticket: None,
                 offences: 0,
                 list: None,

@@ -32,6 +32,7 @@ pub use error::PublishError;
 pub use event::{Delivery, DisconnectReason, Event};
 pub use generation::GenerationRule;
 pub use hazards::{HazardReport, OwnHazard};
+pub use inbound::HandshakeKeys;
 pub use lists::ListError;
 pub use outbound::{OwnState, Published};
 pub use readiness::{NotReady, Readiness};

@@ -16,8 +16,8 @@ use crate::{
     link::{ControlFrame, LinkCounters, Transmit},
     message::MessageType,
     security::{
-        ClockMonitor, Credential, OwnRevocation, Reservation, SignError, Signed, Signer,
-        TICKET_LEN, Ticket, TrustDomain, Verifier, Wallet,
+        ClockMonitor, Credential, OwnRevocation, Reservation, SignError, Signed, Signer, Ticket,
+        TrustDomain, Verifier, Wallet,
     },
     time::{Instant, Now, Timestamp},
     world::World,
@@ -109,6 +109,7 @@ impl Station {
 
     /// Adds tickets for later.
     pub fn handle_credentials(&mut self, credentials: Vec<Credential>, now: Now) {
+        self.check_clock(now);
         self.signer.handle_credentials(credentials, now);
         self.check(now);
     }
@@ -264,13 +265,6 @@ impl Station {
     /// What passed on all its links.
     pub fn link_counters(&self) -> LinkCounters {
         self.peers.counters()
-    }
-
-    /// The ticket that a hello carries at present.
-    pub(super) fn own_ticket(&self, now: Now) -> Option<(StationId, Box<[u8; TICKET_LEN]>)> {
-        let credential = self.signer.current(now)?;
-        let ticket = Box::new(*credential.ticket().as_bytes());
-        Some((credential.station(), ticket))
     }
 
     /// Tells the edge, and drops the oldest word if it does not listen.

@@ -10,7 +10,7 @@ use crate::{
     crypto::VerifyingKey,
     id::PeerId,
     link::Transmit,
-    pipeline::{Config, Event, Station},
+    pipeline::{Config, Event, HandshakeKeys, Station},
     security::{TrustDomain, Wallet},
     time::{Instant, Now, Timestamp},
 };
@@ -163,15 +163,16 @@ impl Road {
         let (Some(key_a), Some(key_b)) = (self.key_of(pair.0), self.key_of(pair.1)) else {
             return false;
         };
+        let keys = |own, theirs| HandshakeKeys { own, theirs };
         let (peer_a, peer_b) = (self.new_peer(), self.new_peer());
         self.ends.insert((pair.0, peer_a), (pair.1, peer_b));
         self.ends.insert((pair.1, peer_b), (pair.0, peer_a));
         self.connected.insert(pair, (peer_a, peer_b));
         self.with(pair.0, |station, now| {
-            station.handle_connected(peer_a, key_b, now)
+            station.handle_connected(peer_a, keys(key_a, key_b), now);
         });
         self.with(pair.1, |station, now| {
-            station.handle_connected(peer_b, key_a, now)
+            station.handle_connected(peer_b, keys(key_b, key_a), now);
         });
         true
     }

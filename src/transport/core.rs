@@ -9,7 +9,7 @@ use crate::{
     crypto::VerifyingKey,
     id::PeerId,
     link::Transmit,
-    pipeline::{Event, Station},
+    pipeline::{DisconnectReason, Event, HandshakeKeys, Station},
     time::{Instant, Now},
 };
 
@@ -99,7 +99,11 @@ impl Core {
     pub(super) fn insert(&mut self, peer: Peer, now: Now) -> PeerId {
         let id = PeerId(self.next_peer);
         self.next_peer += 1;
-        self.station.handle_connected(id, peer.key, now);
+        let keys = HandshakeKeys {
+            own: peer.own_key,
+            theirs: peer.key,
+        };
+        self.station.handle_connected(id, keys, now);
         self.peers.insert(id, peer);
         id
     }
@@ -150,7 +154,11 @@ impl Core {
         if let Event::Disconnect { peer, reason } = event {
             if let Some(closed) = self.peers.get(peer) {
                 debug!(?peer, reason = reason.name(), "disconnected peer");
-                CloseCode::Refused.close(&closed.connection);
+                let code = match reason {
+                    DisconnectReason::Rotated => CloseCode::Rotated,
+                    _ => CloseCode::Refused,
+                };
+                code.close(&closed.connection);
             }
         } else if let Event::Rotate { peer } = event {
             if let Some(target) = self.peers.get(peer).and_then(|peer| peer.target) {

@@ -4,7 +4,7 @@ use crate::{
     id::PeerId,
     link::{ControlFrame, HelloFrame, PROTOCOL_VERSION, Transmit},
     message::{Cause, Hazard, HazardStatement, Message, UpdateKey, Validity},
-    pipeline::{DisconnectReason, Event, HazardReport, PublishError},
+    pipeline::{DisconnectReason, Event, HandshakeKeys, HazardReport, PublishError},
     security::{Class, Signer, SignerConfig},
     sim::{Conditions, NodeId},
 };
@@ -22,9 +22,10 @@ fn one_ticket_cannot_take_the_place_of_other_peers() {
     });
     for connection in 0..20 {
         let peer = PeerId(1_000 + connection);
-        let key = credential.key().verifying_key();
+        let theirs = credential.key().verifying_key();
         convoy.road.with(NodeId(0), |station, now| {
-            station.handle_connected(peer, key, now);
+            let own = station.identity(now).unwrap().key;
+            station.handle_connected(peer, HandshakeKeys { own, theirs }, now);
             station.handle_control(peer, &hello.encode(), now);
         });
     }
@@ -38,6 +39,38 @@ fn one_ticket_cannot_take_the_place_of_other_peers() {
     assert_eq!(refused.count(), 16);
     convoy.drive(seconds(1));
     assert!(convoy.sees(NodeId(0), NodeId(1)));
+}
+
+#[test]
+fn a_connection_made_under_a_former_ticket_hears_nothing_of_the_present_one() {
+    let mut convoy = Convoy::new(1, Conditions::default(), 1);
+    let key_now = |convoy: &mut Convoy| {
+        convoy
+            .road
+            .with(NodeId(0), |station, now| station.identity(now).unwrap().key)
+    };
+    convoy.drive(seconds(1));
+    let former = key_now(&mut convoy);
+    convoy.drive(seconds(400));
+    assert_ne!(key_now(&mut convoy), former);
+    convoy.road.take_events();
+    let wallet = convoy.cast.wallet("dialled", Class::Car);
+    let now = convoy.road.now().timestamp;
+    let theirs = wallet.credential_at(now).unwrap().key().verifying_key();
+    let keys = HandshakeKeys {
+        own: former,
+        theirs,
+    };
+    let said = convoy.road.with(NodeId(0), |station, now| {
+        station.handle_connected(PeerId(1_000), keys, now);
+        station.poll_transmit(now)
+    });
+    assert!(said.is_none());
+    let events = convoy.road.take_events();
+    assert!(events.iter().any(|(_, _, event)| {
+        let rotated = DisconnectReason::Rotated;
+        matches!(event, Event::Disconnect { reason, .. } if *reason == rotated)
+    }));
 }
 
 #[test]
