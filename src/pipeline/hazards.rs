@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::{
     geo::Position,
-    id::ActionId,
+    id::{ActionId, StationId},
     message::{
         Cause, Hazard, InformationQuality, RelevanceDirection, RelevanceRadius, Termination,
         Validity,
@@ -62,10 +62,12 @@ pub struct OwnHazard {
     pub hazard: Hazard,
     /// That report's envelope.
     pub bytes: Bytes,
+    /// As whom it was signed.
+    pub signer: StationId,
 }
 
 /// This station's hazards that still hold, cancelled ones among them: who comes later must learn
-/// of the end too.
+/// of the end too, as long as the ticket that signed it is in use.
 #[derive(Debug, Default)]
 pub(super) struct OwnHazards {
     live: BTreeMap<ActionId, OwnHazard>,
@@ -84,8 +86,11 @@ impl OwnHazards {
             .filter(|own| own.hazard.termination.is_none())
     }
 
-    pub(super) fn live(&self) -> impl Iterator<Item = &OwnHazard> {
-        self.live.values()
+    /// What somebody is told who comes while we are `own`. What is open is told under any ticket,
+    /// although it ties two of them; an end is not worth that.
+    pub(super) fn told_as(&self, own: StationId) -> impl Iterator<Item = &OwnHazard> {
+        let is_told = move |it: &&OwnHazard| it.hazard.termination.is_none() || it.signer == own;
+        self.live.values().filter(is_told)
     }
 
     /// Whether one more may be opened; forgets a cancelled one for it where need be.

@@ -48,8 +48,8 @@ impl Station {
             version: PROTOCOL_VERSION,
             ticket,
         }));
-        for own in self.hazards.live() {
-            link.queue_hazard(own.bytes.clone(), queue_until(own.hazard.expires(), now));
+        for told in self.hazards.told_as(own) {
+            link.queue_hazard(told.bytes.clone(), queue_until(told.hazard.expires(), now));
         }
         // After a change of ticket, the first words under it wait for the first connection.
         if let Some((signed, expires)) = &self.unheard

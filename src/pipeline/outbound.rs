@@ -191,6 +191,7 @@ impl Station {
         self.hazards.insert(OwnHazard {
             hazard: hazard.clone(),
             bytes: signed.bytes.clone(),
+            signer: signed.station,
         });
         self.check_emergency(now);
         self.send_hazard(&hazard, signed, now);
