@@ -123,6 +123,13 @@ impl Peers {
         self.peers.iter().map(|(id, peer)| (*id, peer))
     }
 
+    /// The tickets of those who said hello, each once.
+    pub(super) fn tickets(&self) -> Vec<Arc<AdmittedTicket>> {
+        let tickets = self.peers.values().filter_map(|peer| peer.ticket.clone());
+        let by_station: BTreeMap<_, _> = tickets.map(|it| (it.station(), it)).collect();
+        by_station.into_values().collect()
+    }
+
     /// Peers whose timer has passed.
     pub(super) fn due(&self, now: Instant) -> Vec<PeerId> {
         let resting = self.timers.iter().map(|(due, id)| (*due, *id));

@@ -23,6 +23,9 @@ impl Station {
             self.raise(Event::PeerRevoked { station, number });
             self.part_with(station, DisconnectReason::Revoked);
         }
+        if !news.entries.is_empty() {
+            self.part_with_revoked_peers(now);
+        }
         self.check_own_revocation(now);
         let next = self.verifier.revocations_next();
         if let Some(as_of) = self.verifier.revocations_as_of()
@@ -46,10 +49,29 @@ impl Station {
         for station in withdrawn {
             self.part_with(station, DisconnectReason::IssuerWithdrawn);
         }
+        // A peer stays connected while others push its ticket out of what the verifier remembers.
+        for ticket in self.peers.tickets() {
+            if !domain.still_lists_issuer_of(ticket.ticket(), &former) {
+                self.part_with(ticket.station(), DisconnectReason::IssuerWithdrawn);
+            }
+        }
+        self.check_clock(now);
         self.signer.handle_domain(&domain, &former, now);
         self.raise_reservations();
         self.check_ticket(now);
         Ok(())
+    }
+
+    /// The same for peers whose tickets the verifier no longer remembers, since others pushed them
+    /// out.
+    fn part_with_revoked_peers(&mut self, now: Now) {
+        for ticket in self.peers.tickets() {
+            if let Some((number, _)) = self.verifier.revocation_of(ticket.ticket(), now) {
+                let station = ticket.station();
+                self.raise(Event::PeerRevoked { station, number });
+                self.part_with(station, DisconnectReason::Revoked);
+            }
+        }
     }
 
     /// Closes the connections of a station that is not to be believed, and forgets what it said.

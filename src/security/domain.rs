@@ -212,7 +212,7 @@ impl TrustDomain {
 
     /// Whether the ticket's issuer key is listed for the ticket's slot, as the same key that `other`
     /// lists.
-    pub(super) fn still_lists_issuer_of(&self, ticket: &Ticket, other: &Self) -> bool {
+    pub(crate) fn still_lists_issuer_of(&self, ticket: &Ticket, other: &Self) -> bool {
         let id = ticket.issuer_key_id();
         let start = self.slots.start(ticket.slot());
         let (own, other) = (self.issuers.get(&id), other.issuers.get(&id));
