@@ -52,10 +52,12 @@ impl ListError {
 }
 
 impl Lists {
+    /// What others are told. Of the list's age only five minutes: what few know to the second would
+    /// tie the names of one who tells it under both.
     fn news(&self) -> Option<ListNews> {
         Some(ListNews {
             next: self.list.next(),
-            as_of: self.list.time()?,
+            as_of: rounded(self.list.time()?),
         })
     }
 
@@ -64,9 +66,8 @@ impl Lists {
         if self.committees.is_none() {
             return false;
         }
-        self.news().is_none_or(|own| {
-            news.next > own.next || news.as_of > own.as_of.saturating_add(AGE_WORTH)
-        })
+        self.news()
+            .is_none_or(|own| news.next > own.next || rounded(news.as_of) > own.as_of)
     }
 }
 
@@ -158,9 +159,10 @@ impl Station {
         let Some(news) = self.lists.news() else {
             return;
         };
-        let is_new = self.lists.told.is_none_or(|told| {
-            news.next > told.next || news.as_of > told.as_of.saturating_add(AGE_WORTH)
-        });
+        let is_new = self
+            .lists
+            .told
+            .is_none_or(|told| news.next > told.next || news.as_of > told.as_of);
         if is_new {
             self.lists.told = Some(news);
             self.peers
@@ -186,6 +188,11 @@ fn news(list: &RevocationList, applied: &Applied, next: u64, as_of: Timestamp) -
         as_of,
         entries,
     }
+}
+
+fn rounded(at: Timestamp) -> Timestamp {
+    let rest = u128::from(at.unix_ms()) % AGE_WORTH.as_millis();
+    at.saturating_sub(Duration::from_millis(u64::try_from(rest).unwrap_or(0)))
 }
 
 /// So much younger a list is worth asking for, and telling of, although it says the same.

@@ -130,9 +130,12 @@ impl Shared {
             core.rotate_all();
         });
         self.sockets.accept_as(server);
-        if let Some(renewed) = renewed.filter(|renewed| renewed.is_new_listener) {
+        if let Some(renewed) = renewed {
+            // Where the port is fixed too: who announces goes by a new name with each ticket.
             self.port.send_replace(port_of(&renewed.listener));
-            tokio::spawn(driver::accept(self.clone(), renewed.listener));
+            if renewed.is_new_listener {
+                tokio::spawn(driver::accept(self.clone(), renewed.listener));
+            }
         }
         if let Some((_, valid_until)) = known {
             let grace = valid_until

@@ -90,7 +90,7 @@ impl Announcer {
         }
     }
 
-    /// Announces another port, as somebody whom nobody heard before.
+    /// Announces the port of another ticket, as somebody whom nobody heard before.
     fn begin_anew(&mut self, port: u16) {
         self.own.port = port;
         self.own.nonce = self.random.next_u64().to_be_bytes();
