@@ -14,6 +14,7 @@
 //! is left to `issuing`; carrying it, to the tasks of [`ledger`](crate::ledger).
 
 mod config;
+mod entry;
 mod errand;
 mod need;
 mod preloader;

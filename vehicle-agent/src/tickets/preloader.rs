@@ -12,6 +12,7 @@ use wayside::{
 use super::{
     Answer, Errand, Horizon, Need, Problem, Refused, Tally, TicketRequest, TicketsConfig, Token,
     Write, Written,
+    entry::{Entry, Stage, doubled},
 };
 
 /// The vehicle's tickets to come.
@@ -67,31 +68,6 @@ pub struct PreloadState {
 struct Asking {
     failures: u32,
     not_before: Option<Instant>,
-}
-
-struct Entry {
-    request: Arc<TicketRequest>,
-    stage: Stage,
-    /// Since the last step forward.
-    failures: u32,
-    /// How often it was said to be sealed to an old key.
-    stale: u32,
-    due: Instant,
-    is_out: bool,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Stage {
-    /// On its way to the disk.
-    Drafted,
-    /// The disk has it; whether its operator has, is not known.
-    Kept,
-    /// Its operator has it.
-    Taken,
-    /// Its tickets are on their way to the disk.
-    Received,
-    /// Done with, and on its way off the disk.
-    Over,
 }
 
 impl Preloader {
@@ -227,6 +203,7 @@ impl Preloader {
             Answer::Accepted { ready_in, used } => {
                 // An operator's guess is the latest: most batches are full before.
                 let ready = now.instant + ready_in.min(COLLECT_PAUSE);
+                entry.may_be_taken = true;
                 self.advance(token, Stage::Taken, ready);
                 self.give_up(token, &used);
             }
@@ -254,10 +231,12 @@ impl Preloader {
                 self.note(Problem::BadTicket(slot, reason), now);
             }
             Answer::Unreadable(reason) => {
+                entry.doubt();
                 self.postpone(token, now);
                 self.note(Problem::Unreadable(reason), now);
             }
             Answer::Failed(reason) => {
+                entry.doubt();
                 self.postpone(token, now);
                 self.note(Problem::NoUnit(reason), now);
             }
@@ -266,8 +245,12 @@ impl Preloader {
 
     /// The connection is gone, and with it every errand that has no answer.
     pub fn handle_lost(&mut self, now: Now) {
-        let out = self.requests.iter().filter(|(_, entry)| entry.is_out);
-        for token in out.map(|(token, _)| *token).collect::<Vec<_>>() {
+        let out = self.requests.iter_mut().filter(|(_, entry)| entry.is_out);
+        let out = out.map(|(token, entry)| {
+            entry.doubt();
+            *token
+        });
+        for token in out.collect::<Vec<_>>() {
             self.postpone(token, now);
         }
     }
@@ -380,6 +363,13 @@ impl Preloader {
     fn handle_refused(&mut self, token: Token, refused: Refused, now: Now) {
         *self.tally.refused.entry(refused.name()).or_default() += 1;
         self.note(Problem::Refused(refused), now);
+        let is_late = matches!(refused, Refused::Clock | Refused::Outdated);
+        let entry = self.requests.get_mut(&token);
+        if is_late && let Some(entry) = entry.filter(|entry| entry.may_be_taken) {
+            // It says nothing of what came of the same request when it was sent before.
+            entry.stage = Stage::Taken;
+            return self.postpone(token, now);
+        }
         match refused {
             // The same request may come through later.
             Refused::Busy => return self.postpone(token, now),
@@ -549,32 +539,6 @@ impl Preloader {
     fn note(&mut self, problem: Problem, now: Now) {
         self.problem = Some((problem, now.timestamp));
     }
-}
-
-impl Entry {
-    fn new(request: TicketRequest, stage: Stage, due: Instant) -> Self {
-        Self {
-            request: Arc::new(request),
-            stage,
-            failures: 0,
-            stale: 0,
-            due,
-            is_out: false,
-        }
-    }
-
-    fn is_due(&self, now: Now) -> bool {
-        let is_waiting = matches!(self.stage, Stage::Kept | Stage::Taken);
-        is_waiting && !self.is_out && self.due <= now.instant
-    }
-
-    fn pause(&self, shortest: Duration, longest: Duration) -> Duration {
-        doubled(shortest, self.failures).min(longest)
-    }
-}
-
-fn doubled(pause: Duration, times: u32) -> Duration {
-    pause.saturating_mul(2_u32.saturating_pow(times.min(20)))
 }
 
 /// How often a request is said to be sealed to an old key before that is believed.

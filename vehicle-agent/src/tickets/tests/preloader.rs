@@ -85,14 +85,21 @@ fn a_lost_connection_brings_the_same_request_again_and_later_each_time() {
     bench.drive();
     bench.settle();
     let mut sealed = Vec::new();
-    for pause_s in [1, 2, 4, 8] {
+    for pause_s in [1, 4, 16] {
         let Some(Errand::Send(request)) = bench.preloader.poll_errand(bench.now) else {
             panic!("nothing to send");
         };
         sealed.push(request.sealed.clone());
         bench.preloader.handle_lost(bench.now);
         assert!(bench.preloader.poll_errand(bench.now).is_none());
-        bench.pass(Duration::from_secs(pause_s) - Duration::from_millis(1));
+        // Its operator may have it: that is asked for first, and then it is sent once more.
+        bench.pass(Duration::from_secs(pause_s));
+        let Some(errand @ Errand::Collect(_)) = bench.preloader.poll_errand(bench.now) else {
+            panic!("nothing to collect");
+        };
+        let (token, answer) = bench.office.answer(&errand);
+        bench.preloader.handle_answer(token, answer, bench.now);
+        bench.pass(Duration::from_secs(2 * pause_s) - Duration::from_millis(1));
         assert!(!bench.preloader.wants_unit(bench.now));
         bench.pass(Duration::from_millis(1));
         assert!(bench.preloader.wants_unit(bench.now));
@@ -136,6 +143,33 @@ fn refusals_are_told_by_name_and_end_the_request() {
         assert_eq!(problem, Problem::Refused(refused));
         assert!(bench.disk.requests.is_empty());
         assert!(bench.preloader.poll_draft(bench.now).is_none(), "{name}");
+    }
+}
+
+#[test]
+fn tickets_that_were_granted_while_the_answer_was_lost_are_collected_however_late() {
+    for refused in [Refused::Clock, Refused::Outdated] {
+        let mut bench = Bench::new();
+        bench.drive();
+        bench.settle();
+        while let Some(errand) = bench.preloader.poll_errand(bench.now) {
+            bench.office.answer(&errand);
+        }
+        bench.preloader.handle_lost(bench.now);
+        bench.pass(Duration::from_secs(600));
+        let errand = bench.preloader.poll_errand(bench.now);
+        assert!(matches!(errand, Some(Errand::Collect(_))));
+        // Neither does it end by being too late for sending it.
+        bench.preloader.handle_lost(bench.now);
+        bench.pass(Duration::from_secs(2));
+        refuse_all(&mut bench, refused);
+        bench.settle();
+        assert_eq!(bench.disk.requests.len(), 2);
+        bench.run(Duration::from_secs(60));
+        for slot in FIRST..FIRST + 24 {
+            assert!(bench.held().contains(&slot), "{slot}");
+        }
+        assert_eq!(bench.preloader.state().tally.refused.get("used"), None);
     }
 }
 
