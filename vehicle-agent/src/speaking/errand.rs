@@ -78,7 +78,9 @@ pub(super) async fn run(speaking: &Speaking, client: &Client, errand: &Errand) -
     let token = request.token;
     match answered {
         Ok(answer) => Ended::Answered(token, open(speaking, request, &answer)),
-        Err(CallError::Refused(refusal)) => Ended::Answered(token, refused(&refusal)),
+        Err(CallError::Refused(refusal)) => {
+            Ended::Answered(token, refused(&refusal, client.operator()))
+        }
         Err(error @ (CallError::TooLong | CallError::Malformed)) => {
             Ended::Answered(token, Answer::Unreadable(error.to_string()))
         }
@@ -101,7 +103,7 @@ fn open(speaking: &Speaking, request: &TicketRequest, answer: &[u8]) -> Answer {
             tickets: credentials,
             failed,
         },
-        Ok(CarAnswer::Refused(refusal)) => meaning(refusal),
+        Ok(CarAnswer::Refused(refusal)) => meaning(refusal, request.seat),
         Err(AnswerError::BadTicket(slot)) => Answer::BadTicket(
             Slot::from_number(slot),
             "it does not open, or is for another key".to_owned(),
@@ -113,9 +115,9 @@ fn open(speaking: &Speaking, request: &TicketRequest, answer: &[u8]) -> Answer {
 }
 
 /// What an operator's refusal means.
-fn meaning(refusal: TicketRefusal) -> Answer {
+fn meaning(refusal: TicketRefusal, seat: Seat) -> Answer {
     let refused = match refusal {
-        TicketRefusal::UnknownToken => return Answer::Unknown,
+        TicketRefusal::UnknownToken => return Answer::Unknown(seat.operator.into()),
         TicketRefusal::NotEnrolled => Refused::NotEnrolled,
         TicketRefusal::Suspended => Refused::Suspended,
         TicketRefusal::Revoked => Refused::Revoked,
@@ -130,11 +132,11 @@ fn meaning(refusal: TicketRefusal) -> Answer {
     Answer::Refused(refused)
 }
 
-/// What a unit's own refusal means.
-fn refused(refusal: &DoorRefusal) -> Answer {
+/// What the refusal of an operator's unit means, which nobody signed.
+fn refused(refusal: &DoorRefusal, said_by: usize) -> Answer {
     match refusal.reason.as_str() {
-        "TOKEN_UNKNOWN" => Answer::Unknown,
-        "NOT_OPENED" | "SEAT_UNKNOWN" => Answer::Stale,
+        "TOKEN_UNKNOWN" => Answer::Unknown(said_by),
+        "NOT_OPENED" | "SEAT_UNKNOWN" => Answer::Stale(said_by),
         _ => Answer::Failed(refusal.to_string()),
     }
 }

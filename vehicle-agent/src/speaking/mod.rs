@@ -27,7 +27,7 @@
 //! | keeps a request, or its tickets, to itself | asks again, at the next unit |
 //! | answers for the operator, or changes the answer | cannot open it, and asks at the next unit |
 //! | says that the operator knows no such request | sends the same bytes again; keys are not given up for that |
-//! | says that the request is sealed to an old key | believes it only when it was said several times |
+//! | says that the request is sealed to an old key | believes it only of several operators' units, and never once it was accepted |
 //! | shows who issued tickets yesterday | refuses what is older than what it knows |
 //! | ends the list of revoked tickets early | sees by the time of its newest block how old it is |
 

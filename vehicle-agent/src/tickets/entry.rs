@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use wayside::time::{Instant, Now};
 
@@ -12,8 +12,12 @@ pub(super) struct Entry {
     pub(super) may_be_taken: bool,
     /// Since the last step forward.
     pub(super) failures: u32,
-    /// How often it was said to be sealed to an old key.
-    pub(super) stale: u32,
+    /// Its operator said that it has it.
+    pub(super) is_accepted: bool,
+    /// Whose units said that its operator does not know it.
+    pub(super) unknown: BTreeSet<usize>,
+    /// Whose units said that it is sealed to an old key.
+    pub(super) stale: BTreeSet<usize>,
     pub(super) due: Instant,
     pub(super) is_out: bool,
 }
@@ -39,7 +43,9 @@ impl Entry {
             stage,
             may_be_taken: stage == Stage::Taken,
             failures: 0,
-            stale: 0,
+            is_accepted: false,
+            unknown: BTreeSet::new(),
+            stale: BTreeSet::new(),
             due,
             is_out: false,
         }
@@ -52,6 +58,23 @@ impl Entry {
             self.stage = Stage::Taken;
             self.may_be_taken = true;
         }
+    }
+
+    /// Its operator has it.
+    pub(super) fn accept(&mut self) {
+        self.may_be_taken = true;
+        self.is_accepted = true;
+    }
+
+    /// Whether enough say that its operator cannot read it. One unit's word is not enough: tickets may
+    /// be there whose keys are in here. No word is, once its operator said that it has it.
+    pub(super) fn is_stale(&self) -> bool {
+        !self.is_accepted && self.stale.len() >= SAID_BY_MIN
+    }
+
+    /// Whether tickets may be there, though sending it again is refused; by the same measure.
+    pub(super) fn may_have_tickets(&self) -> bool {
+        self.may_be_taken && (self.is_accepted || self.unknown.len() < SAID_BY_MIN)
     }
 
     pub(super) fn is_due(&self, now: Now) -> bool {
@@ -67,3 +90,6 @@ impl Entry {
 pub(super) fn doubled(pause: Duration, times: u32) -> Duration {
     pause.saturating_mul(2_u32.saturating_pow(times.min(20)))
 }
+
+/// How many operators' units have to say something that its operator did not sign.
+const SAID_BY_MIN: usize = 3;

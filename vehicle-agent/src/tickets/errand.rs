@@ -47,10 +47,11 @@ pub enum Answer {
         /// The slots that had their tickets before.
         used: Vec<Slot>,
     },
-    /// The operator has no such request.
-    Unknown,
-    /// The request is sealed to a key that its operator no longer has.
-    Stale,
+    /// It is said that the operator has no such request; by whom, by the operator's number. Anybody who
+    /// carries requests can say so.
+    Unknown(usize),
+    /// It is said, alike, that the request is sealed to a key that its operator no longer has.
+    Stale(usize),
     /// The operator gives no tickets.
     Refused(Refused),
     /// What there is by now.
@@ -72,10 +73,10 @@ impl Answer {
     /// Whether it may be that what the car knows of the issuers is old.
     pub fn is_outdated(&self) -> bool {
         match self {
-            Self::Stale | Self::Refused(Refused::Outdated | Refused::NoIssuer) => true,
+            Self::Stale(_) | Self::Refused(Refused::Outdated | Refused::NoIssuer) => true,
             Self::Accepted { .. }
             | Self::Collected { .. }
-            | Self::Unknown
+            | Self::Unknown(_)
             | Self::Refused(
                 Refused::Used
                 | Refused::Suspended

@@ -203,25 +203,27 @@ impl Preloader {
             Answer::Accepted { ready_in, used } => {
                 // An operator's guess is the latest: most batches are full before.
                 let ready = now.instant + ready_in.min(COLLECT_PAUSE);
-                entry.may_be_taken = true;
+                entry.accept();
                 self.advance(token, Stage::Taken, ready);
                 self.give_up(token, &used);
             }
-            Answer::Unknown => {
+            Answer::Unknown(said_by) => {
+                entry.unknown.insert(said_by);
                 entry.stage = Stage::Kept;
                 self.postpone(token, now);
             }
-            Answer::Stale => {
-                entry.stale += 1;
-                // One unit's word is not enough: tickets may be there whose keys are in here.
-                if entry.stale >= STALE_MAX {
+            Answer::Stale(said_by) => {
+                entry.stale.insert(said_by);
+                if entry.is_stale() {
                     self.finish(token);
                 } else {
+                    entry.doubt();
                     self.postpone(token, now);
                 }
             }
             Answer::Refused(refused) => self.handle_refused(token, refused, now),
             Answer::Collected { tickets, failed } => {
+                entry.accept();
                 self.give_up(token, &failed);
                 self.handle_tickets(token, tickets, now);
             }
@@ -365,7 +367,7 @@ impl Preloader {
         self.note(Problem::Refused(refused), now);
         let is_late = matches!(refused, Refused::Clock | Refused::Outdated);
         let entry = self.requests.get_mut(&token);
-        if is_late && let Some(entry) = entry.filter(|entry| entry.may_be_taken) {
+        if is_late && let Some(entry) = entry.filter(|entry| entry.may_have_tickets()) {
             // It says nothing of what came of the same request when it was sent before.
             entry.stage = Stage::Taken;
             return self.postpone(token, now);
@@ -541,8 +543,6 @@ impl Preloader {
     }
 }
 
-/// How often a request is said to be sealed to an old key before that is believed.
-const STALE_MAX: u32 = 3;
 /// How long a request is left alone once its operator has it.
 const COLLECT_PAUSE: Duration = Duration::from_secs(2);
 /// Longest pause before tickets are asked for that their operator is making.

@@ -258,7 +258,7 @@ impl Office {
                 let answer = if self.requests.contains(&token) {
                     collected(self.tickets(request))
                 } else {
-                    Answer::Unknown
+                    Answer::Unknown(SEAT.operator.into())
                 };
                 (token, answer)
             }

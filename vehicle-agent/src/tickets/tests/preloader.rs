@@ -376,28 +376,50 @@ fn an_operator_that_forgot_a_request_gets_it_again() {
 }
 
 #[test]
-fn a_request_for_an_old_key_is_made_anew_only_when_many_say_so() {
-    let mut bench = Bench::with(TicketsConfig {
-        requests_max: 1.try_into().unwrap(),
-        ..TicketsConfig::default()
-    });
-    bench.drive();
-    bench.settle();
-    let mut tokens = Vec::new();
-    for _ in 0..4 {
-        let Some(Errand::Send(request)) = bench.preloader.poll_errand(bench.now) else {
-            panic!("nothing to send");
-        };
-        tokens.push(request.token);
-        bench
-            .preloader
-            .handle_answer(request.token, Answer::Stale, bench.now);
+fn a_request_for_an_old_key_is_made_anew_only_when_units_of_many_operators_say_so() {
+    let mut bench = with_one_request();
+    let first = *bench.disk.requests.keys().next().unwrap();
+    // One unit says it all the time; another one, and a third.
+    for said_by in [1, 1, 1, 1, 2, 3] {
+        assert!(bench.disk.requests.contains_key(&first), "{said_by}");
+        say(&mut bench, Answer::Stale(said_by));
         bench.settle();
-        bench.pass(Duration::from_secs(10));
     }
-    assert_eq!(tokens[0], tokens[2]);
-    assert_ne!(tokens[2], tokens[3]);
-    assert_eq!(bench.disk.requests.len(), 1);
+    assert!(!bench.disk.requests.contains_key(&first));
+    bench.run(Duration::from_secs(60));
+    assert_eq!(bench.held().len(), 25);
+}
+
+#[test]
+fn no_words_of_units_end_a_request_that_its_operator_has() {
+    let mut bench = with_one_request();
+    let Some(errand) = bench.preloader.poll_errand(bench.now) else {
+        panic!("nothing to send");
+    };
+    let (token, answer) = bench.office.answer(&errand);
+    bench.preloader.handle_answer(token, answer, bench.now);
+    for said_by in 0..9 {
+        say(&mut bench, Answer::Unknown(said_by));
+        say(&mut bench, Answer::Stale(said_by));
+        say(&mut bench, Answer::Refused(Refused::Clock));
+    }
+    bench.settle();
+    assert!(bench.disk.requests.contains_key(&token));
+}
+
+#[test]
+fn a_request_that_nobody_knows_and_that_is_too_old_is_made_anew() {
+    let mut bench = with_one_request();
+    let token = *bench.disk.requests.keys().next().unwrap();
+    assert!(bench.preloader.poll_errand(bench.now).is_some());
+    bench.preloader.handle_lost(bench.now);
+    for said_by in [1, 1, 2, 3] {
+        assert!(bench.disk.requests.contains_key(&token), "{said_by}");
+        say(&mut bench, Answer::Unknown(said_by));
+        say(&mut bench, Answer::Refused(Refused::Clock));
+        bench.settle();
+    }
+    assert!(!bench.disk.requests.contains_key(&token));
 }
 
 #[test]
@@ -525,4 +547,26 @@ fn refuse_all(bench: &mut Bench, refused: Refused) {
             .preloader
             .handle_answer(request.token, answer, bench.now);
     }
+}
+
+fn with_one_request() -> Bench {
+    let mut bench = Bench::with(TicketsConfig {
+        requests_max: 1.try_into().unwrap(),
+        ..TicketsConfig::default()
+    });
+    bench.drive();
+    bench.settle();
+    bench
+}
+
+/// A unit says something as soon as it is asked.
+fn say(bench: &mut Bench, answer: Answer) {
+    bench.pass(bench.config.retry_pause_max);
+    let Some(Errand::Send(request) | Errand::Collect(request)) =
+        bench.preloader.poll_errand(bench.now)
+    else {
+        panic!("nothing to ask");
+    };
+    let token = request.token;
+    bench.preloader.handle_answer(token, answer, bench.now);
 }
