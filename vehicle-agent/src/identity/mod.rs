@@ -187,6 +187,15 @@ pub fn write_credential(folder: &Path, credential: &Credential) -> Result<PathBu
     if path.try_exists().map_err(unusable(&path))? {
         return Err(unusable(&path)(io::ErrorKind::AlreadyExists.into()));
     }
+    replace_credential(folder, credential)
+}
+
+/// The same, in the place of whatever the slot's file holds.
+pub fn replace_credential(
+    folder: &Path,
+    credential: &Credential,
+) -> Result<PathBuf, IdentityError> {
+    let path = ticket_file(folder, credential.ticket().slot());
     let text = Text {
         version: VERSION,
         ticket: to_hex(credential.ticket().as_bytes()),

@@ -18,7 +18,7 @@ use wayside::{
 
 use super::{
     IdentityError, read_credential, read_fetched, read_trust_domain, read_wallet,
-    remove_credential, write_credential,
+    remove_credential, replace_credential, write_credential,
 };
 
 #[test]
@@ -145,6 +145,18 @@ fn a_folder_without_tickets_is_refused() {
         read_wallet(empty.path(), &domain),
         Err(IdentityError::NoTickets(_))
     ));
+}
+
+#[test]
+fn a_ticket_takes_the_place_of_one_that_does_not_count() {
+    let (folder, domain, path) = issued();
+    let (elsewhere, stranger, other) = issued();
+    assert_eq!(elsewhere.path().join(path.file_name().unwrap()), other);
+    let other = read_credential(&other).unwrap();
+    assert_eq!(replace_credential(folder.path(), &other).unwrap(), path);
+    let read = read_fetched(folder.path(), &stranger).unwrap();
+    assert_eq!(read.credentials.len(), 1);
+    assert!(read_wallet(folder.path(), &domain).is_err());
 }
 
 #[test]

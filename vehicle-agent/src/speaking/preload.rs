@@ -1,10 +1,9 @@
-use std::{collections::BTreeSet, io, path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, task::spawn_blocking};
 use tracing::{debug, error, info, warn};
 use wayside::{
     pipeline::NotReady,
-    security::Credential,
     transport::{Handle, door::Client},
 };
 
@@ -14,7 +13,7 @@ use super::{
 };
 use crate::{
     grpc::OwnSighting,
-    identity::{IdentityError, remove_credential, write_credential},
+    identity::{IdentityError, remove_credential, replace_credential},
     ledger::{connect, random_below, random_part},
     tickets::{RequestStore, RequestStoreError, Write, Written, in_turn},
 };
@@ -99,17 +98,14 @@ async fn settle(speaking: &Speaking, station: &Handle) {
 /// Writes something down and tells of it; tickets are used once they are written.
 async fn carry_out(speaking: &Speaking, station: &Handle, write: Write) {
     let (store, tickets) = (speaking.store().clone(), speaking.tickets().clone());
-    let written = spawn_blocking(move || {
-        let written = to_disk(&store, &tickets, &write);
-        (write, written)
-    });
-    let (write, written) = match written.await {
-        Ok(done) => done,
-        Err(error) => {
-            error!(%error, "writing tickets panicked: no more are asked for");
-            std::future::pending().await
-        }
+    let write = Arc::new(write);
+    let written = {
+        let write = Arc::clone(&write);
+        spawn_blocking(move || to_disk(&store, &tickets, &write))
     };
+    // One that panicked is tried again as one that the disk refused, and told like it.
+    let written = written.await.unwrap_or_else(|error| Err(error.to_string()));
+    let write = Arc::into_inner(write).expect("whoever wrote it is done with it");
     match written {
         Ok(written) => {
             if let Write::Tickets(_, credentials) = write {
@@ -134,7 +130,8 @@ fn to_disk(store: &RequestStore, tickets: &Path, write: &Write) -> Result<Writte
         }
         Write::Tickets(token, credentials) => {
             let slots = credentials.iter().map(|it| {
-                write_once(tickets, it)?;
+                // Nobody asks for a slot whose file holds a ticket that counts.
+                replace_credential(tickets, it)?;
                 Ok(it.ticket().slot())
             });
             let slots: Result<_, IdentityError> = slots.collect();
@@ -151,18 +148,6 @@ fn to_disk(store: &RequestStore, tickets: &Path, write: &Write) -> Result<Writte
             }
             Ok(Written::Removed)
         }
-    }
-}
-
-/// A slot's file that is there already stays: its ticket may be in use.
-fn write_once(tickets: &Path, credential: &Credential) -> Result<(), IdentityError> {
-    match write_credential(tickets, credential) {
-        Err(IdentityError::Unusable { source, .. })
-            if source.kind() == io::ErrorKind::AlreadyExists =>
-        {
-            Ok(())
-        }
-        other => other.map(|_| ()),
     }
 }
 

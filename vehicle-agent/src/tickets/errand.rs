@@ -8,7 +8,7 @@ use super::{Refused, TicketRequest, Token};
 pub enum Write {
     /// A request, before it is sent.
     Keep(Arc<TicketRequest>),
-    /// Tickets, before they are used; one whose slot has a file already is passed over.
+    /// Tickets, before they are used; in the place of what their slots' files hold.
     Tickets(Token, Vec<Credential>),
     /// A request that is done is to be removed.
     Forget(Token),

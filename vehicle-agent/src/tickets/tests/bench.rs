@@ -201,7 +201,7 @@ impl Disk {
                 for credential in credentials {
                     let ticket = credential.ticket();
                     let bytes = ticket.as_bytes().to_vec();
-                    self.tickets.entry(ticket.slot()).or_insert(bytes);
+                    self.tickets.insert(ticket.slot(), bytes);
                 }
                 let slots = credentials.iter().map(|it| it.ticket().slot());
                 Written::Tickets(*token, slots.collect())

@@ -6,7 +6,7 @@ use wayside::{
 };
 
 use super::bench::{Bench, FIRST, SLOT, accepted, collected};
-use crate::tickets::{Answer, Errand, Problem, Refused, TicketsConfig, Token, Write, Written};
+use crate::tickets::{Answer, Errand, Problem, Refused, TicketsConfig, Token};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -522,21 +522,6 @@ fn what_is_switched_off_asks_for_nothing() {
     });
     bench.drive();
     assert_eq!(bench.settle(), 0);
-}
-
-#[test]
-fn a_ticket_that_is_there_is_not_written_over() {
-    let mut bench = Bench::new();
-    let token = Token([1; 16]);
-    let first = bench.office.credential(token, Slot::from_number(7));
-    let bytes = *first.ticket().as_bytes();
-    bench.disk.write(&Write::Tickets(token, vec![first]));
-    let other = Token([2; 16]);
-    let second = bench.office.credential(other, Slot::from_number(7));
-    let written = bench.disk.write(&Write::Tickets(other, vec![second]));
-    let slot = Slot::from_number(7);
-    assert_eq!(written, Written::Tickets(other, vec![slot]));
-    assert_eq!(bench.disk.tickets[&slot], bytes);
 }
 
 fn refuse_all(bench: &mut Bench, refused: Refused) {
