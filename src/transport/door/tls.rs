@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use quinn::{
     IdleTimeout, NoneTokenStore, TransportConfig, VarInt,
@@ -82,10 +82,12 @@ pub(super) fn client_config(config: &ClientConfig) -> Result<quinn::ClientConfig
 }
 
 /// Limits of one connection: the unit opens one uni stream, for its certificate, and the car as
-/// many bidi streams as it has requests at one time.
+/// many bidi streams as it has requests at one time. A car that waits for an answer keeps the
+/// connection alive; how long a unit bears that is in its configuration.
 fn transport(window: u32, requests: u32) -> TransportConfig {
     let mut transport = TransportConfig::default();
-    let uni = u32::from(requests == 0);
+    let is_client = requests == 0;
+    let uni = u32::from(is_client);
     transport
         .max_concurrent_uni_streams(VarInt::from_u32(uni))
         .max_concurrent_bidi_streams(VarInt::from_u32(requests))
@@ -94,7 +96,7 @@ fn transport(window: u32, requests: u32) -> TransportConfig {
         .send_window(u64::from(CLIENT_WINDOW_LEN))
         .crypto_buffer_size(CRYPTO_BUFFER_LEN)
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_MS))))
-        .keep_alive_interval(None)
+        .keep_alive_interval(is_client.then_some(KEEP_ALIVE))
         .mtu_discovery_config(None)
         .datagram_receive_buffer_size(None);
     transport
@@ -110,5 +112,7 @@ const SERVER_WINDOW_LEN: u32 = 64 * 1024;
 const CLIENT_WINDOW_LEN: u32 = 1024 * 1024;
 const CRYPTO_BUFFER_LEN: usize = 8 * 1024;
 const IDLE_MS: u32 = 10_000;
+/// Two of them may be lost before the connection is.
+const KEEP_ALIVE: Duration = Duration::from_secs(4);
 const INCOMING_BUFFER_LEN: u64 = 16 * 1024;
 const INCOMING_BUFFERS_LEN: u64 = 256 * 1024;
