@@ -8,6 +8,7 @@ use crate::{
     id::PeerId,
     ledger::{
         Applied, ApplyError, Committees, RevocationList, RevocationUpdate, RevocationUpdateError,
+        VerifiedRevocations,
     },
     link::{ControlFrame, ListNews},
     security::RevocationNews,
@@ -87,6 +88,15 @@ impl Station {
         let committees = self.lists.committees.as_ref();
         let committees = committees.ok_or(ListError::NoCommittees)?;
         let verified = RevocationUpdate::from_bytes(bytes)?.verify(committees)?;
+        Ok(self.handle_verified_revocations(verified, now)?)
+    }
+
+    /// The same for an update whose proof was checked elsewhere, which takes long.
+    pub fn handle_verified_revocations(
+        &mut self,
+        verified: VerifiedRevocations,
+        now: Now,
+    ) -> Result<Applied, ApplyError> {
         let (next, as_of) = (verified.next(), verified.time());
         let applied = self.lists.list.apply(verified)?;
         let news = news(&self.lists.list, &applied, next, as_of);

@@ -88,15 +88,18 @@ async fn visit_one(speaking: &Speaking, station: &Handle, turn: u64) -> bool {
     false
 }
 
-/// Asks again and again; fails if not even the first answer was good.
+/// Asks again and again, and leaves a unit that is behind; fails if not even the first answer was good.
 async fn visit(speaking: &Speaking, station: &Handle, client: &Client) -> Result<(), String> {
     let end = tokio::time::Instant::now() + VISIT_MAX;
     let mut wait = Duration::ZERO;
     loop {
+        let next_at = tokio::time::Instant::now() + QUIET_MIN;
         let asked = fetch(speaking, station, client, wait).await;
         let is_first = wait.is_zero();
         match asked {
-            Ok(()) => {}
+            Ok(Told::Changes) => {}
+            // A unit that answers at once each time does not make the car ask all the time.
+            Ok(Told::Nothing) => tokio::time::sleep_until(next_at).await,
             Err(error) if is_first => return Err(error),
             Err(error) => {
                 debug!(
@@ -115,13 +118,20 @@ async fn visit(speaking: &Speaking, station: &Handle, client: &Client) -> Result
     }
 }
 
+/// What a unit told.
+enum Told {
+    Changes,
+    /// That the list is as it was.
+    Nothing,
+}
+
 /// Asks once for what is new.
 async fn fetch(
     speaking: &Speaking,
     station: &Handle,
     client: &Client,
     wait: Duration,
-) -> Result<(), String> {
+) -> Result<Told, String> {
     let have_next = station.call(|station, _| {
         let list = station.revocation_list();
         list.time().map(|_| list.next())
@@ -141,14 +151,17 @@ async fn fetch(
         taken = take(speaking, station, &update);
     }
     match taken {
-        Ok(Applied::Confirmed) => Ok(()),
+        Ok(Applied::Confirmed) => Ok(Told::Nothing),
         Ok(Applied::Changed { revoked, lifted }) => {
             let (revoked, lifted) = (revoked.len(), lifted.len());
             info!(revoked, lifted, "the list of revoked tickets changed");
-            Ok(())
+            Ok(Told::Changes)
         }
         // Another unit, or another car, was faster.
-        Err(ListError::Apply(ApplyError::Older { .. })) => Ok(()),
+        Err(ListError::Apply(ApplyError::Older { update, known })) if update == known => {
+            Ok(Told::Nothing)
+        }
+        Err(error @ ListError::Apply(ApplyError::Older { .. })) => Err(error.to_string()),
         Err(error @ ListError::Apply(ApplyError::Forked)) => {
             error!(%error, "a quorum of the ledger's operators signed two lists of revoked tickets");
             Err(error.to_string())
@@ -160,12 +173,22 @@ async fn fetch(
     }
 }
 
-fn take(speaking: &Speaking, station: &Handle, update: &[u8]) -> Result<Applied, ListError> {
+/// Takes what is newer; the proof is checked while the station goes on.
+fn take(speaking: &Speaking, station: &Handle, bytes: &[u8]) -> Result<Applied, ListError> {
+    let update = RevocationUpdate::from_bytes(bytes)?;
+    let time = update.head.finalized.header.time;
+    let known = station.call(|station, _| station.revocation_list().time());
+    if let Some(known) = known.filter(|known| time < *known) {
+        let update = time;
+        return Err(ApplyError::Older { update, known }.into());
+    }
     let committees = speaking.records().with_keeper(|keeper| keeper.committees());
-    station.call(|station, now| {
+    let verified = update.verify(&committees)?;
+    let taken = station.call(|station, now| {
         station.handle_committees(Committees::clone(&committees));
-        station.handle_revocation_update(update, now)
-    })
+        station.handle_verified_revocations(verified, now)
+    });
+    Ok(taken?)
 }
 
 /// Keeps the list on disk, whoever told it, and tells the station whose votes prove it; for as long as
@@ -228,6 +251,8 @@ async fn write(speaking: &Speaking, update: &RevocationUpdate) -> bool {
 
 /// A list without news is written down so often, so that a restart knows how new it was.
 const KEPT_AGE_MAX: Duration = Duration::from_secs(600);
+/// Shortest time from one answer without news to the next.
+const QUIET_MIN: Duration = Duration::from_secs(1);
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 /// How soon a car that begins to drive asks for the list.
 const REST_STEP: Duration = Duration::from_secs(2);
