@@ -14,7 +14,7 @@ use crate::{
     checkpoint::{CheckpointFile, CheckpointFileError, Keeper},
     config::Config,
     grpc::Hub,
-    identity::{IdentityError, read_trust_domain},
+    identity::{IdentityError, read_trust_domain, slots_of_files},
     ledger::{LedgerIdentity, Records},
     speaking::{Opened, RevocationFile, Speaking, follow_issuing, keep_list, listen, preload},
     state_file::StateFileError,
@@ -93,7 +93,8 @@ pub(super) fn begin(
         info!(count = opened.requests.len(), "found requests for tickets");
     }
     let now = records.now();
-    let preloader = Preloader::new(config.tickets.clone(), opened.requests, held, now);
+    let mut preloader = Preloader::new(config.tickets.clone(), opened.requests, held, now);
+    preloader.handle_files(slots_of_files(&config.identity.tickets)?);
     let opened = Opened {
         preloader,
         store: opened.store,

@@ -5,6 +5,7 @@
 //! names it, since a car that quietly lacks a ticket falls silent in the middle of a drive.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, DirBuilder, File},
     io,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
@@ -215,6 +216,16 @@ pub fn replace_credential(
 pub fn remove_credential(folder: &Path, slot: Slot) -> Result<(), IdentityError> {
     let path = ticket_file(folder, slot);
     remove_if_there(&path).map_err(unusable(&path))
+}
+
+/// The slots after which files of a folder are named, whether their tickets count or not.
+pub fn slots_of_files(folder: &Path) -> Result<BTreeSet<Slot>, IdentityError> {
+    let paths = ticket_files(folder)?;
+    let slots = paths.iter().filter_map(|path| {
+        let number = path.file_stem()?.to_str()?.strip_prefix("slot-")?;
+        number.parse().ok().map(Slot::from_number)
+    });
+    Ok(slots.collect())
 }
 
 fn ticket_file(folder: &Path, slot: Slot) -> PathBuf {

@@ -28,6 +28,8 @@ pub struct Preloader {
     issuing: Option<(Horizon, Arc<TrustDomain>)>,
     /// The slots of tickets on disk.
     held: BTreeSet<Slot>,
+    /// The slots of files on disk, whether their tickets count or not.
+    files: BTreeSet<Slot>,
     /// The slots for which an issuer gives no ticket.
     spent: BTreeSet<Slot>,
     requests: BTreeMap<Token, Entry>,
@@ -81,6 +83,7 @@ impl Preloader {
         let mut preloader = Self {
             config,
             issuing: None,
+            files: held.clone(),
             held,
             spent: BTreeSet::new(),
             requests: BTreeMap::new(),
@@ -124,7 +127,15 @@ impl Preloader {
 
     /// Somebody else put tickets of these slots on disk.
     pub fn handle_held(&mut self, slots: impl IntoIterator<Item = Slot>) {
-        self.held.extend(slots);
+        for slot in slots {
+            self.held.insert(slot);
+            self.files.insert(slot);
+        }
+    }
+
+    /// The disk has files of these slots, whose tickets may not count.
+    pub fn handle_files(&mut self, slots: impl IntoIterator<Item = Slot>) {
+        self.files.extend(slots);
     }
 
     /// No unit is in reach.
@@ -161,7 +172,7 @@ impl Preloader {
             }
             Written::Tickets(token, slots) => {
                 self.tally.tickets += u64::try_from(slots.len()).unwrap_or(u64::MAX);
-                self.held.extend(slots);
+                self.handle_held(slots);
                 self.asking = Asking::default();
                 self.problem = None;
                 self.advance(token, Stage::Taken, now.instant);
@@ -488,12 +499,13 @@ impl Preloader {
             self.finish(token);
         }
         let kept_from = now.timestamp.saturating_sub(TICKET_KEPT);
-        let old = self.held.iter().copied();
+        let old = self.files.iter().copied();
         let old: Vec<Slot> = old
             .filter(|it| slots.valid_until(*it) < kept_from)
             .collect();
         if !old.is_empty() {
             self.held.retain(|slot| !old.contains(slot));
+            self.files.retain(|slot| !old.contains(slot));
             self.writes.push_back(Write::Remove(old));
         }
     }

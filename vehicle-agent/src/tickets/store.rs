@@ -63,6 +63,11 @@ impl RequestStore {
         };
         for entry in entries.map_err(unusable)? {
             let path = entry.path();
+            if path.extension().is_some_and(|ending| ending == "next") {
+                // It was never whole, and nothing that it asks for was sent.
+                state_file::remove(&path)?;
+                continue;
+            }
             if path.extension().is_none_or(|ending| ending != ENDING) {
                 continue;
             }

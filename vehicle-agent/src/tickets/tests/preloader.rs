@@ -6,7 +6,7 @@ use wayside::{
 };
 
 use super::bench::{Bench, FIRST, SLOT, accepted, collected};
-use crate::tickets::{Answer, Errand, Problem, Refused, TicketsConfig, Token};
+use crate::tickets::{Answer, Errand, Problem, Refused, TicketsConfig, Token, Write};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -386,6 +386,7 @@ fn a_request_for_an_old_key_is_made_anew_only_when_units_of_many_operators_say_s
         bench.settle();
     }
     assert!(!bench.disk.requests.contains_key(&first));
+    bench.drive();
     bench.run(Duration::from_secs(60));
     assert_eq!(bench.held().len(), 25);
 }
@@ -398,7 +399,7 @@ fn no_words_of_units_end_a_request_that_its_operator_has() {
     };
     let (token, answer) = bench.office.answer(&errand);
     bench.preloader.handle_answer(token, answer, bench.now);
-    for said_by in 0..9 {
+    for said_by in 0..4 {
         say(&mut bench, Answer::Unknown(said_by));
         say(&mut bench, Answer::Stale(said_by));
         say(&mut bench, Answer::Refused(Refused::Clock));
@@ -459,6 +460,22 @@ fn a_ticket_is_removed_a_day_after_its_slot() {
     bench.pass(SLOT + Duration::from_secs(61));
     bench.settle();
     assert_eq!(bench.held().first(), Some(&(FIRST + 1)));
+}
+
+#[test]
+fn a_file_whose_ticket_does_not_count_is_removed_alike_and_is_no_ticket() {
+    let mut bench = Bench::new();
+    let token = Token([1; 16]);
+    let credential = bench.office.credential(token, Slot::from_number(FIRST));
+    let slot = credential.ticket().slot();
+    bench.disk.write(&Write::Tickets(token, vec![credential]));
+    bench.preloader.handle_files([slot]);
+    bench.drive();
+    bench.settle();
+    assert_eq!(bench.preloader.state().slots, 25);
+    bench.pass(24 * HOUR + SLOT + Duration::from_secs(61));
+    bench.settle();
+    assert!(bench.held().is_empty());
 }
 
 #[test]

@@ -14,8 +14,11 @@ fn requests_are_read_back_until_they_are_forgotten() {
     opened.store.keep(&one).unwrap();
     opened.store.keep(&two).unwrap();
     opened.store.keep(&one).unwrap();
+    let torn = folder.path().join("ticket-requests/00.next");
+    fs::write(&torn, b"WSTICKR1").unwrap();
 
     let read = RequestStore::open(folder.path()).unwrap();
+    assert!(!torn.exists());
     let mut tokens: Vec<_> = read.requests.iter().map(|it| it.token).collect();
     tokens.sort();
     assert_eq!(tokens, [one.token, two.token]);
