@@ -154,9 +154,10 @@ impl Core {
         if let Event::Disconnect { peer, reason } = event {
             if let Some(closed) = self.peers.get(peer) {
                 debug!(?peer, reason = reason.name(), "disconnected peer");
-                let code = match reason {
-                    DisconnectReason::Rotated => CloseCode::Rotated,
-                    _ => CloseCode::Refused,
+                let code = if *reason == DisconnectReason::Rotated {
+                    CloseCode::Rotated
+                } else {
+                    CloseCode::Refused
                 };
                 code.close(&closed.connection);
             }
