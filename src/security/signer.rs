@@ -424,15 +424,18 @@ impl Signer {
     /// Keeps of the tickets that left the wallet only where they would go on.
     fn set_aside(&mut self, now: Instant) {
         let wallet = &self.wallet;
-        let gone = self
-            .sequences
-            .extract_if(.., |station, _| wallet.for_station(*station).is_none());
-        let gone: Vec<_> = gone.collect();
-        if gone.is_empty() {
+        let journal = &mut self.journal;
+        let mut has_gone = false;
+        self.sequences.retain(|station, sequences| {
+            let is_held = wallet.for_station(*station).is_some();
+            if !is_held {
+                has_gone = true;
+                journal.insert(*station, (sequences.wanted(), now));
+            }
+            is_held
+        });
+        if !has_gone {
             return;
-        }
-        for (station, sequences) in gone {
-            self.journal.insert(station, (sequences.wanted(), now));
         }
         self.journal.retain(|station, (_, since)| {
             now.since(*since) < JOURNAL_KEPT || wallet.for_station(*station).is_some()
