@@ -212,9 +212,10 @@ impl EnrolmentAuthority {
         now: Now,
     ) -> Result<Staged<Answer>, TicketRefusal> {
         let request = &opened.request;
-        let enrolment = self.check_vehicle(opened, enrolment, now.timestamp)?;
+        let enrolment = self.check_vehicle(opened, enrolment)?;
         if let Some(known) = self.requests.get(&request.token) {
-            // The answer to the first time may have been lost; nobody else can have this token.
+            // The answer to the first time may have been lost, however long ago; nobody else can have
+            // this token.
             return match known.digest == opened.digest {
                 true => Ok(Staged::ready(Answer::accepted(
                     facts.batch_wait,
@@ -222,6 +223,11 @@ impl EnrolmentAuthority {
                 ))),
                 false => Err(TicketRefusal::UnknownToken),
             };
+        }
+        let away = now.timestamp.since(request.time);
+        let away = away.max(request.time.since(now.timestamp));
+        if away > REQUEST_AGE_MAX {
+            return Err(TicketRefusal::Stale);
         }
         self.check_slots(request, enrolment, facts, now.timestamp)?;
         if self.waiting.len() >= SLOTS_WAITING_MAX || self.tickets.len() >= TICKETS_MAX {
@@ -271,7 +277,6 @@ impl EnrolmentAuthority {
         &self,
         opened: &OpenedRequest,
         enrolment: Option<&'a Enrolment>,
-        now: Timestamp,
     ) -> Result<&'a Enrolment, TicketRefusal> {
         let request = &opened.request;
         let enrolment = enrolment.filter(|it| it.group == self.group && request.group == it.group);
@@ -280,13 +285,10 @@ impl EnrolmentAuthority {
             return Err(TicketRefusal::NotEnrolled);
         }
         match enrolment.status {
-            EnrolmentStatus::Active => {}
-            EnrolmentStatus::Suspended => return Err(TicketRefusal::Suspended),
-            EnrolmentStatus::Revoked => return Err(TicketRefusal::Revoked),
+            EnrolmentStatus::Active => Ok(enrolment),
+            EnrolmentStatus::Suspended => Err(TicketRefusal::Suspended),
+            EnrolmentStatus::Revoked => Err(TicketRefusal::Revoked),
         }
-        let away = now.since(request.time).max(request.time.since(now));
-        let is_fresh = away <= REQUEST_AGE_MAX;
-        is_fresh.then_some(enrolment).ok_or(TicketRefusal::Stale)
     }
 
     fn check_slots(

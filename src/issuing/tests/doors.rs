@@ -127,6 +127,19 @@ fn requests_are_refused_for_exact_reasons() {
 }
 
 #[test]
+fn a_request_that_was_accepted_is_answered_again_when_it_is_old() {
+    let mut town = Town::new(&Plan::default()).with_cars(1);
+    let (known, _) = opened(&town, 0, 1);
+    let (unknown, _) = opened(&town, 0, 2);
+    assert_eq!(refusal(&mut town, &known), None);
+
+    town.now = town.now.after(Duration::from_secs(301));
+
+    assert_eq!(refusal(&mut town, &known), None);
+    assert_eq!(refusal(&mut town, &unknown), Some(TicketRefusal::Stale));
+}
+
+#[test]
 fn a_request_that_comes_twice_is_answered_alike_and_another_under_its_token_is_refused() {
     let mut town = Town::new(&Plan::default()).with_cars(1);
     let (first, _) = opened(&town, 0, 1);
