@@ -6,7 +6,7 @@ use super::{
     BATCH_TICKETS_MAX, BatchId, EscrowDeposit, Facts, OperatorRefusal, Record, ReleaseOrder,
     Released, Seat, Staged,
     body::{ESCROW_SHARE_LEN, EscrowedSeed, SealOf, Sealed},
-    facts::escrow_threshold,
+    facts::{CUSTODIANS_MAX, escrow_threshold},
     keys::IssuingKeys,
     record::KeptSeed,
 };
@@ -165,24 +165,22 @@ impl Escrow {
 /// Finds the seeds of an accused ticket from what custodians release.
 ///
 /// [`Self::handle_released`] each answer, for one authority or both; then [`Self::find`]. False shares
-/// are told from true ones by the ticket's own linkage value.
+/// are told from true ones by the ticket's own linkage value, and so is how many shares of a deal give
+/// its seed: when it was dealt there may have been more custodians than there are now, or fewer.
 pub struct SeedRecovery {
     linkage: [u8; 12],
     slot: Slot,
-    threshold: usize,
     /// A seed that an authority revealed itself, or none.
     revealed: [Option<LinkageSeed>; 2],
     dealt: [BTreeMap<BatchId, BTreeMap<u16, [u8; ESCROW_SHARE_LEN]>>; 2],
 }
 
 impl SeedRecovery {
-    /// Begins, with the seeds of the accused ticket's slot that are known already, First and Second;
-    /// `custodians` is how many there are.
-    pub fn new(accused: &Ticket, custodians: u16, revealed: [Option<LinkageSeed>; 2]) -> Self {
+    /// Begins, with the seeds of the accused ticket's slot that are known already, First and Second.
+    pub fn new(accused: &Ticket, revealed: [Option<LinkageSeed>; 2]) -> Self {
         Self {
             linkage: accused.linkage(),
             slot: accused.slot(),
-            threshold: escrow_threshold(custodians).into(),
             revealed,
             dealt: [BTreeMap::new(), BTreeMap::new()],
         }
@@ -197,7 +195,10 @@ impl SeedRecovery {
             first
         };
         for (batch, share) in released.shares.iter().take(DEALS_MAX) {
-            dealt.entry(*batch).or_default().insert(custodian, *share);
+            let dealt = dealt.entry(*batch).or_default();
+            if dealt.len() < CUSTODIANS_MAX || dealt.contains_key(&custodian) {
+                dealt.insert(custodian, *share);
+            }
         }
     }
 
@@ -206,10 +207,15 @@ impl SeedRecovery {
     pub fn find(&self) -> Option<[LinkageSeed; 2]> {
         let [firsts, seconds] = [LinkageAuthority::First, LinkageAuthority::Second]
             .map(|authority| self.candidates(authority));
+        let seconds: BTreeMap<_, _> = seconds
+            .iter()
+            .map(|(seed, value)| (*value.as_bytes(), seed))
+            .collect();
+        let joined = LinkageShare::from_bytes(self.linkage);
         firsts.iter().find_map(|(first, value)| {
-            let fits = |other: &&(LinkageSeed, _)| value.join(&other.1) == self.linkage;
-            let (second, _) = seconds.iter().find(fits)?;
-            Some([first.clone(), second.clone()])
+            // What is joined with one half once more is the other.
+            let second = seconds.get(&value.join(&joined))?;
+            Some([first.clone(), (*second).clone()])
         })
     }
 
@@ -223,8 +229,8 @@ impl SeedRecovery {
         };
         let combined = dealt.values().flat_map(|shares| {
             let shares: Vec<_> = shares.values().copied().collect();
-            subsets(&shares, self.threshold)
-                .into_iter()
+            (1..=shares.len())
+                .flat_map(move |count| subsets(&shares, count))
                 .filter_map(combine)
         });
         let seeds = revealed.iter().cloned().chain(combined);

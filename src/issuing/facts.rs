@@ -291,7 +291,7 @@ impl SeatKeys {
 }
 
 /// So that the shares of a whole batch fit into one message.
-const CUSTODIANS_MAX: usize = 12;
+pub(super) const CUSTODIANS_MAX: usize = 12;
 
 /// How many of so many custodians give a seed back: all but a third, as for the committee's quorum.
 pub fn escrow_threshold(custodians: u16) -> u16 {

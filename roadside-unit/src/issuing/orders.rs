@@ -132,7 +132,6 @@ impl Offices {
         (ticket, agreed): (&Ticket, &AgreedHandle),
         view: &View<'_>,
     ) {
-        let custodians = view.facts.custodians();
         let found = self
             .recoveries
             .get(&number)
@@ -147,10 +146,9 @@ impl Offices {
                 let given = order.seeds.iter().find(|it| it.authority == authority)?;
                 Some(LinkageSeed::from_bytes(*given.seed.as_bytes()))
             });
-            let count = u16::try_from(custodians.len()).unwrap_or(u16::MAX);
             Recovery {
                 handle: agreed.handle,
-                recovery: SeedRecovery::new(ticket, count, revealed),
+                recovery: SeedRecovery::new(ticket, revealed),
                 asked: None,
             }
         });

@@ -121,7 +121,7 @@ fn l19_custodians_give_back_seeds_that_both_authorities_refuse() {
             desk.ask_release(order, &town.facts);
         }
         town.run(PATIENCE);
-        let mut recovery = SeedRecovery::new(&accused, 5, [None, None]);
+        let mut recovery = SeedRecovery::new(&accused, [None, None]);
         let mut came = 0;
         while let Some((from, released)) = town.desks.get_mut(&asker).unwrap().poll_released() {
             came += 1;
