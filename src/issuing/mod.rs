@@ -93,6 +93,7 @@ mod linkage;
 mod member;
 mod message;
 mod name;
+mod open_batch;
 mod record;
 mod request;
 mod staged;
