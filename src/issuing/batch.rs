@@ -264,7 +264,7 @@ impl EnrolmentAuthority {
                     batch: id,
                     issuer: batch.issuer,
                     tickets: tickets.collect::<Option<_>>()?,
-                    second: linked.answer.members.get(place)?.clone(),
+                    second: linked.answer.members.iter().find(|it| it.to == to)?.clone(),
                 }))
             }
             What::Mint => Some(Body::Mint(MintOrder {
@@ -286,9 +286,13 @@ impl EnrolmentAuthority {
         let Some(batch) = self.batches.0.get_mut(&answer.batch) else {
             return Vec::new();
         };
-        let custodians = facts.custodians();
         let to = |seals: &[SignedSeal]| -> Vec<u16> { seals.iter().map(|it| it.to).collect() };
-        let is_whole = to(&answer.members) == batch.members && to(&answer.custodians) == custodians;
+        // Whose keys count may be another answer in a moment: what the other authority dealt counts.
+        let (sealed, custodians) = (to(&answer.members), to(&answer.custodians));
+        let of_batch = batch.members.iter().filter(|it| sealed.contains(it));
+        let is_whole = of_batch.eq(&sealed)
+            && sealed.len() >= batch.threshold
+            && facts.may_be_custodians(&custodians);
         let is_theirs = group.is_some_and(|group| group.linkage == operator);
         if batch.linked.is_some() || !is_theirs || !is_whole {
             return Vec::new();
@@ -311,7 +315,20 @@ impl EnrolmentAuthority {
             seeds.extend(seed);
         }
         seeds.sort_unstable_by_key(|(handle, slot, _)| (*slot, *handle));
+        let can_read = |member: &u16| {
+            let place = batch.members.iter().position(|it| it == member);
+            let wanted = batch.handles.iter().filter_map(|it| self.tickets.get(it));
+            let mut blobs = wanted.filter_map(|it| it.blobs.get(place?));
+            blobs.any(|blob| !blob.is_left_out())
+        };
+        let mut members = sealed.clone();
+        members.retain(can_read);
+        if members.len() < batch.threshold {
+            // They have to tell which tickets they cannot sign.
+            members = sealed;
+        }
         batch.linked = Some(Linked {
+            members,
             tickets: seeds.iter().map(linked_ticket).collect(),
             shares: split(&seeds, custodians.len()),
             custodians,

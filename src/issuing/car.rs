@@ -10,7 +10,7 @@ use super::{
     request::{MEMBERS_MAX, REQUEST_VERSION, TicketRequest, TicketWish, WantedTicket},
 };
 use crate::{
-    crypto::{OpeningKey, Purpose, SigningKey, VerifyingKey, random_bytes},
+    crypto::{OpeningKey, Purpose, SealingKey, SigningKey, VerifyingKey, random_bytes},
     id::{ChainId, GroupId, VehicleId},
     security::{Credential, Slot},
     time::Timestamp,
@@ -102,23 +102,36 @@ pub fn draft_requests(
     facts: &Facts,
     now: Timestamp,
 ) -> Result<Vec<DraftedRequest>, DraftError> {
-    let mut wanted: BTreeMap<(Seat, &[u16]), Vec<Slot>> = BTreeMap::new();
+    let mut wanted: BTreeMap<(Seat, &[u16], u16), Vec<Slot>> = BTreeMap::new();
     for slot in slots {
         let seat = facts.writer(group, &vehicle, *slot);
         let issuer = facts.issuer(group, *slot);
         let (Some(seat), Some(issuer)) = (seat, issuer) else {
             return Err(DraftError::NoAuthority(slot.number()));
         };
-        let of_seat = wanted.entry((seat, issuer.members.as_slice()));
+        let of_seat = wanted.entry((seat, issuer.members.as_slice(), issuer.threshold));
         of_seat.or_default().push(*slot);
     }
     let mut drafted = Vec::new();
-    for ((seat, members), mut slots) in wanted {
+    for ((seat, members, threshold), mut slots) in wanted {
+        let members_keys = facts.first_keys(members, now);
+        let missing = members
+            .iter()
+            .find(|it| members_keys.iter().all(|(with_key, _)| with_key != *it));
+        if let Some(missing) = missing.filter(|_| members_keys.len() < threshold.into()) {
+            return Err(DraftError::NoKey(*missing));
+        }
+        let members_keys: BTreeMap<_, _> = members_keys.into_iter().collect();
         slots.sort_unstable();
         slots.dedup();
         for slots in slots.chunks(REQUEST_SLOTS_MAX) {
             let of = (group, vehicle, enrolment_key);
-            drafted.push(draft(of, (seat, members), slots, (facts, now))?);
+            drafted.push(draft(
+                of,
+                (seat, members, &members_keys),
+                slots,
+                (facts, now),
+            )?);
         }
     }
     Ok(drafted)
@@ -126,7 +139,7 @@ pub fn draft_requests(
 
 fn draft(
     (group, vehicle, enrolment_key): (GroupId, VehicleId, &SigningKey),
-    (seat, members): (Seat, &[u16]),
+    (seat, members, members_keys): (Seat, &[u16], &BTreeMap<u16, SealingKey>),
     slots: &[Slot],
     (facts, now): (&Facts, Timestamp),
 ) -> Result<DraftedRequest, DraftError> {
@@ -136,8 +149,6 @@ fn draft(
     let chain = facts.chain;
     let to = facts.sealing_key(seat, now);
     let to = to.ok_or(DraftError::NoKey(seat.operator))?;
-    let members_keys = facts.first_keys(members, now);
-    let members_keys = members_keys.map_err(DraftError::NoKey)?;
     let secrets = RequestSecrets(SigningKey::generate());
     let mut keys = Vec::new();
     let mut tickets = Vec::new();
@@ -145,13 +156,14 @@ fn draft(
         let key = secrets.ticket_key(*slot);
         let response = secrets.response_key(Some(*slot)).sealing_key();
         let wish = TicketWish::sign((chain, group), *slot, &key, &response);
-        let seal = |(member, key)| {
-            let blob = TicketBlob::seal(&wish, chain, group, (member, key));
-            blob.map_err(|_| DraftError::NoKey(member))
+        let seal = |member: &u16| {
+            let Some(key) = members_keys.get(member) else {
+                return Ok(TicketBlob::left_out());
+            };
+            let blob = TicketBlob::seal(&wish, chain, group, (*member, key));
+            blob.map_err(|_| DraftError::NoKey(*member))
         };
-        let blobs = members_keys
-            .iter()
-            .map(|(member, key)| seal((*member, key)));
+        let blobs = members.iter().map(seal);
         tickets.push(WantedTicket {
             slot: slot.number(),
             blobs: blobs.collect::<Result<_, _>>()?,

@@ -247,10 +247,10 @@ impl Desk {
         self.commitments.pop_front()
     }
 
-    /// Asks all custodians for their shares of a seed; what they answer comes from
-    /// [`Self::poll_released`].
+    /// Asks all operators that issue for their shares of a seed, since each may have been dealt some; what
+    /// they answer comes from [`Self::poll_released`].
     pub fn ask_release(&mut self, order: ReleaseOrder, facts: &Facts) {
-        for custodian in facts.custodians() {
+        for custodian in facts.operators() {
             let (to, body) = (Seat::first(custodian), Body::Release(order));
             self.outbox
                 .push_back((Dispatch { to, body }, Topic::Release));

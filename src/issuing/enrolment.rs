@@ -310,7 +310,8 @@ impl EnrolmentAuthority {
             }
             let issuer = facts.issuer(self.group, slot);
             let issuer = issuer.ok_or(TicketRefusal::NoIssuer)?;
-            if issuer.members != request.members {
+            let sealed = wanted.blobs.iter().filter(|it| !it.is_left_out());
+            if issuer.members != request.members || sealed.count() < issuer.threshold.into() {
                 return Err(TicketRefusal::OtherMembers);
             }
         }

@@ -179,10 +179,30 @@ impl Facts {
         Slot::from_number(current.saturating_sub(kept))
     }
 
-    /// Who keeps shares of linkage seeds: all operators that issue, in order, up to twelve.
-    pub fn custodians(&self) -> Vec<u16> {
-        let operators: BTreeSet<_> = self.seats.keys().map(|seat| seat.operator).collect();
-        operators.into_iter().take(CUSTODIANS_MAX).collect()
+    /// All operators that issue, in order.
+    pub fn operators(&self) -> BTreeSet<u16> {
+        self.seats.keys().map(|seat| seat.operator).collect()
+    }
+
+    /// Who is dealt shares of linkage seeds at `now`, with the keys to which these are sealed: all
+    /// operators that issue and have a key that counts, in order, up to twelve. `None` while these are
+    /// fewer than the shares that give a seed back when nobody is without a key.
+    pub fn custodians(&self, now: Timestamp) -> Option<Vec<(u16, SealingKey)>> {
+        let operators: Vec<_> = self.operators().into_iter().collect();
+        let mut custodians = self.first_keys(&operators, now);
+        custodians.truncate(CUSTODIANS_MAX);
+        let named: Vec<_> = custodians.iter().map(|(it, _)| *it).collect();
+        self.may_be_custodians(&named).then_some(custodians)
+    }
+
+    /// Whether so many operators that issue, in order, may share linkage seeds: at least as many as the
+    /// shares that give a seed back while nobody is without a key.
+    pub(super) fn may_be_custodians(&self, custodians: &[u16]) -> bool {
+        let operators = self.operators();
+        let all = u16::try_from(operators.len().min(CUSTODIANS_MAX)).unwrap_or(u16::MAX);
+        (usize::from(escrow_threshold(all))..=CUSTODIANS_MAX).contains(&custodians.len())
+            && custodians.is_sorted_by(|a, b| a < b)
+            && custodians.iter().all(|it| operators.contains(it))
     }
 
     /// To what a process is sealed.
@@ -191,17 +211,13 @@ impl Facts {
         Some(SealingKey::of(&newest))
     }
 
-    /// To what each of some operators' first processes is sealed; `Err` names one without a key.
-    pub(super) fn first_keys(
-        &self,
-        operators: &[u16],
-        now: Timestamp,
-    ) -> Result<Vec<(u16, SealingKey)>, u16> {
+    /// To what each of some operators' first processes is sealed; without those that have no key.
+    pub(super) fn first_keys(&self, operators: &[u16], now: Timestamp) -> Vec<(u16, SealingKey)> {
         let key = |operator: &u16| {
-            let key = self.sealing_key(Seat::first(*operator), now);
-            Ok((*operator, key.ok_or(*operator)?))
+            let key = self.sealing_key(Seat::first(*operator), now)?;
+            Some((*operator, key))
         };
-        operators.iter().map(key).collect()
+        operators.iter().filter_map(key).collect()
     }
 
     /// A key that may sign a group's tickets of some slots, also if there is a newer one.

@@ -53,6 +53,8 @@ impl LinkageOffice {
     }
 
     /// Answers the group's enrolment authority.
+    ///
+    /// Members and custodians that have no key at `now` get nothing, as long as enough of them have one.
     pub fn handle_request(
         &mut self,
         from: Seat,
@@ -73,10 +75,10 @@ impl LinkageOffice {
         let issuer = facts.issuer_of((request.issuer, self.group), slots);
         let issuer = issuer.ok_or(OperatorRefusal::NoKey)?;
         let members = facts.first_keys(&issuer.members, now);
-        let custodians = facts.first_keys(&facts.custodians(), now);
-        let (Ok(members), Ok(custodians)) = (members, custodians) else {
+        if members.len() < issuer.threshold.into() {
             return Err(OperatorRefusal::NoKey);
-        };
+        }
+        let custodians = facts.custodians(now).ok_or(OperatorRefusal::NoKey)?;
 
         let mut refused = Vec::new();
         let mut fresh = Vec::new();

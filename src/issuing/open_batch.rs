@@ -32,6 +32,8 @@ pub(super) struct Batch {
 pub(super) struct Linked {
     pub(super) answer: LinkageAnswer,
     pub(super) tickets: Vec<(TicketHandle, u32, [u8; 12])>,
+    /// Those members that can read the batch: the others are not asked to sign it.
+    pub(super) members: Vec<u16>,
     pub(super) custodians: Vec<u16>,
     pub(super) shares: Vec<Vec<EscrowedSeed>>,
     pub(super) kept: BTreeSet<u16>,
@@ -48,7 +50,12 @@ pub(super) enum What {
 
 impl Batch {
     /// Whom to tell what now.
-    pub(super) fn due(&mut self, facts: &Facts, group: GroupId, now: Instant) -> Option<(u16, What)> {
+    pub(super) fn due(
+        &mut self,
+        facts: &Facts,
+        group: GroupId,
+        now: Instant,
+    ) -> Option<(u16, What)> {
         let wanted = self.wanted(facts, group, now);
         let (to, what) = wanted.into_iter().find(|(to, what)| {
             let again = self.again.get(&(*to, *what));
@@ -109,7 +116,7 @@ impl Batch {
             .filter(|it| !linked.kept.contains(it));
         let mut wanted: Vec<_> = missing.map(|to| (*to, What::Deposit)).collect();
         if !self.is_done && self.is_in_escrow() {
-            let untold = self
+            let untold = linked
                 .members
                 .iter()
                 .filter(|it| !self.taken.contains_key(it));
@@ -138,7 +145,8 @@ impl Batch {
     }
 
     pub(super) fn has_all_answers(&self) -> bool {
-        self.taken.len() == self.members.len()
+        let linked = self.linked.as_ref();
+        linked.is_some_and(|linked| self.taken.len() >= linked.members.len())
     }
 
     /// Whether its tickets are there and nobody has to be told anything any more.

@@ -241,6 +241,15 @@ impl TicketBlob {
         Ok(Self(bytes.expect("132 bytes and what sealing adds")))
     }
 
+    /// Stands in the place of a member to which nothing can be sealed, and so does not sign the ticket.
+    pub(super) fn left_out() -> Self {
+        Self([0; TICKET_BLOB_LEN])
+    }
+
+    pub(super) fn is_left_out(&self) -> bool {
+        self.0 == [0; TICKET_BLOB_LEN]
+    }
+
     pub(super) fn open(
         &self,
         chain: ChainId,

@@ -75,9 +75,9 @@ impl Offices {
         };
         self.reveal(number, order, &agreed, view);
         // One after the other, so that not all ask everybody.
-        let custodians = view.facts.custodians();
+        let operators = view.facts.operators();
         let own = self.seat.operator;
-        let rank = custodians.iter().position(|it| *it == own);
+        let rank = operators.iter().position(|it| *it == own);
         let wait = rank.and_then(|rank| RECOVERY_TURN.checked_mul(u32::try_from(rank).ok()?));
         if let Some(wait) = wait
             && self.seat.replica == 0

@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::town::{GROUP, Plan, Town};
 use crate::{
-    issuing::{Body, ReleaseOrder, Seat, SeedRecovery},
+    issuing::{Body, ReleaseOrder, Seat, SeatKey, SeatKeys, SeedRecovery},
     ledger::TicketHandle,
     security::{LinkageAuthority, RevokedSeries, Slot, Ticket},
 };
@@ -172,6 +172,57 @@ fn a_key_that_begins_while_tickets_are_made_signs_them() {
         town.collect();
         assert_eq!(town.cars[0].tickets.len(), 2, "after {steps} steps");
     }
+}
+
+#[test]
+fn one_operator_without_a_key_that_counts_stops_nothing() {
+    for lapsed in [2, 3, 4] {
+        let mut town = Town::new(&Plan::default()).with_cars(2);
+        let keys = town.facts.seats.remove(&Seat::first(lapsed)).unwrap();
+        let ended = SeatKeys(
+            keys.0
+                .iter()
+                .map(|it| SeatKey {
+                    until: it.from,
+                    ..*it
+                })
+                .collect(),
+        );
+        town.facts.seats.insert(Seat::first(lapsed), ended);
+        town.ask(0, &[town.slot(0)]);
+        town.facts.seats.insert(Seat::first(lapsed), keys);
+        town.ask(1, &[town.slot(1)]);
+        town.run(Duration::from_secs(60));
+        town.collect();
+        let count: usize = town.cars.iter().map(|it| it.tickets.len()).sum();
+        assert_eq!(count, 2, "{lapsed} had no key while the first car asked");
+
+        let mut town = Town::new(&Plan::default()).with_cars(1);
+        town.facts.seats.remove(&Seat::first(lapsed));
+        town.ask(0, &[town.slot(0)]);
+        town.run(PATIENCE);
+        town.collect();
+        assert_eq!(town.cars[0].tickets.len(), 1, "without {lapsed}");
+    }
+}
+
+#[test]
+fn custodians_are_those_whose_keys_count_while_only_few_have_none() {
+    let mut town = Town::new(&Plan::default());
+    let named = |town: &Town| {
+        let custodians = town.facts.custodians(town.now.timestamp)?;
+        Some(custodians.iter().map(|(it, _)| *it).collect::<Vec<_>>())
+    };
+    assert_eq!(named(&town), Some(vec![0, 1, 2, 3, 4]));
+
+    let end = |town: &mut Town, operator| {
+        let keys = town.facts.seats.get_mut(&Seat::first(operator)).unwrap();
+        keys.0.clear();
+    };
+    end(&mut town, 3);
+    assert_eq!(named(&town), Some(vec![0, 1, 2, 4]));
+    end(&mut town, 2);
+    assert_eq!(named(&town), None, "three of five are too few");
 }
 
 /// What all members that signed a ticket call it.
