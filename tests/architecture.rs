@@ -56,7 +56,18 @@ const MODULES: &[(&str, &[&str])] = &[
         &["time", "id", "crypto", "security", "link", "pipeline"],
     ),
     ("telemetry", &["crypto", "id"]),
-    ("serve", &["time", "crypto", "rpc", "telemetry"]),
+    (
+        "serve",
+        &[
+            "time",
+            "id",
+            "crypto",
+            "security",
+            "rpc",
+            "transport",
+            "telemetry",
+        ],
+    ),
 ];
 
 const VALUES_AND_MESSAGE: &[&str] = &["units", "time", "id", "geo", "message"];

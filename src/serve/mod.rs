@@ -25,6 +25,7 @@ mod outlet;
 mod page;
 mod process;
 mod sections;
+mod sequences;
 mod server;
 mod sources;
 
@@ -44,6 +45,7 @@ pub use sections::{
     GrpcConfig, MetricsConfig, MetricsServeError, Mode, Reflection, RoleConfig, ShutdownConfig,
     TcpConfig, TlsFiles, Version,
 };
+pub use sequences::{SequenceJournal, SequenceJournalError, write_reservations};
 pub use server::{serve_doors, serve_routes, with_reflection};
 pub use sources::{Override, Sources, read};
 

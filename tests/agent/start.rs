@@ -87,7 +87,7 @@ async fn two_agents_never_share_a_state_folder() {
 
     let error = refused(second).await;
 
-    assert!(error.contains("in use by another agent"), "{error}");
+    assert!(error.contains("in use by another process"), "{error}");
 }
 
 #[tokio::test]

@@ -5,7 +5,6 @@ pub mod config;
 pub mod daemon;
 pub mod grpc;
 pub mod identity;
-pub mod journal;
 pub mod ledger;
 pub mod outbox;
 pub mod record;

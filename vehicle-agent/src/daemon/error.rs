@@ -3,14 +3,14 @@ use std::path::PathBuf;
 use thiserror::Error;
 use wayside::{
     security::TrustDomainError,
-    serve::{ConfigError, ListenError, MetricsServeError, SocketError},
+    serve::{ConfigError, ListenError, MetricsServeError, SequenceJournalError, SocketError},
     transport,
 };
 
 use crate::{
-    checkpoint::CheckpointFileError, identity::IdentityError, journal::JournalError,
-    ledger::LedgerIdentityError, outbox::OutboxFileError, record::RecordError,
-    state_file::StateFileError, tickets::RequestStoreError,
+    checkpoint::CheckpointFileError, identity::IdentityError, ledger::LedgerIdentityError,
+    outbox::OutboxFileError, record::RecordError, state_file::StateFileError,
+    tickets::RequestStoreError,
 };
 
 /// Why an agent did not start; nothing is left running.
@@ -38,7 +38,7 @@ pub enum StartError {
     Requests(#[from] RequestStoreError),
     /// The state folder cannot be used.
     #[error(transparent)]
-    Journal(#[from] JournalError),
+    Journal(#[from] SequenceJournalError),
     /// The ledger's configuration cannot be used.
     #[error(transparent)]
     Ledger(#[from] LedgerIdentityError),

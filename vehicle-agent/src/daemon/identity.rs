@@ -1,8 +1,10 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use tracing::{error, warn};
+use tracing::warn;
 use wayside::{
+    id::StationId,
     security::{Credential, Reservation, Slot, TrustDomain, Wallet},
+    serve::SequenceJournal,
     time::Now,
 };
 
@@ -10,14 +12,13 @@ use super::StartError;
 use crate::{
     config::IdentityConfig,
     identity::{IdentityError, read_credentials, read_fetched},
-    journal::{Journal, JournalError},
 };
 
 /// Who the vehicle is, and what it has signed before.
 pub(super) struct Opened {
     pub(super) domain: Arc<TrustDomain>,
     pub(super) wallet: Wallet,
-    pub(super) journal: Journal,
+    pub(super) journal: SequenceJournal,
     pub(super) reservations: Vec<Reservation>,
     /// The slots of the tickets.
     pub(super) slots: BTreeSet<Slot>,
@@ -34,18 +35,8 @@ pub(super) fn open(
     now: Now,
 ) -> Result<Opened, StartError> {
     let credentials = read(&config.tickets, &domain, is_fetched)?;
-    let (journal, reservations) = match Journal::open(&config.state) {
-        Ok(opened) => opened,
-        Err(damage @ JournalError::Corrupt { .. }) => {
-            let given_up = give_up(&credentials, &domain, now);
-            error!(error = %damage, tickets = given_up.len(), "gave up all tickets used so far");
-            let journal = Journal::replace_corrupt(&config.state, &given_up)?;
-            (journal, given_up)
-        }
-        Err(error @ (JournalError::Locked(_) | JournalError::Unusable { .. })) => {
-            return Err(error.into());
-        }
-    };
+    let used = || used(&credentials, &domain, now);
+    let (journal, reservations) = SequenceJournal::open_or_give_up(&config.state, used)?;
     let slots = credentials.iter().map(|it| it.ticket().slot()).collect();
     Ok(Opened {
         slots,
@@ -73,18 +64,11 @@ pub(super) fn read(
     Ok(read.credentials)
 }
 
-/// Reserves all sequences of each ticket that may have been used.
-fn give_up(credentials: &[Credential], domain: &TrustDomain, now: Now) -> Vec<Reservation> {
+/// The tickets that may have been used.
+fn used(credentials: &[Credential], domain: &TrustDomain, now: Now) -> Vec<StationId> {
     let has_begun = |credential: &&Credential| {
         domain.slots().valid_from(credential.ticket().slot()) <= now.timestamp
     };
-    credentials
-        .iter()
-        .filter(has_begun)
-        .map(|credential| Reservation {
-            station: credential.station(),
-            telemetry_until: u32::MAX,
-            hazard_until: u32::MAX,
-        })
-        .collect()
+    let begun = credentials.iter().filter(has_begun);
+    begun.map(Credential::station).collect()
 }

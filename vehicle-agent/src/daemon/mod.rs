@@ -23,7 +23,9 @@ use tokio::{
 use tracing::{info, warn};
 use wayside::{
     pipeline::Station,
-    serve::{DaemonConfig as _, Listener, serve_doors, socket_path},
+    serve::{
+        DaemonConfig as _, Listener, SequenceJournal, serve_doors, socket_path, write_reservations,
+    },
     telemetry::{Metrics, MetricsServer},
     time::Now,
     transport::{Clock, Driver, Handle, Setup},
@@ -36,12 +38,11 @@ use crate::{
     config::Config,
     grpc::{About, Agent, Bench, Exposure, Hub, Services},
     identity::IdentityError,
-    journal::Journal,
     ledger::Records,
     record::{Recorder, Recording},
     speaking::Speaking,
 };
-use sink::{Sink, write_reservations};
+use sink::Sink;
 
 /// A running agent.
 ///
@@ -273,7 +274,7 @@ fn start_driver(
     identity: identity::Opened,
     clock: Clock,
     sink: Sink,
-) -> Result<(Handle, JoinHandle<()>, Journal), StartError> {
+) -> Result<(Handle, JoinHandle<()>, SequenceJournal), StartError> {
     let mut station_config = config.station.clone();
     station_config.report_received |= sink.recorder.is_some();
     let domain = identity.domain.id();

@@ -1,6 +1,6 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use tokio::{sync::mpsc, task::spawn_blocking, time::sleep};
+use tokio::sync::mpsc;
 use tracing::{debug, error, info, warn};
 use wayside::{
     message::MessageType,
@@ -8,10 +8,10 @@ use wayside::{
     security::Reservation,
     telemetry::Metrics,
     time::Now,
-    transport::{EventSink, Handle},
+    transport::EventSink,
 };
 
-use crate::{grpc::Hub, journal::Journal, record::Recorder};
+use crate::{grpc::Hub, record::Recorder};
 
 /// Passes on what the station reports: to subscribers, metrics, the journal and the recording.
 ///
@@ -77,35 +77,3 @@ impl EventSink for Sink {
         }
     }
 }
-
-/// Writes each reservation down and only then confirms it, off the station's task.
-///
-/// A disk that refuses is tried again: until it takes the reservation, the station signs with what
-/// it has, and then not at all.
-pub(super) async fn write_reservations(
-    mut journal: Journal,
-    mut wanted: mpsc::Receiver<Reservation>,
-    handle: Handle,
-) {
-    while let Some(reservation) = wanted.recv().await {
-        loop {
-            let written = spawn_blocking(move || {
-                let written = journal.append(&reservation);
-                (journal, written)
-            });
-            let Ok((returned, written)) = written.await else {
-                error!("writing the journal panicked: the station cannot sign for long");
-                return;
-            };
-            journal = returned;
-            match written {
-                Ok(()) => break,
-                Err(error) => error!(%error, "cannot reserve sequences, trying again"),
-            }
-            sleep(RETRY_PAUSE).await;
-        }
-        handle.call(|station, _| station.handle_reserved(reservation));
-    }
-}
-
-const RETRY_PAUSE: Duration = Duration::from_secs(1);

@@ -1,16 +1,3 @@
-//! Sequence numbers on disk, so that a restarted car never convicts itself.
-//!
-//! Two messages signed with one sequence prove a liar. A station therefore writes down which
-//! sequences it may use before it uses them, and a restarted one begins behind them. That holds
-//! only if what was confirmed is on disk, so [`Journal::append`] returns after `fdatasync`; a
-//! record that a crash cut short was never confirmed and is ignored. Anything else that cannot be
-//! read is [`JournalError::Corrupt`]: then nobody knows what was used, and every ticket that may
-//! have been in use must be given up.
-//!
-//! A file is 8 bytes of magic and then fixed-size records with a checksum each. Opening one
-//! rewrites it with one record a station, under another name first. A lock keeps a second agent
-//! away from the same folder.
-
 use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
@@ -21,14 +8,16 @@ use std::{
 
 use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
-use wayside::security::{RESERVATION_LEN, Reservation};
+use tracing::error;
 
-#[cfg(test)]
-mod tests;
+use crate::{
+    id::StationId,
+    security::{RESERVATION_LEN, Reservation},
+};
 
 /// The open journal of one state folder; the folder stays locked while it lives.
 #[derive(Debug)]
-pub struct Journal {
+pub struct SequenceJournal {
     path: PathBuf,
     file: File,
     len: u64,
@@ -39,9 +28,9 @@ pub struct Journal {
 
 /// Why there is no journal.
 #[derive(Debug, Error)]
-pub enum JournalError {
-    /// Another agent uses the folder.
-    #[error("state folder {} is in use by another agent", .0.display())]
+pub enum SequenceJournalError {
+    /// Another process uses the folder.
+    #[error("state folder {} is in use by another process", .0.display())]
     Locked(PathBuf),
     /// The folder or a file in it cannot be made, read or written.
     #[error("cannot use {}", path.display())]
@@ -61,15 +50,38 @@ pub enum JournalError {
     },
 }
 
-impl Journal {
+impl SequenceJournal {
     /// Locks a state folder, making it if needed, and reads what was reserved.
     ///
     /// The reservations have one entry a station, in the order in which the stations first came.
-    pub fn open(folder: &Path) -> Result<(Self, Vec<Reservation>), JournalError> {
+    pub fn open(folder: &Path) -> Result<(Self, Vec<Reservation>), SequenceJournalError> {
         let lock = lock(folder)?;
         let path = folder.join(FILE_NAME);
         let reservations = read(&path)?;
         Self::begin(folder, &reservations, lock).map(|journal| (journal, reservations))
+    }
+
+    /// The same; what a damaged journal leaves open is given up.
+    ///
+    /// Nobody knows which sequences the tickets used of which that journal told, and using one again
+    /// would convict the station. All sequences of `used`, every ticket that may have signed
+    /// anything, are therefore taken for used.
+    pub fn open_or_give_up(
+        folder: &Path,
+        used: impl FnOnce() -> Vec<StationId>,
+    ) -> Result<(Self, Vec<Reservation>), SequenceJournalError> {
+        match Self::open(folder) {
+            Err(damage @ SequenceJournalError::Corrupt { .. }) => {
+                let given_up: Vec<Reservation> = used().into_iter().map(all_of).collect();
+                error!(error = %damage, tickets = given_up.len(), "gave up all tickets used so far");
+                let journal = Self::replace_corrupt(folder, &given_up)?;
+                Ok((journal, given_up))
+            }
+            opened @ (Ok(_)
+            | Err(
+                SequenceJournalError::Locked(_) | SequenceJournalError::Unusable { .. },
+            )) => opened,
+        }
     }
 
     /// Puts a damaged journal aside and begins one that holds `reservations`.
@@ -79,7 +91,7 @@ impl Journal {
     pub fn replace_corrupt(
         folder: &Path,
         reservations: &[Reservation],
-    ) -> Result<Self, JournalError> {
+    ) -> Result<Self, SequenceJournalError> {
         let lock = lock(folder)?;
         let path = folder.join(FILE_NAME);
         fs::rename(&path, path.with_extension("damaged"))
@@ -91,7 +103,7 @@ impl Journal {
     ///
     /// Blocks for as long as the disk takes. After a failure that may have left part of a record
     /// behind, nothing is written any more, and the station runs out of sequences.
-    pub fn append(&mut self, reservation: &Reservation) -> Result<(), JournalError> {
+    pub fn append(&mut self, reservation: &Reservation) -> Result<(), SequenceJournalError> {
         if self.is_broken {
             return Err(unusable(&self.path, io::ErrorKind::BrokenPipe.into()));
         }
@@ -115,7 +127,7 @@ impl Journal {
         folder: &Path,
         reservations: &[Reservation],
         lock: File,
-    ) -> Result<Self, JournalError> {
+    ) -> Result<Self, SequenceJournalError> {
         let path = folder.join(FILE_NAME);
         let next = path.with_extension("next");
         let skipped = reservations.len().saturating_sub(STATIONS_MAX);
@@ -137,7 +149,15 @@ impl Journal {
     }
 }
 
-fn lock(folder: &Path) -> Result<File, JournalError> {
+fn all_of(station: StationId) -> Reservation {
+    Reservation {
+        station,
+        telemetry_until: u32::MAX,
+        hazard_until: u32::MAX,
+    }
+}
+
+fn lock(folder: &Path) -> Result<File, SequenceJournalError> {
     fs::create_dir_all(folder).map_err(|source| unusable(folder, source))?;
     let path = folder.join(LOCK_NAME);
     let lock = private()
@@ -146,18 +166,18 @@ fn lock(folder: &Path) -> Result<File, JournalError> {
         .open(&path)
         .map_err(|source| unusable(&path, source))?;
     flock(&lock, FlockOperation::NonBlockingLockExclusive)
-        .map_err(|_| JournalError::Locked(folder.to_owned()))?;
+        .map_err(|_| SequenceJournalError::Locked(folder.to_owned()))?;
     Ok(lock)
 }
 
 /// Reads all whole records, merged by station.
-fn read(path: &Path) -> Result<Vec<Reservation>, JournalError> {
+fn read(path: &Path) -> Result<Vec<Reservation>, SequenceJournalError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => return Err(unusable(path, source)),
     };
-    let corrupt = |record| JournalError::Corrupt {
+    let corrupt = |record| SequenceJournalError::Corrupt {
         path: path.to_owned(),
         record,
     };
@@ -203,16 +223,16 @@ fn private() -> OpenOptions {
     options
 }
 
-fn unusable(path: &Path, source: io::Error) -> JournalError {
-    JournalError::Unusable {
+fn unusable(path: &Path, source: io::Error) -> SequenceJournalError {
+    SequenceJournalError::Unusable {
         path: path.to_owned(),
         source,
     }
 }
 
-const FILE_NAME: &str = "sequences.journal";
+pub(super) const FILE_NAME: &str = "sequences.journal";
 const LOCK_NAME: &str = "lock";
-const MAGIC: &[u8] = b"WAYSEQ\0\x01";
+pub(super) const MAGIC: &[u8] = b"WAYSEQ\0\x01";
 const RECORD_LEN: u64 = RESERVATION_LEN as u64;
 /// Stations remembered, a fortnight of five-minute tickets; the oldest are long out of date.
 const STATIONS_MAX: usize = 4_096;

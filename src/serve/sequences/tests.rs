@@ -1,14 +1,20 @@
 use std::{fs, path::PathBuf};
 
 use tempfile::TempDir;
-use wayside::{id::StationId, security::Reservation};
 
-use super::{FILE_NAME, Journal, JournalError, MAGIC, RESERVATION_LEN};
+use super::{
+    SequenceJournal, SequenceJournalError,
+    journal::{FILE_NAME, MAGIC},
+};
+use crate::{
+    id::StationId,
+    security::{RESERVATION_LEN, Reservation},
+};
 
 #[test]
 fn what_was_appended_is_read_after_a_restart() {
     let folder = TempDir::new().unwrap();
-    let (mut journal, empty) = Journal::open(folder.path()).unwrap();
+    let (mut journal, empty) = SequenceJournal::open(folder.path()).unwrap();
     assert_eq!(empty, []);
     for until in [1_024, 2_048] {
         journal.append(&reservation(1, until)).unwrap();
@@ -16,7 +22,7 @@ fn what_was_appended_is_read_after_a_restart() {
     journal.append(&reservation(2, 1_024)).unwrap();
     drop(journal);
 
-    let (_, read) = Journal::open(folder.path()).unwrap();
+    let (_, read) = SequenceJournal::open(folder.path()).unwrap();
 
     assert_eq!(read, [reservation(1, 2_048), reservation(2, 1_024)]);
 }
@@ -34,7 +40,7 @@ fn killed_at_every_byte_of_an_append_nothing_confirmed_is_lost() {
         let folder = TempDir::new().unwrap();
         fs::write(file(&folder), &whole[..cut]).unwrap();
 
-        let (_, read) = Journal::open(folder.path()).unwrap();
+        let (_, read) = SequenceJournal::open(folder.path()).unwrap();
 
         let until = if cut == whole.len() { 2_048 } else { 1_024 };
         assert_eq!(read, [reservation(1, until)], "cut at {cut}");
@@ -47,11 +53,11 @@ fn appending_after_a_torn_record_is_readable() {
     let torn = [MAGIC, &reservation(1, 1_024).to_bytes(), &[1, 2, 3]].concat();
     fs::write(file(&folder), torn).unwrap();
 
-    let (mut journal, _) = Journal::open(folder.path()).unwrap();
+    let (mut journal, _) = SequenceJournal::open(folder.path()).unwrap();
     journal.append(&reservation(2, 1_024)).unwrap();
     drop(journal);
 
-    let (_, read) = Journal::open(folder.path()).unwrap();
+    let (_, read) = SequenceJournal::open(folder.path()).unwrap();
     assert_eq!(read, [reservation(1, 1_024), reservation(2, 1_024)]);
 }
 
@@ -66,7 +72,7 @@ fn a_last_record_of_zeros_was_never_confirmed() {
     .concat();
     fs::write(file(&folder), bytes).unwrap();
 
-    let (_, read) = Journal::open(folder.path()).unwrap();
+    let (_, read) = SequenceJournal::open(folder.path()).unwrap();
 
     assert_eq!(read, [reservation(1, 1_024)]);
 }
@@ -85,10 +91,10 @@ fn any_flipped_bit_is_noticed() {
         flipped[bit / 8] ^= 1 << (bit % 8);
         fs::write(file(&folder), flipped).unwrap();
 
-        let opened = Journal::open(folder.path());
+        let opened = SequenceJournal::open(folder.path());
 
         assert!(
-            matches!(opened, Err(JournalError::Corrupt { .. })),
+            matches!(opened, Err(SequenceJournalError::Corrupt { .. })),
             "bit {bit}"
         );
     }
@@ -98,12 +104,12 @@ fn any_flipped_bit_is_noticed() {
 fn a_damaged_journal_is_put_aside() {
     let folder = TempDir::new().unwrap();
     fs::write(file(&folder), b"nonsense").unwrap();
-    assert!(Journal::open(folder.path()).is_err());
+    assert!(SequenceJournal::open(folder.path()).is_err());
 
     let given_up = reservation(1, u32::MAX);
-    drop(Journal::replace_corrupt(folder.path(), &[given_up]).unwrap());
+    drop(SequenceJournal::replace_corrupt(folder.path(), &[given_up]).unwrap());
 
-    let (_, read) = Journal::open(folder.path()).unwrap();
+    let (_, read) = SequenceJournal::open(folder.path()).unwrap();
     assert_eq!(read, [given_up]);
     assert!(file(&folder).with_extension("damaged").exists());
 }
@@ -111,13 +117,13 @@ fn a_damaged_journal_is_put_aside() {
 #[test]
 fn two_agents_never_share_a_folder() {
     let folder = TempDir::new().unwrap();
-    let (journal, _) = Journal::open(folder.path()).unwrap();
+    let (journal, _) = SequenceJournal::open(folder.path()).unwrap();
     assert!(matches!(
-        Journal::open(folder.path()),
-        Err(JournalError::Locked(_))
+        SequenceJournal::open(folder.path()),
+        Err(SequenceJournalError::Locked(_))
     ));
     drop(journal);
-    assert!(Journal::open(folder.path()).is_ok());
+    assert!(SequenceJournal::open(folder.path()).is_ok());
 }
 
 fn reservation(station: u8, until: u32) -> Reservation {
