@@ -99,6 +99,8 @@ pub enum Purpose {
     TicketResponseKey,
     /// How long a vehicle waits with the change to a ticket.
     TicketJitter,
+    /// The private key of a roadside unit's ticket.
+    UnitTicketKey,
     /// An entry of the list of revoked tickets.
     LedgerRevocation,
 }
@@ -206,6 +208,7 @@ impl Purpose {
             Self::TicketKey => "wayside 2026-11-23 ticket key v1",
             Self::TicketResponseKey => "wayside 2026-11-23 ticket response key v1",
             Self::TicketJitter => "wayside 2026-11-23 ticket jitter v1",
+            Self::UnitTicketKey => "wayside 2026-11-23 unit ticket key v1",
             Self::LedgerRevocation => "wayside 2026-11-23 ledger revocation v1",
         }
     }

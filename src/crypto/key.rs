@@ -42,6 +42,8 @@ pub enum Context {
     Ticket,
     /// A roadside unit's key, by its operator's cold key.
     UnitCertificate,
+    /// A roadside unit's ticket, by the key that its operator certified.
+    UnitTicket,
     /// A transaction of the ledger, by its sender and by whoever approves it.
     LedgerTransaction,
     /// A tag that is unique on a ledger, by its issuer.
@@ -228,6 +230,7 @@ impl Context {
             Self::Message => "wayside/msg/v1",
             Self::Ticket => "wayside/ticket/v1",
             Self::UnitCertificate => "wayside/unit-certificate/v1",
+            Self::UnitTicket => "wayside/unit-ticket/v1",
             Self::LedgerTransaction => "wayside/ledger/transaction/v1",
             Self::LedgerTag => "wayside/ledger/tag/v1",
             Self::VaultDeal => "wayside/vault/deal/v1",

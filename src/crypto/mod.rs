@@ -14,6 +14,7 @@
 //! |---|---|
 //! | signature of a ticket by its issuer | `wayside/ticket/v1` |
 //! | signature of a roadside unit's key by its operator's cold key | `wayside/unit-certificate/v1` |
+//! | signature of a roadside unit's ticket by the key that its operator certified | `wayside/unit-ticket/v1` |
 //! | signature of a message by a ticket's key | `wayside/msg/v1` |
 //! | signature of an update by a hazard's one-time key | `wayside/hazard-update/v1` |
 //! | signature of a ledger's transaction by its sender and its approvers | `wayside/ledger/transaction/v1` |
@@ -73,6 +74,7 @@
 //! | a member's part in the making of a joint key, from its seed | `wayside 2026-11-23 threshold key part v1` |
 //! | a ticket's private key, from its request's | `wayside 2026-11-23 ticket key v1` |
 //! | the key to which a ticket is sealed, from its request's | `wayside 2026-11-23 ticket response key v1` |
+//! | the private key of a roadside unit's ticket, from the key that its operator certified | `wayside 2026-11-23 unit ticket key v1` |
 //! | how long a vehicle waits with the change to a ticket | `wayside 2026-11-23 ticket jitter v1` |
 //! | entry of the list of revoked tickets | `wayside 2026-11-23 ledger revocation v1` |
 //!

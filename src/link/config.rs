@@ -31,6 +31,8 @@ pub struct Config {
     pub hazard_rate: Rate,
     /// Control frames that the peer may send; more are dropped unread.
     pub control_rate: Rate,
+    /// Frames that a car and a roadside unit may send each other besides; more are dropped unread.
+    pub roadside_rate: Rate,
 }
 
 /// How often something may happen.
@@ -56,6 +58,7 @@ impl Default for Config {
             telemetry_rate: rate(2_000, 1_000),
             hazard_rate: rate(50, 256),
             control_rate: rate(20, 64),
+            roadside_rate: rate(5, 20),
         }
     }
 }

@@ -1,11 +1,11 @@
 use std::{collections::VecDeque, time::Duration};
 
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
 use thiserror::Error;
 
 use super::{
     Config, ControlFrame, DropReason, HelloFrame, LIST_UPDATE_LEN_MAX, LinkCounters, ListNews,
-    PROTOCOL_VERSION, TICKET_LEN,
+    PROTOCOL_VERSION, ROADSIDE_LEN_MAX, TicketBytes,
     budget::Budget,
     control::FRAME_LEN_MAX,
     outbound::{TelemetryQueue, split_message},
@@ -43,9 +43,14 @@ pub enum LinkEvent {
     /// The peer's hello, before anything else of it.
     Hello(HelloFrame),
     /// One envelope, not yet looked at.
-    Message(Bytes),
+    Message {
+        /// The envelope.
+        bytes: Bytes,
+        /// How many stations passed it on, as the peer says; 0 if its signer sent it to us.
+        hops: u8,
+    },
     /// A ticket, not yet looked at.
-    Ticket(Box<[u8; TICKET_LEN]>),
+    Ticket(TicketBytes),
     /// The peer does not know this station's ticket.
     TicketRequest(StationId),
     /// The peer knows this much of the revocation list.
@@ -58,6 +63,8 @@ pub enum LinkEvent {
     },
     /// What we asked for by [`Link::request_list`], not yet looked at.
     ListUpdate(Bytes),
+    /// What a car and a roadside unit tell each other, not yet looked at.
+    Roadside(Bytes),
     /// We may ask now for what [`Link::request_list`] had to put off.
     ListDue,
     /// The peer wants a new connection, since its ticket changed.
@@ -106,6 +113,14 @@ impl Class {
 }
 
 impl Transmit {
+    /// The stream that carries a hazard which `hops` stations passed on.
+    pub fn hazard_stream(envelope: &[u8], hops: u8) -> Self {
+        let mut stream = BytesMut::with_capacity(1 + envelope.len());
+        stream.put_u8(hops.min(HOPS_MAX));
+        stream.put_slice(envelope);
+        Self::HazardStream(stream.freeze())
+    }
+
     /// Whether it is about the revocation list, which is no part of opening a connection.
     pub fn is_about_list(&self) -> bool {
         match self {
@@ -144,7 +159,7 @@ pub struct Link {
     config: Config,
     counters: LinkCounters,
     telemetry: TelemetryQueue,
-    hazards: VecDeque<(Bytes, Instant)>,
+    hazards: VecDeque<Hazard>,
     controls: VecDeque<Bytes>,
     inbound: Inbound,
     list: ListExchange,
@@ -160,11 +175,20 @@ struct ListExchange {
     due: Option<Instant>,
 }
 
+/// A hazard on its way out.
+#[derive(Debug)]
+struct Hazard {
+    envelope: Bytes,
+    hops: u8,
+    expires: Instant,
+}
+
 #[derive(Debug)]
 struct Inbound {
     telemetry_budget: Budget,
     hazard_budget: Budget,
     control_budget: Budget,
+    roadside_budget: Budget,
     hello: HelloState,
     early: VecDeque<(Class, LinkEvent)>,
     events: VecDeque<LinkEvent>,
@@ -195,6 +219,7 @@ impl Link {
                 telemetry_budget: Budget::new(config.telemetry_rate, now),
                 hazard_budget: Budget::new(config.hazard_rate, now),
                 control_budget: Budget::new(config.control_rate, now),
+                roadside_budget: Budget::new(config.roadside_rate, now),
                 hello: HelloState::Awaited {
                     until: now + config.hello_timeout,
                 },
@@ -215,11 +240,12 @@ impl Link {
         }
     }
 
-    /// Queues an envelope that `station` signed, in place of an older one of the same signer.
+    /// Queues an envelope that `station` signed and so many stations passed on, this one among them,
+    /// in place of an older one of the same signer.
     pub fn queue_telemetry(
         &mut self,
         station: StationId,
-        envelope: Bytes,
+        envelope: (Bytes, u8),
         expires: Instant,
         now: Now,
     ) {
@@ -231,9 +257,13 @@ impl Link {
         );
     }
 
-    /// Queues an envelope with a hazard.
-    pub fn queue_hazard(&mut self, envelope: Bytes, expires: Instant) {
-        self.hazards.push_back((envelope, expires));
+    /// Queues an envelope with a hazard that so many stations passed on, this one among them.
+    pub fn queue_hazard(&mut self, envelope: Bytes, hops: u8, expires: Instant) {
+        self.hazards.push_back(Hazard {
+            envelope,
+            hops,
+            expires,
+        });
         if self.hazards.len() > self.config.hazard_queue_max.max(1) {
             self.hazards.pop_front();
             self.counters
@@ -280,7 +310,7 @@ impl Link {
         if self.list.is_awaited {
             1 + LIST_UPDATE_LEN_MAX
         } else {
-            FRAME_LEN_MAX
+            1 + ROADSIDE_LEN_MAX
         }
     }
 
@@ -291,17 +321,8 @@ impl Link {
     }
 
     /// Takes the whole of a unidirectional stream.
-    pub fn handle_hazard_stream(&mut self, envelope: Bytes, now: Now) -> Result<(), LinkError> {
-        let result = if !self.inbound.hazard_budget.take(now.instant) {
-            Err(LinkError::RateLimited)
-        } else if envelope.len() > HAZARD_STREAM_LEN_MAX {
-            Err(LinkError::Oversize(envelope.len()))
-        } else if envelope.is_empty() {
-            Err(LinkError::Malformed)
-        } else {
-            self.take(Class::Hazard, LinkEvent::Message(envelope));
-            Ok(())
-        };
+    pub fn handle_hazard_stream(&mut self, stream: Bytes, now: Now) -> Result<(), LinkError> {
+        let result = self.take_hazard(stream, now.instant);
         self.count_error(Class::Hazard, result)
     }
 
@@ -332,10 +353,10 @@ impl Link {
             self.counters.count_sent(Class::Control);
             return Some(Transmit::Control(frame));
         }
-        while let Some((envelope, expires)) = self.hazards.pop_front() {
-            if now.instant < expires {
+        while let Some(hazard) = self.hazards.pop_front() {
+            if now.instant < hazard.expires {
                 self.counters.count_sent(Class::Hazard);
-                return Some(Transmit::HazardStream(envelope));
+                return Some(Transmit::hazard_stream(&hazard.envelope, hazard.hops));
             }
             self.counters
                 .count_dropped(Class::Hazard, DropReason::Expired);
@@ -375,8 +396,8 @@ impl Link {
             return Err(LinkError::Oversize(datagram.len()));
         }
         loop {
-            let message = split_message(datagram).ok_or(LinkError::Malformed)?;
-            self.take(Class::Telemetry, LinkEvent::Message(message));
+            let (bytes, hops) = split_message(datagram).ok_or(LinkError::Malformed)?;
+            self.take(Class::Telemetry, LinkEvent::Message { bytes, hops });
             if datagram.is_empty() {
                 return Ok(());
             }
@@ -384,6 +405,22 @@ impl Link {
                 return Err(LinkError::RateLimited);
             }
         }
+    }
+
+    fn take_hazard(&mut self, mut stream: Bytes, now: Instant) -> Result<(), LinkError> {
+        if !self.inbound.hazard_budget.take(now) {
+            return Err(LinkError::RateLimited);
+        }
+        if stream.len() > HAZARD_STREAM_LEN_MAX {
+            return Err(LinkError::Oversize(stream.len()));
+        }
+        let hops = stream.first().copied().filter(|hops| *hops <= HOPS_MAX);
+        let (Some(hops), true) = (hops, stream.len() > 1) else {
+            return Err(LinkError::Malformed);
+        };
+        let bytes = stream.split_off(1);
+        self.take(Class::Hazard, LinkEvent::Message { bytes, hops });
+        Ok(())
     }
 
     /// Hands an event on, or keeps it while the peer's hello may still be on its way: streams and
@@ -407,7 +444,13 @@ impl Link {
     }
 
     fn take_control(&mut self, frame: &[u8], now: Instant) -> Result<(), LinkError> {
-        if !self.inbound.control_budget.take(now) {
+        let is_roadside = ControlFrame::is_roadside(frame);
+        let budget = if is_roadside {
+            &mut self.inbound.roadside_budget
+        } else {
+            &mut self.inbound.control_budget
+        };
+        if !budget.take(now) {
             return Err(LinkError::RateLimited);
         }
         // One that comes late, after we gave up on it, is no offence, but not taken either.
@@ -415,7 +458,14 @@ impl Link {
         if is_update && !self.list.is_awaited {
             return Err(LinkError::RateLimited);
         }
-        if frame.len() > self.control_len_max() || !is_update && frame.len() > FRAME_LEN_MAX {
+        let len_max = if is_update {
+            1 + LIST_UPDATE_LEN_MAX
+        } else if is_roadside {
+            1 + ROADSIDE_LEN_MAX
+        } else {
+            FRAME_LEN_MAX
+        };
+        if frame.len() > len_max {
             return Err(LinkError::Oversize(frame.len()));
         }
         let event = match ControlFrame::decode(frame)? {
@@ -432,6 +482,7 @@ impl Link {
                 self.list.is_awaited = false;
                 LinkEvent::ListUpdate(update)
             }
+            ControlFrame::Roadside(notice) => LinkEvent::Roadside(notice),
         };
         self.take(Class::Control, event);
         Ok(())
@@ -465,7 +516,10 @@ impl Link {
     }
 }
 
-/// More than any envelope of a hazard: 8 KiB of payload and 197 bytes around it.
+/// Most stations that a message can say passed it on.
+pub const HOPS_MAX: u8 = 15;
+
+/// More than any envelope of a hazard: 8 KiB of payload, and 197 bytes and the hops around it.
 const HAZARD_STREAM_LEN_MAX: usize = 8 * 1024 + 256;
 
 /// How often the list may be asked for, of one peer, for ever, and at once after a rest.

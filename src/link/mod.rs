@@ -7,6 +7,14 @@
 //! connection ([`HelloFrame`]), hand over tickets, and let the revocation list spread: who knows more
 //! of it says so ([`ListNews`]), and the other side asks for what it has not, a few times at most.
 //!
+//! Every message says by how many stations it was passed on ([`HOPS_MAX`] at most). Nobody signs that:
+//! whoever passes a message on may lie, so it is information only and never a reason to believe.
+//!
+//! ```text
+//! datagram       (hops, 4 bits ‖ length, 12 bits ‖ envelope) once or more
+//! hazard stream  hops, 1 byte ‖ envelope
+//! ```
+//!
 //! A peer proved who it is, not that it is friendly: everything inbound passes a [`Rate`] before
 //! anything is decoded, every queue has a bound, and every drop a name in [`LinkCounters`].
 //!
@@ -22,10 +30,11 @@ mod outbound;
 
 pub use config::{Config, Rate};
 pub use control::{
-    ControlFrame, HelloFrame, LIST_UPDATE_LEN_MAX, ListNews, PROTOCOL_VERSION, TICKET_LEN,
+    ControlFrame, HelloFrame, LIST_UPDATE_LEN_MAX, ListNews, PROTOCOL_VERSION, ROADSIDE_LEN_MAX,
+    TICKET_LEN, TicketBytes, UNIT_TICKET_LEN,
 };
 pub use counters::{ClassCounters, DropReason, LinkCounters};
-pub use machine::{Class, Link, LinkError, LinkEvent, Transmit};
+pub use machine::{Class, HOPS_MAX, Link, LinkError, LinkEvent, Transmit};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-use super::{Class, Config, DropReason, LinkCounters};
+use super::{Class, Config, DropReason, HOPS_MAX, LinkCounters};
 use crate::{id::StationId, time::Instant};
 
 /// Telemetry on its way out: the latest of each signer, until the tick.
@@ -16,6 +16,7 @@ pub(super) struct TelemetryQueue {
 struct Waiting {
     station: StationId,
     bytes: Bytes,
+    hops: u8,
     expires: Instant,
 }
 
@@ -23,7 +24,7 @@ impl TelemetryQueue {
     /// Takes a message whose `station` signed it.
     pub(super) fn push(
         &mut self,
-        (station, bytes, expires): (StationId, Bytes, Instant),
+        (station, (bytes, hops), expires): (StationId, (Bytes, u8), Instant),
         config: &Config,
         counters: &mut LinkCounters,
         now: Instant,
@@ -35,6 +36,7 @@ impl TelemetryQueue {
         let message = Waiting {
             station,
             bytes,
+            hops,
             expires,
         };
         match self
@@ -78,7 +80,8 @@ impl TelemetryQueue {
                 break;
             }
             datagram.reserve(framed_len);
-            datagram.put_u16(u16::try_from(message.bytes.len()).expect("bounded by `push`"));
+            let len = u16::try_from(message.bytes.len()).expect("bounded by `push`");
+            datagram.put_u16(u16::from(message.hops.min(HOPS_MAX)) << LEN_BITS | len);
             datagram.put_slice(&message.bytes);
             self.waiting.pop_front();
             counters.count_sent(Class::Telemetry);
@@ -95,14 +98,16 @@ impl TelemetryQueue {
     }
 }
 
-/// Splits the first message off a datagram; `None` if its length is wrong.
-pub(super) fn split_message(datagram: &mut Bytes) -> Option<Bytes> {
-    let len = usize::from(u16::from_be_bytes(*datagram.first_chunk()?));
+/// Splits the first message off a datagram, with its hops; `None` if its length is wrong.
+pub(super) fn split_message(datagram: &mut Bytes) -> Option<(Bytes, u8)> {
+    let prefix = u16::from_be_bytes(*datagram.first_chunk()?);
+    let len = usize::from(prefix & ((1 << LEN_BITS) - 1));
     if len == 0 || datagram.len() < PREFIX_LEN + len {
         return None;
     }
     let mut message = datagram.split_to(PREFIX_LEN + len);
-    Some(message.split_off(PREFIX_LEN))
+    let hops = u8::try_from(prefix >> LEN_BITS).ok()?;
+    Some((message.split_off(PREFIX_LEN), hops))
 }
 
 /// The end of the running tick. Ticks are counted from the clock's origin, so that all links of a
@@ -121,3 +126,5 @@ fn framed_len(message: &Bytes) -> usize {
 }
 
 const PREFIX_LEN: usize = 2;
+/// Of the prefix, the bits for the length; the others are the hops.
+const LEN_BITS: u32 = 12;

@@ -3,8 +3,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Class, Config, ControlFrame, DropReason, HelloFrame, LIST_UPDATE_LEN_MAX, Link, LinkError,
-    LinkEvent, ListNews, PROTOCOL_VERSION, TICKET_LEN, Transmit,
+    Class, Config, ControlFrame, DropReason, HOPS_MAX, HelloFrame, LIST_UPDATE_LEN_MAX, Link,
+    LinkError, LinkEvent, ListNews, PROTOCOL_VERSION, ROADSIDE_LEN_MAX, TICKET_LEN, TicketBytes,
+    Transmit, UNIT_TICKET_LEN,
 };
 use crate::{
     id::StationId,
@@ -23,7 +24,10 @@ fn frames_survive_the_wire() {
     for frame in [
         hello(),
         ControlFrame::TicketRequest(station(3)),
-        ControlFrame::Ticket(Box::new([7; TICKET_LEN])),
+        ControlFrame::Ticket(TicketBytes::Vehicle(Box::new([7; TICKET_LEN]))),
+        unit_hello(),
+        ControlFrame::Ticket(unit_ticket()),
+        ControlFrame::Roadside(big(ROADSIDE_LEN_MAX)),
         ControlFrame::Rotate,
         ControlFrame::ListNews(news(7)),
         ControlFrame::ListRequest { have: 9 },
@@ -37,6 +41,8 @@ fn frames_survive_the_wire() {
 fn frames_of_another_length_are_malformed() {
     for frame in [
         hello(),
+        unit_hello(),
+        ControlFrame::Ticket(unit_ticket()),
         ControlFrame::TicketRequest(station(3)),
         ControlFrame::ListNews(news(7)),
         ControlFrame::ListRequest { have: 9 },
@@ -53,17 +59,17 @@ fn frames_of_another_length_are_malformed() {
         }
     }
     assert_eq!(
-        ControlFrame::decode(&[9, 1, 2]),
-        Err(LinkError::UnknownFrame(9))
+        ControlFrame::decode(&[11, 1, 2]),
+        Err(LinkError::UnknownFrame(11))
     );
 }
 
 #[test]
 fn the_latest_message_of_a_signer_is_sent() {
     let mut link = greeted(Config::default());
-    link.queue_telemetry(station(1), message(b"old"), later(1_000), at(0));
-    link.queue_telemetry(station(2), message(b"other"), later(1_000), at(0));
-    link.queue_telemetry(station(1), message(b"new"), later(1_000), at(0));
+    link.queue_telemetry(station(1), (message(b"old"), 0), later(1_000), at(0));
+    link.queue_telemetry(station(2), (message(b"other"), 0), later(1_000), at(0));
+    link.queue_telemetry(station(1), (message(b"new"), 0), later(1_000), at(0));
     assert_eq!(
         link.poll_transmit(at(0)),
         Some(datagram(&[b"new", b"other"]))
@@ -76,12 +82,12 @@ fn the_latest_message_of_a_signer_is_sent() {
 #[test]
 fn telemetry_waits_for_the_tick_and_hazards_do_not() {
     let mut link = greeted(ticking(10));
-    link.queue_telemetry(station(1), message(b"one"), later(1_000), at(3));
-    link.queue_telemetry(station(2), message(b"two"), later(1_000), at(8));
-    link.queue_hazard(message(b"danger"), later(1_000));
+    link.queue_telemetry(station(1), (message(b"one"), 0), later(1_000), at(3));
+    link.queue_telemetry(station(2), (message(b"two"), 0), later(1_000), at(8));
+    link.queue_hazard(message(b"danger"), 0, later(1_000));
     assert_eq!(
         link.poll_transmit(at(8)),
-        Some(Transmit::HazardStream(message(b"danger")))
+        Some(Transmit::hazard_stream(b"danger", 0))
     );
     assert_eq!(link.poll_transmit(at(8)), None);
     assert_eq!(link.poll_timeout(), Some(at(10).instant));
@@ -95,7 +101,7 @@ fn telemetry_waits_for_the_tick_and_hazards_do_not() {
 #[test]
 fn a_tick_is_at_most_50_ms() {
     let mut link = greeted(ticking(60_000));
-    link.queue_telemetry(station(1), message(b"one"), later(1_000), at(1));
+    link.queue_telemetry(station(1), (message(b"one"), 0), later(1_000), at(1));
     assert_eq!(link.poll_timeout(), Some(at(50).instant));
 }
 
@@ -103,7 +109,7 @@ fn a_tick_is_at_most_50_ms() {
 fn packed_datagrams_stay_within_1100_bytes() {
     let mut link = greeted(ticking(10));
     for number in 0..7 {
-        link.queue_telemetry(station(number), big(300), later(1_000), at(1));
+        link.queue_telemetry(station(number), (big(300), 0), later(1_000), at(1));
     }
     let mut messages = 0;
     while let Some(transmit) = link.poll_transmit(at(10)) {
@@ -119,8 +125,8 @@ fn packed_datagrams_stay_within_1100_bytes() {
 #[test]
 fn expired_messages_are_dropped() {
     let mut link = greeted(ticking(10));
-    link.queue_telemetry(station(1), message(b"late"), later(9), at(1));
-    link.queue_hazard(message(b"over"), later(9));
+    link.queue_telemetry(station(1), (message(b"late"), 0), later(9), at(1));
+    link.queue_hazard(message(b"over"), 0, later(9));
     assert_eq!(link.poll_transmit(at(10)), None);
     assert_eq!(dropped(&link, Class::Telemetry, DropReason::Expired), 1);
     assert_eq!(dropped(&link, Class::Hazard, DropReason::Expired), 1);
@@ -135,8 +141,13 @@ fn full_queues_drop_and_count() {
         ..Config::default()
     });
     for number in 0..3 {
-        link.queue_telemetry(station(number), message(&[number]), later(1_000), at(0));
-        link.queue_hazard(message(&[number]), later(1_000));
+        link.queue_telemetry(
+            station(number),
+            (message(&[number]), 0),
+            later(1_000),
+            at(0),
+        );
+        link.queue_hazard(message(&[number]), 0, later(1_000));
         link.queue_control(&ControlFrame::TicketRequest(station(number)));
     }
     let sent: Vec<_> = std::iter::from_fn(|| link.poll_transmit(at(0))).collect();
@@ -145,8 +156,8 @@ fn full_queues_drop_and_count() {
         [
             Transmit::Control(ControlFrame::TicketRequest(station(0)).encode()),
             Transmit::Control(ControlFrame::TicketRequest(station(1)).encode()),
-            Transmit::HazardStream(message(&[1])),
-            Transmit::HazardStream(message(&[2])),
+            Transmit::hazard_stream(&[1], 0),
+            Transmit::hazard_stream(&[2], 0),
             datagram(&[&[1], &[2]]),
         ]
     );
@@ -158,7 +169,7 @@ fn full_queues_drop_and_count() {
 #[test]
 fn oversize_telemetry_is_not_sent() {
     let mut link = greeted(Config::default());
-    link.queue_telemetry(station(1), big(1_099), later(1_000), at(0));
+    link.queue_telemetry(station(1), (big(1_099), 0), later(1_000), at(0));
     assert_eq!(link.poll_transmit(at(0)), None);
     assert_eq!(dropped(&link, Class::Telemetry, DropReason::Oversize), 1);
 }
@@ -170,8 +181,8 @@ fn what_is_packed_is_unpacked_in_order() {
         unreachable!()
     };
     link.handle_datagram(bytes, at(0)).unwrap();
-    assert_eq!(link.poll_event(), Some(LinkEvent::Message(message(b"one"))));
-    assert_eq!(link.poll_event(), Some(LinkEvent::Message(message(b"two"))));
+    assert_eq!(link.poll_event(), Some(heard(message(b"one"), 0)));
+    assert_eq!(link.poll_event(), Some(heard(message(b"two"), 0)));
     assert_eq!(link.poll_event(), None);
 }
 
@@ -194,15 +205,12 @@ fn datagrams_with_wrong_lengths_are_malformed() {
 #[test]
 fn messages_before_the_hello_wait_for_it() {
     let mut link = Link::new(Config::default(), at(0));
-    link.handle_hazard_stream(message(b"danger"), at(0))
+    link.handle_hazard_stream(message(b"\x00danger"), at(0))
         .unwrap();
     assert_eq!(link.poll_event(), None);
     link.handle_control(&hello().encode(), at(1)).unwrap();
     assert!(matches!(link.poll_event(), Some(LinkEvent::Hello(_))));
-    assert_eq!(
-        link.poll_event(),
-        Some(LinkEvent::Message(message(b"danger")))
-    );
+    assert_eq!(link.poll_event(), Some(heard(message(b"danger"), 0)));
 }
 
 #[test]
@@ -213,7 +221,7 @@ fn telemetry_does_not_displace_hazards_that_come_before_the_hello() {
     };
     let mut link = Link::new(config, at(0));
     for hazard in [b"one", b"two"] {
-        link.handle_hazard_stream(Bytes::from_static(hazard), at(0))
+        link.handle_hazard_stream(hazard_stream(hazard, 0), at(0))
             .unwrap();
     }
     for telemetry in [b"x", b"y", b"z"] {
@@ -225,7 +233,7 @@ fn telemetry_does_not_displace_hazards_that_come_before_the_hello() {
     link.handle_control(&hello().encode(), at(0)).unwrap();
     let messages: Vec<_> = std::iter::from_fn(|| link.poll_event())
         .filter_map(|event| {
-            let LinkEvent::Message(bytes) = event else {
+            let LinkEvent::Message { bytes, .. } = event else {
                 return None;
             };
             Some(bytes)
@@ -243,8 +251,10 @@ fn early_messages_are_bounded() {
         },
         at(0),
     );
-    link.handle_hazard_stream(message(b"one"), at(0)).unwrap();
-    link.handle_hazard_stream(message(b"two"), at(0)).unwrap();
+    link.handle_hazard_stream(message(b"\x00one"), at(0))
+        .unwrap();
+    link.handle_hazard_stream(message(b"\x00two"), at(0))
+        .unwrap();
     assert_eq!(dropped(&link, Class::Hazard, DropReason::QueueFull), 1);
 }
 
@@ -269,7 +279,7 @@ fn one_hello_of_our_version_counts() {
     let mut other = Link::new(Config::default(), at(0));
     let frame = ControlFrame::Hello(HelloFrame {
         version: 2,
-        ticket: Box::new([0; TICKET_LEN]),
+        ticket: TicketBytes::Vehicle(Box::new([0; TICKET_LEN])),
     });
     assert_eq!(
         other.handle_control(&frame.encode(), at(0)),
@@ -296,7 +306,7 @@ fn q7_a_datagram_flood_is_shed_before_decoding() {
         u64::try_from(shed).unwrap()
     );
     // The flood costs the peer's hazards nothing, and a second later it may speak again.
-    link.handle_hazard_stream(message(b"danger"), at(0))
+    link.handle_hazard_stream(message(b"\x00danger"), at(0))
         .unwrap();
     assert_eq!(
         link.handle_datagram(junk, at(1_000)),
@@ -309,11 +319,11 @@ fn hazards_and_control_have_rates_of_their_own() {
     let mut link = greeted(Config::default());
     let hazards = Config::default().hazard_rate.burst.get();
     for _ in 0..hazards {
-        link.handle_hazard_stream(message(b"danger"), at(0))
+        link.handle_hazard_stream(message(b"\x00danger"), at(0))
             .unwrap();
     }
     assert_eq!(
-        link.handle_hazard_stream(message(b"danger"), at(0)),
+        link.handle_hazard_stream(message(b"\x00danger"), at(0)),
         Err(LinkError::RateLimited)
     );
     let rotate = ControlFrame::Rotate.encode();
@@ -328,15 +338,20 @@ fn oversize_streams_are_refused() {
         Err(LinkError::Oversize(9_000))
     );
     assert_eq!(
-        link.handle_control(&[1; 200], at(0)),
-        Err(LinkError::Oversize(200))
+        link.handle_control(&[1; 301], at(0)),
+        Err(LinkError::Oversize(301))
+    );
+    let notice = ControlFrame::Roadside(big(ROADSIDE_LEN_MAX + 1)).encode();
+    assert_eq!(
+        link.handle_control(&notice, at(0)),
+        Err(LinkError::Oversize(ROADSIDE_LEN_MAX + 2))
     );
 }
 
 #[test]
 fn counters_of_closed_links_add_up() {
     let mut link = greeted(Config::default());
-    link.queue_telemetry(station(1), big(1_099), later(1_000), at(0));
+    link.queue_telemetry(station(1), (big(1_099), 0), later(1_000), at(0));
     let mut sum = link.counters().clone();
     sum += link.counters();
     assert_eq!(sum.telemetry.dropped_for(DropReason::Oversize), 2);
@@ -404,6 +419,92 @@ fn a_peer_that_asks_for_the_list_too_often_is_not_answered() {
     assert_eq!(link.poll_transmit(at(10_000)), None);
 }
 
+#[test]
+fn hops_travel_with_every_message() {
+    let mut link = greeted(Config::default());
+    link.queue_telemetry(station(1), (message(b"one"), 0), later(1_000), at(0));
+    link.queue_telemetry(station(2), (message(b"two"), 3), later(1_000), at(0));
+    link.queue_telemetry(station(3), (message(b"far"), 200), later(1_000), at(0));
+    link.queue_hazard(message(b"danger"), 2, later(1_000));
+    let mut other = greeted(Config::default());
+    while let Some(transmit) = link.poll_transmit(at(0)) {
+        match transmit {
+            Transmit::Datagram(bytes) => other.handle_datagram(bytes, at(0)).unwrap(),
+            Transmit::HazardStream(bytes) => other.handle_hazard_stream(bytes, at(0)).unwrap(),
+            Transmit::Control(_) => {}
+        }
+    }
+    let events: Vec<_> = std::iter::from_fn(|| other.poll_event()).collect();
+    assert_eq!(
+        events,
+        [
+            heard(message(b"danger"), 2),
+            heard(message(b"one"), 0),
+            heard(message(b"two"), 3),
+            heard(message(b"far"), HOPS_MAX),
+        ]
+    );
+}
+
+#[test]
+fn a_hazard_stream_without_hops_or_without_an_envelope_is_malformed() {
+    for bytes in [&b""[..], &[0], &[16, 1], &[255, 1, 2]] {
+        let mut link = greeted(Config::default());
+        let result = link.handle_hazard_stream(Bytes::copy_from_slice(bytes), at(0));
+        assert_eq!(result, Err(LinkError::Malformed));
+    }
+}
+
+#[test]
+fn what_cars_and_units_tell_each_other_has_a_rate_of_its_own() {
+    let mut link = greeted(Config::default());
+    let notice = ControlFrame::Roadside(big(100)).encode();
+    let taken = (0..100)
+        .filter(|_| link.handle_control(&notice, at(0)).is_ok())
+        .count();
+    let burst = Config::default().roadside_rate.burst.get();
+    assert_eq!(taken, usize::try_from(burst).unwrap());
+    assert_eq!(link.poll_event(), Some(LinkEvent::Roadside(big(100))));
+    let rotate = ControlFrame::Rotate.encode();
+    assert_eq!(link.handle_control(&rotate, at(0)), Ok(()));
+}
+
+#[test]
+fn a_units_hello_is_one_hello() {
+    let mut link = Link::new(Config::default(), at(0));
+    link.handle_control(&unit_hello().encode(), at(0)).unwrap();
+    let Some(LinkEvent::Hello(hello)) = link.poll_event() else {
+        panic!("a hello");
+    };
+    assert_eq!(hello.ticket, unit_ticket());
+    assert_eq!(
+        link.handle_control(&unit_hello().encode(), at(0)),
+        Err(LinkError::SecondHello)
+    );
+}
+
+fn heard(bytes: Bytes, hops: u8) -> LinkEvent {
+    LinkEvent::Message { bytes, hops }
+}
+
+fn hazard_stream(envelope: &[u8], hops: u8) -> Bytes {
+    match Transmit::hazard_stream(envelope, hops) {
+        Transmit::HazardStream(bytes) => bytes,
+        Transmit::Datagram(_) | Transmit::Control(_) => unreachable!(),
+    }
+}
+
+fn unit_ticket() -> TicketBytes {
+    TicketBytes::Unit(Box::new([6; UNIT_TICKET_LEN]))
+}
+
+fn unit_hello() -> ControlFrame {
+    ControlFrame::Hello(HelloFrame {
+        version: PROTOCOL_VERSION,
+        ticket: unit_ticket(),
+    })
+}
+
 fn news(next: u64) -> ListNews {
     ListNews {
         next,
@@ -428,7 +529,7 @@ fn ticking(tick_ms: u64) -> Config {
 fn hello() -> ControlFrame {
     ControlFrame::Hello(HelloFrame {
         version: PROTOCOL_VERSION,
-        ticket: Box::new([5; TICKET_LEN]),
+        ticket: TicketBytes::Vehicle(Box::new([5; TICKET_LEN])),
     })
 }
 
@@ -494,7 +595,7 @@ proptest::proptest! {
         let events = std::iter::from_fn(|| link.poll_event());
         let told: usize = events
             .map(|event| {
-                let LinkEvent::Message(envelope) = event else {
+                let LinkEvent::Message { bytes: envelope, .. } = event else {
                     return 0;
                 };
                 envelope.len()

@@ -106,6 +106,8 @@ pub struct Delivery {
     pub generated: Timestamp,
     /// The signed bytes.
     pub bytes: Bytes,
+    /// How many stations passed it on, as the last of them said; 0 if its signer sent it to us.
+    pub hops: u8,
     /// The checks that say it is implausible.
     pub flagged: Vec<&'static str>,
     /// How old the revocation list was by which its ticket was judged; `None` if there was none.
@@ -127,7 +129,8 @@ pub enum DisconnectReason {
     PeersFull,
     /// Its ticket, or our own, is on the revocation list.
     Revoked,
-    /// The key that signed its ticket was withdrawn.
+    /// The key that signed its ticket was withdrawn, or it is a roadside unit of somebody who no
+    /// longer keeps the ledger.
     IssuerWithdrawn,
     /// Its ticket is over; a connection ends with the ticket that opened it.
     TicketOver,

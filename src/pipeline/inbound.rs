@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 
@@ -8,21 +8,23 @@ use super::{
 use crate::{
     crypto::VerifyingKey,
     id::{PeerId, StationId},
-    link::{ControlFrame, HelloFrame, Link, LinkError, LinkEvent, PROTOCOL_VERSION, TICKET_LEN},
+    link::{ControlFrame, HelloFrame, Link, LinkError, LinkEvent, PROTOCOL_VERSION, TicketBytes},
     message::{HazardStatement, MessageType, Termination},
     plausibility::{Judged, judge_hazard, judge_telemetry},
-    security::{AdmittedTicket, Envelope, Refusal, Ticket, VerifiedMessage},
+    security::{Class, Envelope, Refusal, Ticket, UnitTicket, VerifiedMessage},
     time::{Instant, Now},
     world::Observed,
 };
 
-/// The TLS identities of the two ends of a connection.
+/// What a handshake told: the TLS identities of the two ends, and where the other one is.
 #[derive(Clone, Copy, Debug)]
-pub struct HandshakeKeys {
+pub struct Handshake {
     /// Ours, when the handshake began.
     pub own: VerifyingKey,
     /// The other side's.
     pub theirs: VerifyingKey,
+    /// Where its packets come from, if they come by a network.
+    pub remote: Option<SocketAddr>,
 }
 
 impl Station {
@@ -30,15 +32,15 @@ impl Station {
     ///
     /// Our hello and all live own hazards are queued to it. A hello under another ticket than that of
     /// the handshake would tie the two.
-    pub fn handle_connected(&mut self, peer: PeerId, keys: HandshakeKeys, now: Now) {
+    pub fn handle_connected(&mut self, peer: PeerId, handshake: Handshake, now: Now) {
         let Some(credential) = self.signer.current(now) else {
             return self.disconnect(peer, DisconnectReason::Hello);
         };
-        if credential.key().verifying_key() != keys.own {
+        if credential.key().verifying_key() != handshake.own {
             return self.disconnect(peer, DisconnectReason::Rotated);
         }
         let own = credential.station();
-        let ticket = Box::new(*credential.ticket().as_bytes());
+        let ticket = self.shown(credential.ticket());
         if self.peers.len() >= self.config.peers_max {
             self.counters.peers_refused += 1;
             return self.disconnect(peer, DisconnectReason::PeersFull);
@@ -49,20 +51,25 @@ impl Station {
             ticket,
         }));
         for told in self.hazards.told_as(own) {
-            link.queue_hazard(told.bytes.clone(), queue_until(told.hazard.expires(), now));
+            link.queue_hazard(
+                told.bytes.clone(),
+                0,
+                queue_until(told.hazard.expires(), now),
+            );
         }
         // After a change of ticket, the first words under it wait for the first connection.
         if let Some((signed, expires)) = &self.unheard
             && signed.station == own
         {
-            link.queue_telemetry(own, signed.bytes.clone(), *expires, now);
+            link.queue_telemetry(own, (signed.bytes.clone(), 0), *expires, now);
         }
         self.peers.insert(
             peer,
             Peer {
                 link,
                 own,
-                key: keys.theirs,
+                key: handshake.theirs,
+                remote: handshake.remote,
                 ticket: None,
                 offences: 0,
                 list: None,
@@ -83,8 +90,8 @@ impl Station {
     }
 
     /// Takes the whole of a peer's unidirectional stream.
-    pub fn handle_hazard_stream(&mut self, peer: PeerId, envelope: Bytes, now: Now) {
-        self.feed_link(peer, now, |link| link.handle_hazard_stream(envelope, now));
+    pub fn handle_hazard_stream(&mut self, peer: PeerId, stream: Bytes, now: Now) {
+        self.feed_link(peer, now, |link| link.handle_hazard_stream(stream, now));
     }
 
     /// Takes the whole of a peer's bidirectional stream.
@@ -94,7 +101,7 @@ impl Station {
 
     /// Takes an envelope that came by no connection, for instance from a recording.
     pub fn handle_message(&mut self, bytes: Bytes, now: Now) {
-        self.receive(None, bytes, now);
+        self.receive(None, (bytes, 0), now);
     }
 
     /// Takes a ticket that came by no connection.
@@ -130,7 +137,7 @@ impl Station {
         {
             match event {
                 LinkEvent::Hello(hello) => self.handle_hello(peer, &hello, now),
-                LinkEvent::Message(bytes) => {
+                LinkEvent::Message { bytes, hops } => {
                     if self.config.report_received {
                         self.raise(Event::Received {
                             peer,
@@ -138,9 +145,10 @@ impl Station {
                             bytes: bytes.clone(),
                         });
                     }
-                    self.receive(Some(peer), bytes, now);
+                    self.receive(Some(peer), (bytes, hops), now);
                 }
                 LinkEvent::Ticket(ticket) => self.handle_peer_ticket(peer, &ticket, now),
+                LinkEvent::Roadside(_) => count(&mut self.counters.not_taken, ROADSIDE),
                 LinkEvent::TicketRequest(station) => self.answer(peer, station, now),
                 LinkEvent::ListNews(news) => self.handle_list_news(peer, news, now),
                 LinkEvent::ListDue => self.ask_for_list(peer, now),
@@ -154,13 +162,17 @@ impl Station {
 
     /// A peer is who its ticket says if its TLS identity is the ticket's key.
     fn handle_hello(&mut self, peer: PeerId, hello: &HelloFrame, now: Now) {
-        let admitted = self.admit(&hello.ticket, now).and_then(|admitted| {
-            if admitted.is_valid_at(now.timestamp) {
-                Ok(admitted)
-            } else {
-                Err(Refusal::TicketNotValid)
-            }
-        });
+        let ticket = hello.ticket.as_slice();
+        let admitted = self
+            .verifier
+            .handle_ticket_bytes(ticket, now)
+            .and_then(|admitted| {
+                if admitted.is_valid_at(now.timestamp) {
+                    Ok(admitted)
+                } else {
+                    Err(Refusal::TicketNotValid)
+                }
+            });
         let is_crowding = admitted.as_ref().is_ok_and(|admitted| {
             self.peers.connections_of(admitted.station()) >= CONNECTIONS_PER_TICKET_MAX
         });
@@ -174,8 +186,10 @@ impl Station {
                 DisconnectReason::Offences
             }
             (Ok(admitted), Some(touched)) if touched.key == *admitted.key() => {
+                let station = admitted.station();
                 touched.ticket = Some(admitted);
-                return self.tell_list(peer);
+                self.tell_list(peer);
+                return self.receive_waiting(station, now);
             }
             (Ok(_), Some(_)) => DisconnectReason::Hello,
             (Err(refusal), Some(_)) => {
@@ -190,29 +204,33 @@ impl Station {
         self.disconnect(peer, reason);
     }
 
-    fn handle_peer_ticket(&mut self, peer: PeerId, ticket: &[u8; TICKET_LEN], now: Now) {
-        if let Err(refusal) = self.admit(ticket, now) {
-            self.refuse((Some(peer), None), &refusal, now);
+    fn handle_peer_ticket(&mut self, peer: PeerId, ticket: &TicketBytes, now: Now) {
+        match self.verifier.handle_ticket_bytes(ticket.as_slice(), now) {
+            Ok(admitted) => self.receive_waiting(admitted.station(), now),
+            Err(refusal) => self.refuse((Some(peer), None), &refusal, now),
         }
     }
 
-    fn admit(
-        &mut self,
-        ticket: &[u8; TICKET_LEN],
-        now: Now,
-    ) -> Result<Arc<AdmittedTicket>, Refusal> {
-        let ticket = Ticket::from_bytes(ticket)?;
-        self.verifier.handle_ticket(&ticket, now)
+    /// An own ticket as others are shown it.
+    fn shown(&self, ticket: &Ticket) -> TicketBytes {
+        match &self.unit {
+            Some(certificate) if ticket.class() == Class::RoadsideUnit => {
+                let unit = UnitTicket {
+                    certificate: certificate.clone(),
+                    ticket: ticket.clone(),
+                };
+                TicketBytes::Unit(Box::new(unit.to_bytes()))
+            }
+            Some(_) | None => TicketBytes::Vehicle(Box::new(*ticket.as_bytes())),
+        }
     }
 
     /// Hands over the ticket of this connection; those of others are for their holders to give, and
     /// to own up to another ticket of ours would tie it to this one.
     /// Once a second at most, since the answer is longer than the question.
     fn answer(&mut self, peer: PeerId, station: StationId, now: Now) {
-        let own = self
-            .signer
-            .ticket_of(station)
-            .map(|ticket| Box::new(*ticket.as_bytes()));
+        let own = self.signer.ticket_of(station);
+        let own = own.map(|ticket| self.shown(ticket));
         if let (Some(ticket), Some(touched)) = (own, self.peers.touch(peer))
             && touched.own == station
             && is_due(touched.answered, now)
@@ -222,14 +240,21 @@ impl Station {
         }
     }
 
-    fn receive(&mut self, peer: Option<PeerId>, bytes: Bytes, now: Now) {
+    /// Takes in the hazards that waited for a ticket.
+    fn receive_waiting(&mut self, station: StationId, now: Now) {
+        for waiting in self.waiting.take(station) {
+            self.receive(Some(waiting.peer), (waiting.bytes, waiting.hops), now);
+        }
+    }
+
+    fn receive(&mut self, peer: Option<PeerId>, (bytes, hops): (Bytes, u8), now: Now) {
         let kind = Envelope::kind_of(&bytes);
-        match self.verifier.handle_envelope(bytes, now) {
+        match self.verifier.handle_envelope(bytes.clone(), now) {
             Ok(VerifiedMessage::Telemetry(verified)) => {
                 let track = self.world.track(verified.station());
                 let judged = judge_telemetry(verified, track);
-                let delivery = self.delivery(MessageType::Telemetry, &judged);
-                let observed = self.world.observe(judged, now);
+                let delivery = self.delivery((MessageType::Telemetry, hops), &judged);
+                let observed = self.world.observe(judged, hops, now);
                 self.deliver(delivery, observed);
             }
             Ok(VerifiedMessage::Hazard(verified)) if self.is_own_event(verified.message()) => {
@@ -238,12 +263,15 @@ impl Station {
             Ok(VerifiedMessage::Hazard(verified)) => {
                 let track = self.world.track(verified.station());
                 let judged = judge_hazard(verified, track);
-                let delivery = self.delivery(MessageType::Hazard, &judged);
-                let observed = self.world.observe_hazard(judged, now);
+                let delivery = self.delivery((MessageType::Hazard, hops), &judged);
+                let observed = self.world.observe_hazard(judged, hops, now);
                 self.deliver(delivery, observed);
             }
             Err(refusal) => {
                 if let (Refusal::UnknownTicket(station), Some(peer)) = (&refusal, peer) {
+                    if kind == Some(MessageType::Hazard) {
+                        self.waiting.push((*station, peer), (bytes, hops), now);
+                    }
                     self.ask_for_ticket(peer, *station, now);
                 }
                 self.refuse((peer, kind), &refusal, now);
@@ -264,7 +292,7 @@ impl Station {
             && self.signer.ticket_of(hazard.action.station).is_some()
     }
 
-    fn delivery<M>(&mut self, kind: MessageType, judged: &Judged<M>) -> Delivery {
+    fn delivery<M>(&mut self, (kind, hops): (MessageType, u8), judged: &Judged<M>) -> Delivery {
         let verified = judged.verified();
         let flagged: Vec<_> = judged
             .verdict()
@@ -278,6 +306,7 @@ impl Station {
         Delivery {
             station: verified.station(),
             kind,
+            hops,
             generated: verified.generated(),
             bytes: verified.bytes().clone(),
             flagged,
@@ -361,6 +390,7 @@ const ASK_INTERVAL: Duration = Duration::from_secs(1);
 const CONNECTIONS_PER_TICKET_MAX: usize = 4;
 
 const OWN_EVENT: &str = "own_event";
+const ROADSIDE: &str = "roadside";
 
 /// Offenders remembered at one time; each needed a ticket of its own.
 const SHUNNED_MAX: usize = 1_024;

@@ -25,6 +25,7 @@ mod peers;
 mod readiness;
 mod station;
 mod trust;
+mod waiting;
 
 pub use config::Config;
 pub use counters::Counters;
@@ -32,7 +33,7 @@ pub use error::PublishError;
 pub use event::{Delivery, DisconnectReason, Event};
 pub use generation::GenerationRule;
 pub use hazards::{HazardReport, OwnHazard};
-pub use inbound::HandshakeKeys;
+pub use inbound::Handshake;
 pub use lists::ListError;
 pub use outbound::{OwnState, Published};
 pub use readiness::{NotReady, Readiness};

@@ -133,7 +133,7 @@ impl Station {
     fn send_telemetry(&mut self, signed: Signed, generated: Timestamp, now: Now) {
         let expires = now.instant + self.config.verifier.telemetry_age_max;
         let is_heard = self.peers.for_each_as(signed.station, |link| {
-            link.queue_telemetry(signed.station, signed.bytes.clone(), expires, now);
+            link.queue_telemetry(signed.station, (signed.bytes.clone(), 0), expires, now);
         });
         self.unheard = (!is_heard).then(|| (signed.clone(), expires));
         self.note_published(signed, MessageType::Telemetry, generated);
@@ -200,7 +200,7 @@ impl Station {
     fn send_hazard(&mut self, hazard: &Hazard, signed: Signed, now: Now) {
         let expires = queue_until(hazard.expires(), now);
         self.peers.for_each_as(signed.station, |link| {
-            link.queue_hazard(signed.bytes.clone(), expires);
+            link.queue_hazard(signed.bytes.clone(), 0, expires);
         });
         self.note_published(signed, MessageType::Hazard, now.timestamp);
     }

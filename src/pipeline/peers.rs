@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     sync::Arc,
 };
 
@@ -19,6 +20,8 @@ pub(super) struct Peer {
     pub(super) own: StationId,
     /// The key of its TLS identity, which its hello's ticket must carry.
     pub(super) key: VerifyingKey,
+    /// Where its packets come from.
+    pub(super) remote: Option<SocketAddr>,
     /// The ticket of its hello; `None` before that.
     pub(super) ticket: Option<Arc<AdmittedTicket>>,
     /// Messages it brought with wrong signatures or bytes.

@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -9,6 +10,7 @@ use zeroize::Zeroizing;
 use super::{
     Config, Counters, DisconnectReason, Event, NotReady, OwnHazard, Readiness, counters::count,
     generation::Generation, hazards::OwnHazards, lists::Lists, outbound::OwnState, peers::Peers,
+    waiting::WaitingHazards,
 };
 use crate::{
     crypto::VerifyingKey,
@@ -17,7 +19,7 @@ use crate::{
     message::MessageType,
     security::{
         ClockMonitor, Credential, OwnRevocation, Reservation, SignError, Signed, Signer, Ticket,
-        TrustDomain, Verifier, Wallet,
+        TrustDomain, UnitCertificate, Verifier, Wallet,
     },
     time::{Instant, Now, Timestamp},
     world::World,
@@ -39,6 +41,9 @@ pub struct Station {
     pub(super) hazards: OwnHazards,
     pub(super) peers: Peers,
     pub(super) lists: Lists,
+    /// What makes this station a roadside unit.
+    pub(super) unit: Option<UnitCertificate>,
+    pub(super) waiting: WaitingHazards,
     pub(super) own: Option<(OwnState, Instant)>,
     pub(super) clock_error_ms: Option<i64>,
     pub(super) stack_silent: bool,
@@ -85,6 +90,8 @@ impl Station {
             hazards: OwnHazards::default(),
             peers: Peers::default(),
             lists: Lists::default(),
+            unit: None,
+            waiting: WaitingHazards::default(),
             own: None,
             clock_error_ms: None,
             stack_silent: false,
@@ -112,6 +119,12 @@ impl Station {
         self.check_clock(now);
         self.signer.handle_credentials(credentials, now);
         self.check(now);
+    }
+
+    /// Takes in the certificate that makes this station a roadside unit, by which its tickets were
+    /// made: who connects from now on is shown it.
+    pub fn handle_unit(&mut self, certificate: UnitCertificate) {
+        self.unit = Some(certificate);
     }
 
     /// Takes in whether the driving stack handles an emergency: while it does, and while an own hazard
@@ -184,6 +197,17 @@ impl Station {
     /// The connections, with the station at the other end once it said hello.
     pub fn peers(&self) -> impl Iterator<Item = (PeerId, Option<StationId>)> {
         self.peers.iter().map(|(id, peer)| (id, peer.station()))
+    }
+
+    /// Where a peer's packets come from; `None` if it is unknown or came by no network.
+    pub fn peer_address(&self, peer: PeerId) -> Option<SocketAddr> {
+        self.peers.get(peer)?.remote
+    }
+
+    /// Whether a peer is a roadside unit; `None` before its hello.
+    pub fn peer_is_unit(&self, peer: PeerId) -> Option<bool> {
+        let ticket = self.peers.get(peer)?.ticket.as_ref()?;
+        Some(ticket.is_unit())
     }
 
     /// The id under which messages are signed at present; `None` without a valid ticket.

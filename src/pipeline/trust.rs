@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::{DisconnectReason, Event, Station};
 use crate::{
     id::StationId,
-    security::{OtherDomainError, OwnRevocation, RevocationNews, TrustDomain},
+    security::{Operators, OtherDomainError, OwnRevocation, RevocationNews, TrustDomain},
     time::Now,
     world::Removal,
 };
@@ -51,7 +51,8 @@ impl Station {
         }
         // A peer stays connected while others push its ticket out of what the verifier remembers.
         for ticket in self.peers.tickets() {
-            if !domain.still_lists_issuer_of(ticket.ticket(), &former) {
+            let is_listed = domain.still_lists_issuer_of(ticket.ticket(), &former);
+            if !ticket.is_unit() && !is_listed {
                 self.part_with(ticket.station(), DisconnectReason::IssuerWithdrawn);
             }
         }
@@ -60,6 +61,21 @@ impl Station {
         self.raise_reservations();
         self.check_ticket(now);
         Ok(())
+    }
+
+    /// Takes in who certifies roadside units at present. A unit of somebody who no longer does is
+    /// disconnected, and nothing that it says is taken any more.
+    pub fn handle_operators(&mut self, operators: Operators) {
+        for station in self.verifier.handle_operators(operators) {
+            self.part_with(station, DisconnectReason::IssuerWithdrawn);
+        }
+        // As above: a peer stays while others push its ticket out.
+        for ticket in self.peers.tickets() {
+            let unit = ticket.unit();
+            if unit.is_some_and(|unit| !self.verifier.operators().stand_by(unit)) {
+                self.part_with(ticket.station(), DisconnectReason::IssuerWithdrawn);
+            }
+        }
     }
 
     /// The same for peers whose tickets the verifier no longer remembers, since others pushed them

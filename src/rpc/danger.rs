@@ -1,4 +1,5 @@
 use super::{
+    object::source,
     state::place,
     statement::{signed, times, verification},
     time::to_wire_time,
@@ -22,7 +23,7 @@ pub fn to_wire_hazard(known: &KnownHazard, delivered: Timestamp) -> wire::Hazard
         }
         .into(),
         sources: vec![wire::MergedSource {
-            source: wire::Source::Neighbour.into(),
+            source: source(known.hops()).into(),
             station_id: verified.station().to_string(),
             last_at: Some(to_wire_time(verified.generated())),
         }],
@@ -30,7 +31,8 @@ pub fn to_wire_hazard(known: &KnownHazard, delivered: Timestamp) -> wire::Hazard
         verification: Some(verification(verified)),
         verdict: Some(known.verdict().into()),
         times: Some(times(verified, delivered)),
-        source: wire::Source::Neighbour.into(),
+        source: source(known.hops()).into(),
+        hops: known.hops().into(),
         source_count: known.sources(),
         negation_count: known.negations(),
         first_heard_at: Some(to_wire_time(known.first_heard().timestamp)),

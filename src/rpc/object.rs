@@ -33,7 +33,7 @@ pub fn to_wire_object(
 }
 
 /// A statement that nobody passed on comes from its sender.
-fn source(hops: u8) -> wire::Source {
+pub(super) fn source(hops: u8) -> wire::Source {
     match hops {
         0 => wire::Source::Neighbour,
         1.. => wire::Source::Relayed,

@@ -1,14 +1,17 @@
-use super::ticket::Ticket;
+use bytes::Bytes;
+
+use super::{ticket::Ticket, unit_certificate::UnitCertificate};
 use crate::{crypto::VerifyingKey, id::StationId, time::Timestamp};
 
 /// A ticket whose issuer, domain and key were checked, with the key ready for use.
 ///
-/// Only [`TrustDomain::admit`](super::TrustDomain::admit) makes one. It says nothing about the
-/// time: ask [`Self::is_valid_at`] for the moment that matters, which is the generation of a
+/// Only [`TrustDomain::admit`](super::TrustDomain::admit) makes one, and, for a roadside unit,
+/// [`Operators::admit`](super::Operators::admit). It says nothing about the time: ask [`Self::is_valid_at`] for the moment that matters, which is the generation of a
 /// message.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AdmittedTicket {
     pub(super) ticket: Ticket,
+    pub(super) unit: Option<Box<UnitCertificate>>,
     pub(super) key: VerifyingKey,
     pub(super) station: StationId,
     pub(super) valid_from: Timestamp,
@@ -19,6 +22,22 @@ impl AdmittedTicket {
     /// The ticket.
     pub fn ticket(&self) -> &Ticket {
         &self.ticket
+    }
+
+    /// What makes its holder a roadside unit; `None` for a vehicle.
+    pub fn unit(&self) -> Option<&UnitCertificate> {
+        self.unit.as_deref()
+    }
+
+    /// Whether its holder is a roadside unit, of an operator who was believed when it was admitted.
+    pub fn is_unit(&self) -> bool {
+        self.unit.is_some()
+    }
+
+    /// What others need to admit it too: the ticket, after the certificate if it is a unit's.
+    pub fn to_bytes(&self) -> Bytes {
+        let certificate = self.unit.iter().flat_map(|unit| unit.as_bytes());
+        certificate.chain(self.ticket.as_bytes()).copied().collect()
     }
 
     /// The ticket's key.

@@ -82,6 +82,9 @@ impl TicketCache {
                         return Err(Refusal::TicketCollision(station));
                     }
                     *known = KnownTicket::new(ticket, now.instant);
+                } else {
+                    // A unit's, perhaps certified anew.
+                    known.ticket = ticket;
                 }
                 Ok(known)
             }

@@ -17,7 +17,9 @@
 //! ([`RevokedSeries`]).
 //!
 //! A roadside unit shows a [`UnitCertificate`], by which its operator's cold key vouches for the key
-//! that the unit proves in the handshake.
+//! that the unit proves in the handshake. On the road it speaks under tickets like everybody, which it
+//! makes with that key itself ([`UnitTicket`]): who the [`Operators`] are says which count. An issuer's
+//! ticket never makes a unit.
 //!
 //! The embedded [`Issuer`] signs tickets alone, for development; the formats are final. Whether a
 //! message is true is left to `plausibility`, and what it means for the road to `world`.
@@ -41,6 +43,7 @@ mod signer;
 mod slot;
 mod ticket;
 mod unit_certificate;
+mod unit_ticket;
 mod verified;
 mod verifier;
 mod wallet;
@@ -65,6 +68,7 @@ pub use ticket::{Class, Permissions, TICKET_LEN, Ticket, TicketError};
 pub use unit_certificate::{
     UNIT_CERTIFICATE_LEN, UnitCertificate, UnitCertificateError, UnitOrder,
 };
+pub use unit_ticket::{Operators, UNIT_TICKET_LEN, UnitTicket, unit_credentials};
 pub use verified::{Equivocation, Verified, VerifiedMessage};
 pub use verifier::Verifier;
 pub use wallet::{Credential, ForeignKeyError, Wallet};

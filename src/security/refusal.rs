@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::ticket::TicketError;
+use super::{ticket::TicketError, unit_certificate::UnitCertificateError};
 use crate::{
     id::{DomainId, StationId},
     message::DecodeError,
@@ -49,6 +49,12 @@ pub enum Refusal {
     /// The ticket belongs to another trust domain.
     #[error("ticket of foreign domain {}", .0.0)]
     ForeignDomain(DomainId),
+    /// Only an operator's certificate makes a roadside unit, and nothing else.
+    #[error("a ticket of a roadside unit without a certificate, or the other way round")]
+    NotAUnit,
+    /// The certificate of a roadside unit does not count.
+    #[error("{0}")]
+    UnitCertificate(#[from] UnitCertificateError),
     /// The trust domain has no issuer key of this id.
     #[error("unknown issuer key {0}")]
     UnknownIssuer(u16),
@@ -115,6 +121,8 @@ impl Refusal {
             Self::UnknownTicket(_) => "unknown_ticket",
             Self::TicketCollision(_) => "ticket_collision",
             Self::ForeignDomain(_) => "foreign_domain",
+            Self::NotAUnit => "not_a_unit",
+            Self::UnitCertificate(_) => "unit_certificate",
             Self::UnknownIssuer(_) => "unknown_issuer",
             Self::IssuerOutOfDate(_) => "issuer_out_of_date",
             Self::WeakKey => "weak_key",
@@ -144,6 +152,10 @@ impl Refusal {
             | Self::PayloadTooLong(_)
             | Self::MalformedTicket(_)
             | Self::ForeignDomain(_)
+            | Self::NotAUnit
+            | Self::UnitCertificate(
+                UnitCertificateError::Malformed | UnitCertificateError::BadSignature,
+            )
             | Self::WeakKey
             | Self::BadTicketSignature
             | Self::NotPermitted
@@ -160,6 +172,8 @@ impl Refusal {
             | Self::Duplicate(_)
             | Self::UnknownTicket(_)
             | Self::TicketCollision(_)
+            // Whoever passed it on may know another committee.
+            | Self::UnitCertificate(_)
             | Self::UnknownIssuer(_)
             | Self::IssuerOutOfDate(_)
             // Whoever passed it on may not have the list yet.
@@ -184,6 +198,8 @@ impl Refusal {
         "unknown_ticket",
         "ticket_collision",
         "foreign_domain",
+        "not_a_unit",
+        "unit_certificate",
         "unknown_issuer",
         "issuer_out_of_date",
         "weak_key",

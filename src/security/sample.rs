@@ -3,14 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Class, Config, Credential, Issuer, IssuerKey, Permissions, Reservation, RevokedSeries, Signer,
-    SignerConfig, Slot, SlotClock, TicketOrder, TrustDomain, Verified, VerifiedMessage, Verifier,
-    Wallet,
+    Class, Config, Credential, Issuer, IssuerKey, Operators, Permissions, Reservation,
+    RevokedSeries, Signer, SignerConfig, Slot, SlotClock, TicketOrder, TrustDomain,
+    UnitCertificate, UnitOrder, UnitTicket, Verified, VerifiedMessage, Verifier, Wallet,
+    unit_credentials,
 };
 use crate::{
     crypto::{Digest, Purpose, SigningKey},
     geo::Position,
-    id::DomainId,
+    id::{ChainId, DomainId},
     message::{
         Cause, Hazard, HazardStatement, InformationQuality, Message, RelevanceRadius, Telemetry,
         Validity,
@@ -168,6 +169,62 @@ impl Authority {
             Ok(VerifiedMessage::Hazard(verified)) => verified,
             other => panic!("{other:?}"),
         }
+    }
+}
+
+/// An operator's roadside unit, whose certificate counts for a day around [`start`].
+pub(crate) struct SampleUnit {
+    pub(crate) operators: Operators,
+    pub(crate) certificate: UnitCertificate,
+    pub(crate) key: SigningKey,
+}
+
+impl SampleUnit {
+    pub(crate) fn new() -> Self {
+        let half_a_day = Duration::from_secs(43_200);
+        let from = start().timestamp.saturating_sub(half_a_day);
+        Self::certified(from, start().timestamp.saturating_add(half_a_day))
+    }
+
+    /// One whose certificate counts from here to there.
+    pub(crate) fn certified(valid_from: Timestamp, valid_until: Timestamp) -> Self {
+        let operators = [b"first".as_slice(), b"second"].map(|name| key(&[b"operator", name]));
+        let unit = key(&[b"roadside unit"]);
+        let order = UnitOrder {
+            chain: ChainId::from_bytes([7; 32]),
+            key: unit.verifying_key(),
+            valid_from,
+            valid_until,
+        };
+        Self {
+            operators: Operators {
+                chain: order.chain,
+                keys: operators.iter().map(SigningKey::verifying_key).collect(),
+            },
+            certificate: UnitCertificate::issue(&operators[1], &order),
+            key: unit,
+        }
+    }
+
+    /// Its credential for a slot.
+    pub(crate) fn credential(&self, domain: &TrustDomain, slot: Slot) -> Credential {
+        unit_credentials(&self.key, domain, slot..=slot).remove(0)
+    }
+
+    /// What it shows of that.
+    pub(crate) fn ticket(&self, domain: &TrustDomain, slot: Slot) -> UnitTicket {
+        UnitTicket {
+            certificate: self.certificate.clone(),
+            ticket: self.credential(domain, slot).ticket().clone(),
+        }
+    }
+
+    /// Its wallet for the slot at `now` and the three after it.
+    pub(crate) fn wallet(&self, domain: &TrustDomain, now: Now) -> Wallet {
+        let first = domain.slots().slot_at(now.timestamp);
+        let last = Slot::from_number(first.number() + 3);
+        let credentials = unit_credentials(&self.key, domain, first..=last);
+        Wallet::new(domain.slots(), credentials)
     }
 }
 

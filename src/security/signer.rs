@@ -12,7 +12,7 @@ use super::{
     reservation::Reservation,
     sequences::Sequences,
     slot::Slot,
-    ticket::Ticket,
+    ticket::{Class, Ticket},
     verifier::required,
     wallet::{Credential, Wallet},
 };
@@ -176,10 +176,12 @@ impl Signer {
         self.revocation
     }
 
-    /// Drops the tickets whose issuer `domain` no longer lists as `former` did.
+    /// Drops the tickets whose issuer `domain` no longer lists as `former` did; a roadside unit's
+    /// have none.
     pub fn handle_domain(&mut self, domain: &TrustDomain, former: &TrustDomain, now: Now) {
-        self.wallet
-            .retain(|ticket| domain.still_lists_issuer_of(ticket, former));
+        self.wallet.retain(|ticket| {
+            ticket.class() == Class::RoadsideUnit || domain.still_lists_issuer_of(ticket, former)
+        });
         self.handle_timeout(now);
     }
 

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, ops::RangeInclusive, time::Duration};
 
 use thiserror::Error;
 
@@ -95,15 +95,46 @@ impl UnitCertificate {
         &self.bytes
     }
 
+    /// The key that it is for, not yet admitted.
+    pub fn key_bytes(&self) -> [u8; 32] {
+        part(&self.bytes, KEY_AT)
+    }
+
+    /// When it begins to count.
+    pub fn valid_from(&self) -> Timestamp {
+        self.valid_from
+    }
+
     /// When it ends to count.
     pub fn valid_until(&self) -> Timestamp {
         self.valid_until
     }
 
+    /// Its time, `CLOCK_DOUBT` wider on both sides, since a car's clock may be wrong.
+    pub(super) fn counts(&self) -> RangeInclusive<Timestamp> {
+        self.valid_from.saturating_sub(CLOCK_DOUBT)..=self.valid_until.saturating_add(CLOCK_DOUBT)
+    }
+
+    /// Whether it is for this ledger and names one of these operators, and which.
+    pub(super) fn names(
+        &self,
+        chain: ChainId,
+        operators: &[VerifyingKey],
+    ) -> Result<usize, UnitCertificateError> {
+        if part::<32>(&self.bytes, CHAIN_AT) != *chain.as_bytes() {
+            return Err(UnitCertificateError::WrongChain);
+        }
+        let cold_key = part::<32>(&self.bytes, COLD_KEY_AT);
+        operators
+            .iter()
+            .position(|known| *known.as_bytes() == cold_key)
+            .ok_or(UnitCertificateError::UnknownOperator)
+    }
+
     /// Checks that one of a ledger's operators, given by their cold keys, certified `key`.
     ///
     /// Returns which of them, as its place among `operators`. Both ends of its time are taken
-    /// `CLOCK_DOUBT_MS` wider, since a car's clock may be wrong.
+    /// `CLOCK_DOUBT` wider, since a car's clock may be wrong.
     pub fn verify(
         &self,
         chain: ChainId,
@@ -111,21 +142,14 @@ impl UnitCertificate {
         key: &VerifyingKey,
         now: Timestamp,
     ) -> Result<usize, UnitCertificateError> {
-        if part::<32>(&self.bytes, CHAIN_AT) != *chain.as_bytes() {
-            return Err(UnitCertificateError::WrongChain);
-        }
-        let cold_key = part::<32>(&self.bytes, COLD_KEY_AT);
-        let (operator, cold_key) = operators
-            .iter()
-            .enumerate()
-            .find(|(_, known)| *known.as_bytes() == cold_key)
+        let operator = self.names(chain, operators)?;
+        let cold_key = operators
+            .get(operator)
             .ok_or(UnitCertificateError::UnknownOperator)?;
-        if part::<32>(&self.bytes, KEY_AT) != *key.as_bytes() {
+        if self.key_bytes() != *key.as_bytes() {
             return Err(UnitCertificateError::WrongKey);
         }
-        let from = self.valid_from.unix_ms().saturating_sub(CLOCK_DOUBT_MS);
-        let until = self.valid_until.unix_ms().saturating_add(CLOCK_DOUBT_MS);
-        if !(from..=until).contains(&now.unix_ms()) {
+        if !self.counts().contains(&now) {
             return Err(UnitCertificateError::OutOfTime);
         }
         let (signed, _) = self.bytes.split_at(SIGNATURE_AT);
@@ -155,7 +179,7 @@ fn part<const LEN: usize>(bytes: &[u8; UNIT_CERTIFICATE_LEN], from: usize) -> [u
 pub const UNIT_CERTIFICATE_LEN: usize = SIGNATURE_AT + 64;
 
 /// How far a clock may be off before a certificate that counts is refused: five minutes.
-const CLOCK_DOUBT_MS: u64 = 5 * 60 * 1_000;
+const CLOCK_DOUBT: Duration = Duration::from_secs(5 * 60);
 const VERSION: u8 = 1;
 const CHAIN_AT: usize = 1;
 const COLD_KEY_AT: usize = CHAIN_AT + 32;

@@ -12,7 +12,9 @@ use super::{
     refusal::Refusal,
     revocation::{RevocationNews, Revocations},
     slot::Slot,
-    ticket::{Permissions, Ticket},
+    ticket::{Class, Permissions, Ticket},
+    unit_certificate::UnitCertificate,
+    unit_ticket::{Operators, UnitTicket},
     verified::{Equivocation, Verified, VerifiedMessage},
     window::{Mark, Memory, Use},
 };
@@ -31,6 +33,7 @@ use crate::{
 pub struct Verifier {
     config: Config,
     domain: Arc<TrustDomain>,
+    operators: Operators,
     cache: TicketCache,
     revocations: Revocations,
     memory: Memory,
@@ -48,6 +51,7 @@ impl Verifier {
             revocations: Revocations::new(domain.slots()),
             memory: Memory::new(config.remembered_bytes.get()),
             domain,
+            operators: Operators::default(),
             config,
             tickets_spent: Spent::default(),
             hazard_tickets_spent: Spent::default(),
@@ -81,9 +85,25 @@ impl Verifier {
     ) -> Result<Vec<StationId>, OtherDomainError> {
         self.domain.check_successor(&domain)?;
         let former = std::mem::replace(&mut self.domain, Arc::clone(&domain));
-        Ok(self
-            .cache
-            .retain(|known| domain.still_lists_issuer_of(known.ticket(), &former)))
+        Ok(self.cache.retain(|known| {
+            known.is_unit() || domain.still_lists_issuer_of(known.ticket(), &former)
+        }))
+    }
+
+    /// Takes in who certifies roadside units; returns the units that no longer count by it, which are
+    /// forgotten.
+    pub fn handle_operators(&mut self, operators: Operators) -> Vec<StationId> {
+        self.operators = operators;
+        self.cache.retain(|known| {
+            known
+                .unit()
+                .is_none_or(|unit| self.operators.stand_by(unit))
+        })
+    }
+
+    /// Who certifies roadside units.
+    pub fn operators(&self) -> &Operators {
+        &self.operators
     }
 
     /// Takes in verified news of the revocation list: from now on nothing is believed that is signed
@@ -154,15 +174,47 @@ impl Verifier {
         ticket: &Ticket,
         now: Now,
     ) -> Result<Arc<AdmittedTicket>, Refusal> {
-        if let Some(known) = self.cache.get_mut(ticket.station(), now)
-            && known.ticket.ticket() == ticket
-        {
-            return match known.revoked {
-                Some(number) => Err(Refusal::Revoked(number)),
-                None => Ok(Arc::clone(&known.ticket)),
-            };
+        match self.known(ticket, now) {
+            Some(known) => known,
+            None => self.admit(ticket, None, (MessageType::Telemetry, now)),
         }
-        self.admit(ticket, MessageType::Telemetry, now)
+    }
+
+    /// The same for a roadside unit's, which brings its certificate.
+    pub fn handle_unit_ticket(
+        &mut self,
+        unit: &UnitTicket,
+        now: Now,
+    ) -> Result<Arc<AdmittedTicket>, Refusal> {
+        match self.known(&unit.ticket, now) {
+            Some(Ok(known)) if known.unit() == Some(&unit.certificate) => Ok(known),
+            Some(Err(refusal)) => Err(refusal),
+            // The operator may have certified the same unit anew.
+            Some(Ok(_)) | None => {
+                let certificate = Some(&unit.certificate);
+                self.admit(&unit.ticket, certificate, (MessageType::Telemetry, now))
+            }
+        }
+    }
+
+    /// The same for a ticket as it came: 120 bytes of a vehicle's, or 297 of a unit's.
+    pub fn handle_ticket_bytes(
+        &mut self,
+        bytes: &[u8],
+        now: Now,
+    ) -> Result<Arc<AdmittedTicket>, Refusal> {
+        match bytes.try_into() {
+            Ok(unit) => self.handle_unit_ticket(&UnitTicket::from_bytes(unit)?, now),
+            Err(_) => self.handle_ticket(&Ticket::from_bytes(bytes)?, now),
+        }
+    }
+
+    fn known(&mut self, ticket: &Ticket, now: Now) -> Option<Result<Arc<AdmittedTicket>, Refusal>> {
+        let known = self.cache.get_mut(ticket.station(), now)?;
+        (known.ticket.ticket() == ticket).then(|| match known.revoked {
+            Some(number) => Err(Refusal::Revoked(number)),
+            None => Ok(Arc::clone(&known.ticket)),
+        })
     }
 
     /// Verifies one envelope.
@@ -214,15 +266,19 @@ impl Verifier {
     fn learn(&mut self, ticket: &Ticket, kind: MessageType, now: Now) -> Result<(), Refusal> {
         match self.cache.get_mut(ticket.station(), now) {
             Some(known) if known.ticket.ticket() == ticket => Ok(()),
-            _ => self.admit(ticket, kind, now).map(drop),
+            // What a unit signs does not bring its certificate. Ask for it.
+            _ if ticket.class() == Class::RoadsideUnit => {
+                Err(Refusal::UnknownTicket(ticket.station()))
+            }
+            _ => self.admit(ticket, None, (kind, now)).map(drop),
         }
     }
 
     fn admit(
         &mut self,
         ticket: &Ticket,
-        kind: MessageType,
-        now: Now,
+        certificate: Option<&UnitCertificate>,
+        (kind, now): (MessageType, Now),
     ) -> Result<Arc<AdmittedTicket>, Refusal> {
         let (spent, budget) = match kind {
             MessageType::Telemetry => (&mut self.tickets_spent, self.config.ticket_budget),
@@ -234,7 +290,16 @@ impl Verifier {
         if !spent.take(budget, now.instant) {
             return Err(Refusal::OverBudget);
         }
-        let admitted = self.domain.admit(ticket)?;
+        let admitted = match certificate {
+            None => self.domain.admit(ticket)?,
+            Some(certificate) => {
+                let unit = UnitTicket {
+                    certificate: certificate.clone(),
+                    ticket: ticket.clone(),
+                };
+                self.operators.admit(&unit, &self.domain)?
+            }
+        };
         if !self.revocations.is_due(ticket.slot(), now) {
             return Err(Refusal::TicketNotValid);
         }

@@ -131,7 +131,6 @@ pub fn class_of(telemetry: &Telemetry) -> Class {
             Class::TwoWheeler
         }
         Some(StationType::SPECIAL_VEHICLE) => Class::Special,
-        Some(StationType::ROADSIDE_UNIT) => Class::RoadsideUnit,
         Some(StationType(_)) | None => Class::Car,
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     crypto::VerifyingKey,
     id::PeerId,
     link::Transmit,
-    pipeline::{Config, Event, HandshakeKeys, Station},
+    pipeline::{Config, Event, Handshake, Station},
     security::{TrustDomain, Wallet},
     time::{Instant, Now, Timestamp},
 };
@@ -163,7 +163,11 @@ impl Road {
         let (Some(key_a), Some(key_b)) = (self.key_of(pair.0), self.key_of(pair.1)) else {
             return false;
         };
-        let keys = |own, theirs| HandshakeKeys { own, theirs };
+        let keys = |own, theirs| Handshake {
+            own,
+            theirs,
+            remote: None,
+        };
         let (peer_a, peer_b) = (self.new_peer(), self.new_peer());
         self.ends.insert((pair.0, peer_a), (pair.1, peer_b));
         self.ends.insert((pair.1, peer_b), (pair.0, peer_a));

@@ -9,7 +9,7 @@ use crate::{
     crypto::VerifyingKey,
     id::PeerId,
     link::Transmit,
-    pipeline::{DisconnectReason, Event, HandshakeKeys, Station},
+    pipeline::{DisconnectReason, Event, Handshake, Station},
     time::{Instant, Now},
 };
 
@@ -99,11 +99,12 @@ impl Core {
     pub(super) fn insert(&mut self, peer: Peer, now: Now) -> PeerId {
         let id = PeerId(self.next_peer);
         self.next_peer += 1;
-        let keys = HandshakeKeys {
+        let handshake = Handshake {
             own: peer.own_key,
             theirs: peer.key,
+            remote: Some(peer.connection.remote_address()),
         };
-        self.station.handle_connected(id, keys, now);
+        self.station.handle_connected(id, handshake, now);
         self.peers.insert(id, peer);
         id
     }

@@ -55,6 +55,7 @@ struct Owner {
 /// A report that is not a negation, and what it needs to be ordered.
 struct Report {
     judged: Judged<HazardStatement>,
+    hops: u8,
     owner: Owner,
     now: Now,
     deadline: Instant,
@@ -63,7 +64,7 @@ struct Report {
 impl Hazards {
     pub(super) fn observe(
         &mut self,
-        judged: Judged<HazardStatement>,
+        (judged, hops): (Judged<HazardStatement>, u8),
         now: Now,
         config: &Config,
         changes: &mut Changes,
@@ -86,6 +87,7 @@ impl Hazards {
             now,
             deadline: now.instant + hazard.expires().since(now.timestamp),
             judged,
+            hops,
         };
         if let Some(refused) = self.is_over(&report) {
             return refused;
@@ -204,6 +206,7 @@ impl Hazards {
         );
         let known = Arc::new(KnownHazard {
             report: Arc::new(report.judged),
+            hops: report.hops,
             first_heard,
             level: Level::Inform,
             sources: 1,

@@ -36,7 +36,7 @@ impl Object {
         self.judged.verified()
     }
 
-    /// How many stations passed it on; 0 when heard directly.
+    /// How many stations passed it on, as the last of them said; 0 when heard directly.
     pub fn hops(&self) -> u8 {
         self.hops
     }
@@ -46,6 +46,7 @@ impl Object {
 #[derive(Clone, Debug)]
 pub struct KnownHazard {
     pub(super) report: Arc<Judged<HazardStatement>>,
+    pub(super) hops: u8,
     pub(super) first_heard: Now,
     pub(super) level: Level,
     pub(super) sources: u32,
@@ -71,6 +72,11 @@ impl KnownHazard {
     /// The signed bytes, the ticket, the sequence, and when it was generated and received.
     pub fn verified(&self) -> &Verified<HazardStatement> {
         self.report.verified()
+    }
+
+    /// How many stations passed its newest report on, as the last of them said; 0 when heard directly.
+    pub fn hops(&self) -> u8 {
+        self.hops
     }
 
     /// When this station first heard of the event.

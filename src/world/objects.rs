@@ -37,7 +37,7 @@ pub(super) struct Entry {
 impl Objects {
     pub(super) fn observe(
         &mut self,
-        judged: Judged<Telemetry>,
+        (judged, hops): (Judged<Telemetry>, u8),
         now: Now,
         config: &Config,
         changes: &mut Changes,
@@ -73,7 +73,7 @@ impl Objects {
         let crowd = self.cells.entry(cell).or_default();
         crowd.insert((now.instant, station));
         let first = Track::new(verified.message(), generated);
-        let object = Arc::new(Object { judged, hops: 0 });
+        let object = Arc::new(Object { judged, hops });
         changes.push(WorldEvent::ObjectChanged(object.clone()));
         match self.entries.get_mut(&station) {
             Some(entry) => {

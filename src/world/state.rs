@@ -71,20 +71,26 @@ impl World {
         }
     }
 
-    /// Takes a station's telemetry, unless it is older than what the picture holds.
-    pub fn observe(&mut self, judged: Judged<Telemetry>, now: Now) -> Observed {
+    /// Takes a station's telemetry, which so many others passed on, unless it is older than what the
+    /// picture holds.
+    pub fn observe(&mut self, judged: Judged<Telemetry>, hops: u8, now: Now) -> Observed {
         let observed = self
             .objects
-            .observe(judged, now, &self.config, &mut self.changes);
+            .observe((judged, hops), now, &self.config, &mut self.changes);
         *self.telemetry_observed.entry(observed).or_default() += 1;
         observed
     }
 
-    /// Takes a report of a hazard, of its end, or of its absence.
-    pub fn observe_hazard(&mut self, judged: Judged<HazardStatement>, now: Now) -> Observed {
+    /// Takes a report of a hazard, of its end, or of its absence, which so many stations passed on.
+    pub fn observe_hazard(
+        &mut self,
+        judged: Judged<HazardStatement>,
+        hops: u8,
+        now: Now,
+    ) -> Observed {
         let observed = self
             .hazards
-            .observe(judged, now, &self.config, &mut self.changes);
+            .observe((judged, hops), now, &self.config, &mut self.changes);
         *self.hazards_observed.entry(observed).or_default() += 1;
         observed
     }

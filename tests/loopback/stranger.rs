@@ -15,7 +15,7 @@ use rustls::{
 };
 use wayside::{
     crypto,
-    link::{ControlFrame, HelloFrame, PROTOCOL_VERSION},
+    link::{ControlFrame, HelloFrame, PROTOCOL_VERSION, TicketBytes},
     security::Credential,
 };
 
@@ -102,7 +102,7 @@ pub(super) async fn enter(address: SocketAddr, credential: &Credential) -> Conne
     .unwrap();
     let hello = ControlFrame::Hello(HelloFrame {
         version: PROTOCOL_VERSION,
-        ticket: Box::new(*credential.ticket().as_bytes()),
+        ticket: TicketBytes::Vehicle(Box::new(*credential.ticket().as_bytes())),
     });
     let (mut stream, _) = within(connection.open_bi()).await.unwrap();
     within(stream.write_all(&hello.encode())).await.unwrap();

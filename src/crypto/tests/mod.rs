@@ -5,11 +5,12 @@ use super::{
     SigningKey, VerifyingKey,
 };
 
-const CONTEXTS: [Context; 9] = [
+const CONTEXTS: [Context; 10] = [
     Context::HazardUpdate,
     Context::Message,
     Context::Ticket,
     Context::UnitCertificate,
+    Context::UnitTicket,
     Context::LedgerTransaction,
     Context::LedgerTag,
     Context::VaultDeal,

@@ -12,6 +12,7 @@ mod revocation;
 mod signer;
 mod ticket;
 mod unit_certificate;
+mod unit_ticket;
 mod verifier;
 mod wallet;
 mod window;

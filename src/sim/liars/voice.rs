@@ -112,7 +112,7 @@ impl Voice<'_> {
 
 fn frame(kind: MessageType, bytes: &Bytes) -> Transmit {
     match kind {
-        MessageType::Hazard => Transmit::HazardStream(bytes.clone()),
+        MessageType::Hazard => Transmit::hazard_stream(bytes, 0),
         MessageType::Telemetry => {
             let mut datagram = BytesMut::with_capacity(2 + bytes.len());
             // No envelope is longer than a datagram's length field can say.

@@ -1,10 +1,10 @@
 use super::{Convoy, seconds};
 use crate::{
-    crypto::{Context, SigningKey},
+    crypto::{Context, SigningKey, VerifyingKey},
     id::PeerId,
-    link::{ControlFrame, HelloFrame, PROTOCOL_VERSION, Transmit},
+    link::{ControlFrame, HelloFrame, PROTOCOL_VERSION, TicketBytes, Transmit},
     message::{Cause, Hazard, HazardStatement, Message, UpdateKey, Validity},
-    pipeline::{DisconnectReason, Event, HandshakeKeys, HazardReport, PublishError},
+    pipeline::{DisconnectReason, Event, Handshake, HazardReport, PublishError},
     security::{Class, Signer, SignerConfig},
     sim::{Conditions, NodeId},
 };
@@ -18,14 +18,14 @@ fn one_ticket_cannot_take_the_place_of_other_peers() {
     let credential = wallet.credential_at(convoy.road.now().timestamp).unwrap();
     let hello = ControlFrame::Hello(HelloFrame {
         version: PROTOCOL_VERSION,
-        ticket: Box::new(*credential.ticket().as_bytes()),
+        ticket: TicketBytes::Vehicle(Box::new(*credential.ticket().as_bytes())),
     });
     for connection in 0..20 {
         let peer = PeerId(1_000 + connection);
         let theirs = credential.key().verifying_key();
         convoy.road.with(NodeId(0), |station, now| {
             let own = station.identity(now).unwrap().key;
-            station.handle_connected(peer, HandshakeKeys { own, theirs }, now);
+            station.handle_connected(peer, handshake(own, theirs), now);
             station.handle_control(peer, &hello.encode(), now);
         });
     }
@@ -57,10 +57,7 @@ fn a_connection_made_under_a_former_ticket_hears_nothing_of_the_present_one() {
     let wallet = convoy.cast.wallet("dialled", Class::Car);
     let now = convoy.road.now().timestamp;
     let theirs = wallet.credential_at(now).unwrap().key().verifying_key();
-    let keys = HandshakeKeys {
-        own: former,
-        theirs,
-    };
+    let keys = handshake(former, theirs);
     let said = convoy.road.with(NodeId(0), |station, now| {
         station.handle_connected(PeerId(1_000), keys, now);
         station.poll_transmit(now)
@@ -140,9 +137,17 @@ fn nobody_tells_a_car_about_its_own_hazard() {
     let peer = convoy.road.peer(NodeId(1), NodeId(0)).unwrap();
     convoy
         .road
-        .inject(NodeId(1), peer, Transmit::HazardStream(signed.bytes));
+        .inject(NodeId(1), peer, Transmit::hazard_stream(&signed.bytes, 0));
     convoy.drive(seconds(1));
     let station = convoy.road.station(NodeId(0));
     assert!(station.world().hazard(action).is_none());
     assert_eq!(station.counters().not_taken.get("own_event"), Some(&1));
+}
+
+fn handshake(own: VerifyingKey, theirs: VerifyingKey) -> Handshake {
+    Handshake {
+        own,
+        theirs,
+        remote: None,
+    }
 }

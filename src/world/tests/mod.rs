@@ -112,12 +112,12 @@ impl Road {
             VerifiedMessage::Telemetry(verified) => {
                 let track = self.world.track(verified.station());
                 let judged = judge_telemetry(verified, track);
-                self.world.observe(judged, self.now)
+                self.world.observe(judged, 0, self.now)
             }
             VerifiedMessage::Hazard(verified) => {
                 let track = self.world.track(verified.station());
                 let judged = judge_hazard(verified, track);
-                self.world.observe_hazard(judged, self.now)
+                self.world.observe_hazard(judged, 2, self.now)
             }
         }
     }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use quinn::{Connection, Endpoint};
 use wayside::{
-    link::{ControlFrame, HelloFrame, Link, PROTOCOL_VERSION, Transmit},
+    link::{ControlFrame, HelloFrame, Link, PROTOCOL_VERSION, TicketBytes, Transmit},
     message::Message,
     security::{Signer, SignerConfig},
     transport::Clock,
@@ -38,7 +38,7 @@ pub(super) async fn send(part: &Part) -> anyhow::Result<Stage> {
     let mut link = Link::new(link_config(part), now);
     link.queue_control(&ControlFrame::Hello(HelloFrame {
         version: PROTOCOL_VERSION,
-        ticket: Box::new(*own.ticket().as_bytes()),
+        ticket: TicketBytes::Vehicle(Box::new(*own.ticket().as_bytes())),
     }));
     while let Some(transmit) = link.poll_transmit(now) {
         if let Transmit::Control(frame) = transmit {
@@ -101,7 +101,7 @@ impl Carrier {
         };
         let expires = now.instant + EXPIRY;
         self.link
-            .queue_telemetry(signed.station, signed.bytes, expires, now);
+            .queue_telemetry(signed.station, (signed.bytes, 0), expires, now);
         self.flush();
     }
 

@@ -160,7 +160,7 @@ impl Lab {
         });
         spent.on("world", CARS, || {
             for judged in judged {
-                world.observe(judged, now);
+                world.observe(judged, 0, now);
                 while world.poll_event().is_some() {}
             }
         });

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::generation::{Generation, GenerationRule};
+use crate::pipeline::generation::{Generation, GenerationRule};
 use crate::{
     geo::Position,
     message::Telemetry,
