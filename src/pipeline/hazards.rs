@@ -55,7 +55,8 @@ impl HazardReport {
     }
 }
 
-/// A hazard that this station reported, as it was last signed.
+/// A hazard that this station reported, or another's of which it said that it is over, as it was last
+/// signed.
 #[derive(Clone, Debug)]
 pub struct OwnHazard {
     /// Its latest report.
@@ -66,8 +67,8 @@ pub struct OwnHazard {
     pub signer: StationId,
 }
 
-/// This station's hazards that still hold, cancelled ones among them: who comes later must learn
-/// of the end too, as long as the ticket that signed it is in use.
+/// This station's hazards that still hold, and what it said of the end of its own and of others': who
+/// comes later must learn of the end too, as long as the ticket that signed it is in use.
 #[derive(Debug, Default)]
 pub(super) struct OwnHazards {
     live: BTreeMap<ActionId, OwnHazard>,
@@ -93,22 +94,30 @@ impl OwnHazards {
         self.live.values().filter(is_told)
     }
 
-    /// Whether one more may be opened; forgets a cancelled one for it where need be.
+    /// Whether one more may be kept; forgets an end for it where need be.
     pub(super) fn make_room(&mut self, len_max: usize) -> bool {
         if self.live.len() < len_max {
             return true;
         }
-        let cancelled = self
+        let ended = self
             .live
             .iter()
             .filter(|(_, own)| own.hazard.termination.is_some())
             .min_by_key(|(_, own)| own.hazard.expires())
             .map(|(action, _)| *action);
-        cancelled.is_some_and(|action| self.live.remove(&action).is_some())
+        ended.is_some_and(|action| self.live.remove(&action).is_some())
     }
 
     pub(super) fn insert(&mut self, own: OwnHazard) {
         self.live.insert(own.hazard.action, own);
+    }
+
+    /// Keeps that another station's hazard is over, unless what is open needs all room; an end that was
+    /// said before counts no more.
+    pub(super) fn insert_negation(&mut self, own: OwnHazard, len_max: usize) {
+        if self.live.contains_key(&own.hazard.action) || self.make_room(len_max) {
+            self.insert(own);
+        }
     }
 
     pub(super) fn forget_expired(&mut self, now: Timestamp) {

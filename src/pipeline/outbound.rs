@@ -71,7 +71,8 @@ impl Station {
         self.publish_update(cancelled(&before, now.timestamp), now)
     }
 
-    /// Tells everybody that another station's hazard is over, as this one saw.
+    /// Tells everybody that another station's hazard is over, as this one saw. New peers are told, too,
+    /// while it would hold and the ticket is in use.
     pub fn negate_hazard(&mut self, action: ActionId, now: Now) -> Result<(), PublishError> {
         let seen = self
             .world
@@ -81,6 +82,13 @@ impl Station {
         let hazard = statement.hazard.clone();
         let message = Message::Hazard(statement);
         let signed = self.sign(&message, now.timestamp, now)?;
+        let own = OwnHazard {
+            hazard: hazard.clone(),
+            bytes: signed.bytes.clone(),
+            signer: signed.station,
+        };
+        self.hazards
+            .insert_negation(own, self.config.own_hazards_max);
         self.send_hazard(&hazard, signed, now);
         Ok(())
     }

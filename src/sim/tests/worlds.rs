@@ -67,6 +67,47 @@ fn a_newcomer_learns_of_a_live_hazard_at_once() {
 }
 
 #[test]
+fn a_newcomer_learns_what_was_said_of_a_hazards_end_while_nobody_was_there() {
+    for is_own in [true, false] {
+        let mut convoy = Convoy::new(3, Conditions::default(), 3);
+        convoy.drive(seconds(1));
+        let action = convoy
+            .road
+            .with(NodeId(0), |station, now| {
+                station.report_hazard(HazardReport::of(Cause::STATIONARY_VEHICLE_BREAKDOWN), now)
+            })
+            .unwrap();
+        convoy.drive(seconds(1));
+        // Who says that it is over is alone; who comes to it then knows the hazard.
+        let speaker = NodeId(usize::from(!is_own));
+        for other in (0..3).map(NodeId).filter(|other| *other != speaker) {
+            convoy.road.disconnect(speaker, other);
+        }
+        convoy
+            .road
+            .with(speaker, |station, now| {
+                if is_own {
+                    station.cancel_hazard(action, now)
+                } else {
+                    station.negate_hazard(action, now)
+                }
+            })
+            .unwrap();
+        convoy.drive(seconds(20));
+        assert!(convoy.road.connect(speaker, NodeId(2)));
+        convoy.drive(seconds(1));
+        let known = convoy.road.station(NodeId(2)).world().hazard(action);
+        let negations = known.map(|known| known.negations());
+        assert_eq!(negations, (!is_own).then_some(1));
+        assert_eq!(
+            convoy.road.station(speaker).own_hazards().count(),
+            0,
+            "what somebody else reported is not this car's"
+        );
+    }
+}
+
+#[test]
 fn a_cancelled_hazard_is_gone_everywhere() {
     let mut convoy = Convoy::new(3, Conditions::default(), 4);
     convoy.drive(seconds(1));
