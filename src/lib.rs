@@ -34,6 +34,7 @@
 //! | | [`ledger`] | records of vehicles that no single operator can alter unseen, and their proofs |
 //! | | [`vault`] | records kept off the ledger: sealed, shared among custodians, erasable |
 //! | | [`issuing`] | how vehicles get tickets, so that no single operator can follow or invent one |
+//! | | [`relay`] | who is told what at the road, what is kept there, what is left out |
 //! | | [`pipeline`] | one station: all of the above as one machine |
 //! | laboratory | [`replay`] | recorded drives, from the formats of others and in our own |
 //! | | [`sim`] | many stations on virtual time, with faults and liars |
@@ -55,6 +56,7 @@ pub mod link;
 pub mod message;
 pub mod pipeline;
 pub mod plausibility;
+pub mod relay;
 pub mod replay;
 pub mod rpc;
 pub mod security;

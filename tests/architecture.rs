@@ -44,6 +44,12 @@ const MODULES: &[(&str, &[&str])] = &[
         "issuing",
         &["time", "id", "crypto", "security", "ledger", "vault"],
     ),
+    (
+        "relay",
+        &[
+            "units", "time", "id", "geo", "message", "crypto", "security",
+        ],
+    ),
     ("pipeline", &["*"]),
     (
         "replay",
@@ -153,6 +159,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         "prost",
         &[
             "src/message/",
+            "src/relay/",
             "src/rpc/",
             "src/replay/",
             "vehicle-agent/src/grpc",

@@ -103,9 +103,68 @@ impl Area {
             Self::Box { .. } | Self::Polygon(_) => None,
         }
     }
+
+    /// The middle of the area's bounds, and a radius in metres around it that reaches all of it: true
+    /// to 0.1 % up to 10 km, and only known to be more beyond.
+    ///
+    /// `None` for a ring without corners, which no constructor makes.
+    pub fn bounds(&self) -> Option<(Position, f64)> {
+        match self {
+            Self::Circle { centre, radius_m } => Some((*centre, f64::from(*radius_m))),
+            Self::Box {
+                south_west,
+                north_east,
+            } => {
+                let west = i64::from(south_west.longitude_e7());
+                let east = i64::from(north_east.longitude_e7());
+                // A box that crosses the meridian goes on to the east of it.
+                let east = if east < west {
+                    east + FULL_TURN_E7
+                } else {
+                    east
+                };
+                let middle = (west + east) / 2;
+                let middle = if middle > HALF_TURN_E7 {
+                    middle - FULL_TURN_E7
+                } else {
+                    middle
+                };
+                let south = i64::from(south_west.latitude_e7());
+                let north = i64::from(north_east.latitude_e7());
+                let centre = from_wide((south + north) / 2, middle)?;
+                reaching(centre, [*south_west, *north_east].into_iter())
+            }
+            Self::Polygon(ring) => {
+                let latitudes = || ring.vertices.iter().map(|it| i64::from(it.latitude_e7()));
+                let longitudes = || ring.vertices.iter().map(|it| i64::from(it.longitude_e7()));
+                let centre = from_wide(
+                    (latitudes().min()? + latitudes().max()?) / 2,
+                    (longitudes().min()? + longitudes().max()?) / 2,
+                )?;
+                reaching(centre, ring.vertices.iter().copied())
+            }
+        }
+    }
+}
+
+fn from_wide(latitude_e7: i64, longitude_e7: i64) -> Option<Position> {
+    Position::from_e7(latitude_e7.try_into().ok()?, longitude_e7.try_into().ok()?)
+}
+
+/// The distance from `centre` that reaches every one of `points`.
+fn reaching(centre: Position, points: impl Iterator<Item = Position>) -> Option<(Position, f64)> {
+    points
+        .map(|point| centre.distance_m(point))
+        .reduce(f64::max)
+        .map(|radius_m| (centre, radius_m))
 }
 
 impl Ring {
+    /// Its corners, in order.
+    pub fn vertices(&self) -> &[Position] {
+        &self.vertices
+    }
+
     /// Counts the edges that a ray to the east crosses, in exact integers.
     fn contains(&self, point: Position) -> bool {
         let next = self.vertices.iter().cycle().skip(1);
@@ -139,3 +198,4 @@ fn crosses_east_of(a: Position, b: Position, point: Position) -> bool {
 pub const VERTICES_MAX: usize = 64;
 
 const HALF_TURN_E7: i64 = 1_800_000_000;
+const FULL_TURN_E7: i64 = 2 * HALF_TURN_E7;

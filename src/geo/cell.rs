@@ -34,7 +34,8 @@ impl Cell {
         self.0.into()
     }
 
-    /// Every cell with a point within `radius_m` of `centre`, and some beyond.
+    /// Every cell with a point within `radius_m` of `centre`, and some beyond; the same for every
+    /// `centre` in one cell.
     ///
     /// Returns `None` above [`Self::RADIUS_MAX_M`]: who asks for more should look at everything.
     pub fn within(centre: Position, radius_m: f64) -> Option<Vec<Self>> {
@@ -62,6 +63,27 @@ impl CoarseCell {
             .expect("a position is finite");
         Self(point.to_cell(Resolution::Seven))
     }
+
+    /// Every cell of resolution 7 with a point within `radius_m` of `centre`, and some beyond; the
+    /// same for every `centre` in one cell.
+    ///
+    /// Returns `None` above [`Self::RADIUS_MAX_M`]: who asks for more should look at everything.
+    pub fn within(centre: Position, radius_m: f64) -> Option<Vec<Self>> {
+        if !(0.0..=Self::RADIUS_MAX_M).contains(&radius_m) {
+            return None;
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 1 and 13 by the condition"
+        )]
+        let rings = (radius_m / COARSE_RING_MIN_M).ceil() as u32 + 1;
+        let cells: Vec<CellIndex> = Self::at(centre).0.grid_disk(rings);
+        Some(cells.into_iter().map(Self).collect())
+    }
+
+    /// The largest radius that [`Self::within`] lists: about 550 cells.
+    pub const RADIUS_MAX_M: f64 = 20_000.0;
 
     /// Returns the cell with this H3 index, or `None` if it is none of resolution 7 or coarser.
     pub fn from_h3(index: u64) -> Option<Self> {
@@ -91,3 +113,5 @@ impl fmt::Debug for Cell {
 
 /// What each ring of cells adds at least: the smallest cells of resolution 9 lie 250 m apart.
 const RING_MIN_M: f64 = 250.0;
+/// The same at resolution 7, two steps of a factor of the square root of seven coarser.
+const COARSE_RING_MIN_M: f64 = 7.0 * RING_MIN_M;

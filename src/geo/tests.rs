@@ -1,4 +1,4 @@
-use super::{Area, AreaError, Cell, LocalFrame, Offset, Position};
+use super::{Area, AreaError, Cell, CoarseCell, LocalFrame, Offset, Position};
 use crate::units::Heading;
 
 fn at(latitude_deg: f64, longitude_deg: f64) -> Position {
@@ -110,4 +110,35 @@ fn polygons_have_a_bounded_number_of_corners() {
         Area::from_vertices(vec![at(0.0, -170.0), at(0.0, 170.0), at(1.0, 0.0)]),
         Err(AreaError::CrossesMeridian)
     );
+}
+
+#[test]
+fn coarse_cells_within_a_radius_hold_every_point_of_it() {
+    let centre = at(44.49, 11.32);
+    let cells = CoarseCell::within(centre, 6_000.0).unwrap();
+    let frame = LocalFrame::at(centre);
+    for centideg in (0..36_000).step_by(500) {
+        for distance_m in [500.0, 3_000.0, 6_000.0] {
+            let edge = Offset::along(Heading::from_centideg(centideg).unwrap(), distance_m);
+            assert!(cells.contains(&CoarseCell::at(frame.position(edge).unwrap())));
+        }
+    }
+    assert_eq!(CoarseCell::within(centre, 20_001.0), None);
+}
+
+#[test]
+fn bounds_reach_all_of_an_area() {
+    let corners = vec![at(44.49, 11.32), at(44.50, 11.32), at(44.49, 11.34)];
+    let area = Area::from_vertices(corners.clone()).unwrap();
+    let (middle, radius_m) = area.bounds().unwrap();
+    assert_eq!(middle, at(44.495, 11.33));
+    for corner in corners {
+        assert!(middle.distance_m(corner) <= radius_m);
+    }
+    // Half of 0.01° of latitude, 556 m, and of 0.02° of longitude at 44.5°, 796 m.
+    assert!((radius_m - 970.0).abs() < 5.0);
+    let across = Area::from_corners(at(-0.01, 179.99), at(0.01, -179.99)).unwrap();
+    let (middle, radius_m) = across.bounds().unwrap();
+    assert_eq!(middle, at(0.0, 180.0));
+    assert!((radius_m - 1_570.0).abs() < 5.0);
 }
