@@ -103,6 +103,8 @@ pub enum Purpose {
     UnitTicketKey,
     /// An entry of the list of revoked tickets.
     LedgerRevocation,
+    /// What takes the place of randomness where several have to seal alike.
+    SealingRandomness,
 }
 
 impl Digest {
@@ -210,6 +212,7 @@ impl Purpose {
             Self::TicketJitter => "wayside 2026-11-23 ticket jitter v1",
             Self::UnitTicketKey => "wayside 2026-11-23 unit ticket key v1",
             Self::LedgerRevocation => "wayside 2026-11-23 ledger revocation v1",
+            Self::SealingRandomness => "wayside 2026-11-23 sealing randomness v1",
         }
     }
 }

@@ -77,6 +77,7 @@
 //! | the private key of a roadside unit's ticket, from the key that its operator certified | `wayside 2026-11-23 unit ticket key v1` |
 //! | how long a vehicle waits with the change to a ticket | `wayside 2026-11-23 ticket jitter v1` |
 //! | entry of the list of revoked tickets | `wayside 2026-11-23 ledger revocation v1` |
+//! | what takes the place of randomness where several have to seal alike | `wayside 2026-11-23 sealing randomness v1` |
 //!
 //! Signed notes are C2SP's, over the text itself, which begins with `wayside.dev/ledger/` or with
 //! `cosignature/v1`; key ids in them are the one use of SHA-256 (`ledger::Note`).

@@ -1,4 +1,10 @@
-use getrandom::{SysRng, rand_core::UnwrapErr};
+use std::convert::Infallible;
+
+use blake3::hazmat::HasherExt as _;
+use getrandom::{
+    SysRng,
+    rand_core::{CryptoRng, TryCryptoRng, TryRng, UnwrapErr},
+};
 use hpke::{
     Deserializable as _, Kem as _, OpModeR, OpModeS, Serializable as _, aead::ChaCha20Poly1305,
     kdf::HkdfSha256, kem::X25519HkdfSha256, single_shot_open, single_shot_seal_with_rng,
@@ -6,7 +12,7 @@ use hpke::{
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::{OpenError, SigningKey, VerifyingKey};
+use super::{OpenError, Purpose, SigningKey, VerifyingKey};
 
 /// A public key (X25519) to which secrets are sealed, so that only the owner of its private half opens
 /// them (HPKE, RFC 9180, base mode).
@@ -72,6 +78,37 @@ impl SealingKey {
     ///
     /// If the operating system has no randomness to give.
     pub fn seal(&self, seal: Seal, bound: &[u8], secret: &[u8]) -> Result<Vec<u8>, SealError> {
+        self.seal_with(&mut UnwrapErr(SysRng), seal, bound, secret)
+    }
+
+    /// Seals a secret so that everybody who seals the same with the same `seed` gets the same bytes.
+    ///
+    /// Who has the seed can tell whether a guess at the secret is right, so it has to be random and as
+    /// secret as what is sealed.
+    pub fn seal_alike(
+        &self,
+        seed: &[u8; 32],
+        seal: Seal,
+        bound: &[u8],
+        secret: &[u8],
+    ) -> Result<Vec<u8>, SealError> {
+        let purpose = Purpose::SealingRandomness.context_key();
+        let mut hasher = blake3::Hasher::new_from_context_key(&purpose);
+        // All that is sealed goes in, so that no two secrets share an ephemeral key.
+        for part in [seed, &self.0, seal.string().as_bytes(), bound, secret] {
+            hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hasher.update(part);
+        }
+        self.seal_with(&mut Stream(hasher.finalize_xof()), seal, bound, secret)
+    }
+
+    fn seal_with(
+        &self,
+        random: &mut impl CryptoRng,
+        seal: Seal,
+        bound: &[u8],
+        secret: &[u8],
+    ) -> Result<Vec<u8>, SealError> {
         let key = PublicKey::from_bytes(&self.0).map_err(|_| SealError)?;
         let (to, sealed) =
             single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
@@ -80,7 +117,7 @@ impl SealingKey {
                 seal.string().as_bytes(),
                 secret,
                 bound,
-                &mut UnwrapErr(SysRng),
+                random,
             )
             .map_err(|_| SealError)?;
         Ok([to.to_bytes().as_slice(), &sealed].concat())
@@ -147,6 +184,32 @@ impl Seal {
         }
     }
 }
+
+/// Bytes that follow from a seed, in the form in which the library asks for randomness.
+struct Stream(blake3::OutputReader);
+
+impl TryRng for Stream {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.0.fill(&mut bytes);
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes);
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.fill(bytes);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Stream {}
 
 type PublicKey = <X25519HkdfSha256 as hpke::Kem>::PublicKey;
 type PrivateKey = <X25519HkdfSha256 as hpke::Kem>::PrivateKey;

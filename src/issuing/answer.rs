@@ -142,14 +142,15 @@ impl SealedAnswer {
 }
 
 impl SealedTicket {
+    /// Seals a ticket as all do that have the seed.
     pub(super) fn seal(
-        chain: ChainId,
+        (chain, seed): (ChainId, &[u8; 32]),
         ticket: &Ticket,
         response_key: [u8; 32],
     ) -> Result<Self, SealError> {
         let bound = encode(&(chain, ticket.slot().number()));
         let key = SealingKey::from_bytes(response_key);
-        let sealed = key.seal(Seal::Ticket, &bound, ticket.as_bytes())?;
+        let sealed = key.seal_alike(seed, Seal::Ticket, &bound, ticket.as_bytes())?;
         let bytes = sealed.try_into();
         Ok(Self(bytes.expect("120 bytes and what sealing adds")))
     }

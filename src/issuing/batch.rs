@@ -97,12 +97,12 @@ impl EnrolmentAuthority {
                 if let Some(batch) = self.batches.0.get_mut(&taken.batch)
                     && batch.members.contains(&operator)
                 {
-                    let refused = taken.refused.iter().copied().collect();
-                    batch.taken.insert(operator, refused);
+                    let tickets = taken.tickets.iter().copied();
+                    batch.taken.insert(operator, tickets.collect());
                 }
                 Vec::new()
             }
-            Body::Minted(minted) => self.handle_minted(operator, minted),
+            Body::Minted(minted) => self.handle_minted(operator, minted, facts, now),
             Body::Refused(refusal) => {
                 self.handle_refusal(from, *refusal, now.instant);
                 Vec::new()
@@ -117,6 +117,8 @@ impl EnrolmentAuthority {
             | Body::Prepared(_)
             | Body::Sign(_)
             | Body::Signed(_)
+            | Body::Approve(_)
+            | Body::Approved(_)
             | Body::Release(_)
             | Body::Released(_) => Vec::new(),
         };
@@ -270,7 +272,7 @@ impl EnrolmentAuthority {
             What::Mint => Some(Body::Mint(MintOrder {
                 group,
                 batch: id,
-                holders: batch.clean().collect(),
+                holders: batch.clean(),
             })),
         }
     }
@@ -342,33 +344,37 @@ impl EnrolmentAuthority {
         self.give_up(refused)
     }
 
-    /// Takes tickets, also those of a batch that was forgotten at a restart.
-    fn handle_minted(&mut self, operator: u16, minted: &Minted) -> Vec<Record> {
+    /// Takes the tickets of a batch that enough members approve. Where they do not, the coordinator is
+    /// wrong about the tickets or keeps some back, and another one is asked.
+    fn handle_minted(
+        &mut self,
+        operator: u16,
+        minted: &Minted,
+        facts: &Facts,
+        now: Now,
+    ) -> Vec<Record> {
         let batch = self.batches.0.get_mut(&minted.batch);
-        let is_theirs = |members: &[u16]| members.contains(&operator);
-        let tickets: Vec<_> = minted
-            .tickets
-            .iter()
-            .filter(|(handle, _)| {
-                let wanted = self.tickets.get(handle);
-                wanted.is_some_and(|it| it.is_open() && is_theirs(&it.members))
-            })
-            .copied()
-            .collect();
-        if tickets.is_empty() {
+        let Some(batch) = batch.filter(|it| !it.is_done) else {
+            return Vec::new();
+        };
+        if !batch.is_approved(minted, (self.group, facts, now.timestamp)) {
+            if batch.coordinator.is_some_and(|(it, _)| it == operator) {
+                batch.coordinator = Some((operator, now.instant));
+            }
             return Vec::new();
         }
-        let left = batch.map(|batch| {
-            batch.is_done = true;
-            let made: BTreeSet<_> = tickets.iter().map(|(handle, _)| *handle).collect();
-            batch.handles.difference(&made).copied().collect()
-        });
+        batch.is_done = true;
+        let mut left = open_of(&self.tickets, &batch.handles);
+        let tickets = minted.tickets.iter();
+        let tickets: Vec<_> = tickets
+            .filter(|(handle, _)| left.remove(handle))
+            .copied()
+            .collect();
         self.make(&tickets);
         let group = self.group;
-        let mut records = vec![Record::Minted { group, tickets }];
-        let left: BTreeSet<_> = left.unwrap_or_default();
-        records.extend(self.give_up(open_of(&self.tickets, &left).into_iter().collect()));
-        records
+        let made = (!tickets.is_empty()).then_some(Record::Minted { group, tickets });
+        let lost = self.give_up(left.into_iter().collect());
+        made.into_iter().chain(lost).collect()
     }
 
     /// Takes batches apart whose key was withdrawn, since no member would sign them.
@@ -407,10 +413,19 @@ impl EnrolmentAuthority {
             if !batch.is_stuck() || !(is_late || batch.has_all_answers()) {
                 return true;
             }
-            let mut refused: Vec<_> = batch.taken.values().collect();
-            refused.sort_by_key(|it| it.len());
+            let agreed = batch.agreed();
+            let refuses = |taken: &BTreeMap<_, _>| -> Vec<TicketHandle> {
+                let is_agreed = |it: &&TicketHandle| {
+                    let mark = agreed.get(*it);
+                    mark.is_some_and(|mark| taken.get(*it) == Some(mark))
+                };
+                let handles = batch.handles.iter();
+                handles.filter(|it| !is_agreed(it)).copied().collect()
+            };
+            let mut refused: Vec<_> = batch.taken.values().map(refuses).collect();
+            refused.sort_by_key(Vec::len);
             let refused = refused.into_iter().take(batch.threshold).flatten();
-            let refused: BTreeSet<_> = refused.copied().collect();
+            let refused: BTreeSet<_> = refused.collect();
             again.extend(batch.handles.difference(&refused).copied());
             lost.extend(refused.intersection(&batch.handles).copied());
             false

@@ -45,6 +45,10 @@ pub enum Body {
     Sign(SignOrder),
     /// Its answer.
     Signed(SignedShares),
+    /// Coordinator to member: say that these are the tickets.
+    Approve(ApprovalOrder),
+    /// Its answer.
+    Approved(Approval),
     /// Anybody to a custodian: its share of a seed that an order on the ledger asks for.
     Release(ReleaseOrder),
     /// Its answer.
@@ -80,6 +84,9 @@ pub enum OperatorRefusal {
     /// The commitments do not belong to the attempt.
     #[error("commitments that do not belong to the attempt")]
     BadCommitments,
+    /// The tickets do not count with these signatures.
+    #[error("signatures that are not the tickets'")]
+    BadSignatures,
     /// It is not allowed by the ledger, or not yet.
     #[error("no order on the ledger allows it")]
     NotOrdered,
@@ -197,9 +204,16 @@ pub(super) struct BatchTicket {
 pub struct BatchTaken {
     /// The batch.
     pub batch: BatchId,
-    /// Tickets that it does not sign, since their wish was malformed or their key weak.
-    pub refused: Vec<TicketHandle>,
+    /// What it would sign. It signs none whose wish was malformed or whose key is weak.
+    pub tickets: Vec<(TicketHandle, WishMark)>,
 }
+
+/// By what members tell whether a car asked them all for the same.
+///
+/// A digest of the ticket but for its signature, and of what only the car and the members know: so it
+/// says nothing to others, even once the ticket is heard on the road.
+#[derive(BorshDeserialize, BorshSerialize, Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct WishMark(pub(super) [u8; 16]);
 
 /// Who shall sign a batch.
 #[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
@@ -219,6 +233,8 @@ pub struct Minted {
     pub batch: BatchId,
     /// The tickets, in the order of their handles.
     pub tickets: Vec<(TicketHandle, SealedTicket)>,
+    /// Who says that these are all tickets of the batch, each the right one: as many members as sign.
+    pub approvals: Vec<(u16, Signature)>,
 }
 
 /// A wish for commitments.
@@ -263,6 +279,30 @@ pub struct SignedShares {
     pub session: Session,
     /// In the order of the batch.
     pub shares: Vec<[u8; 32]>,
+}
+
+/// A wish for a member's word that tickets are what they shall be.
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
+pub struct ApprovalOrder {
+    /// The group.
+    pub group: GroupId,
+    /// The batch.
+    pub batch: BatchId,
+    /// The attempt.
+    pub session: Session,
+    /// By which all seal the tickets alike; no others may know it.
+    pub seed: [u8; 32],
+    /// In the order of the batch.
+    pub signatures: Vec<Signature>,
+}
+
+/// That tickets are what they shall be.
+#[derive(BorshDeserialize, BorshSerialize, Clone, Debug, Eq, PartialEq)]
+pub struct Approval {
+    /// The attempt.
+    pub session: Session,
+    /// For the enrolment authority, of the batch and all its tickets as they are sealed.
+    pub signature: Signature,
 }
 
 /// A wish for a custodian's share.

@@ -4,17 +4,18 @@ use std::{
 };
 
 use super::{
-    BatchId, Body, Dispatch, MintOrder, Minted, OperatorRefusal, Prepare, Prepared, SealedTicket,
-    Seat, Session, SignOrder, SignedShares, TicketKey, TicketMember,
+    Approval, ApprovalOrder, BatchId, Body, Dispatch, Facts, IssuingKeys, MintOrder, Minted,
+    OperatorRefusal, Prepare, Prepared, Seat, Session, SignOrder, SignedShares, TicketKey,
+    TicketMember,
+    approval::ApprovalOf,
     encoding::encode,
     member::{Batch, aggregate, read_commitments},
 };
 use crate::{
     crypto::{Context, Digest, Purpose, Signature, random_bytes},
-    id::{ChainId, GroupId},
-    ledger::TicketHandle,
+    id::GroupId,
     security::{Slot, Ticket},
-    time::Instant,
+    time::{Instant, Now},
 };
 
 /// The member of a ticket authority that collects the others' shares for one batch.
@@ -22,9 +23,9 @@ use crate::{
 /// Begun by an enrolment authority's [`MintOrder`]. After [`Self::begin`] and each `handle_*` call
 /// [`Self::poll_dispatch`] until it returns `None`; [`Self::handle_timeout`] at [`Self::poll_timeout`];
 /// until [`Self::result`] gives something. It signs as a member itself, and last of all, so that a
-/// member that is gone costs nothing but another attempt with the rest.
+/// member that is gone costs nothing but another attempt with the rest. What comes of it counts once all
+/// who signed have approved it.
 pub struct TicketCoordinator {
-    chain: ChainId,
     group: GroupId,
     batch: BatchId,
     own: u16,
@@ -33,6 +34,18 @@ pub struct TicketCoordinator {
     attempt: Option<Attempt>,
     dispatches: Vec<Dispatch>,
     result: Option<Result<Done, OperatorRefusal>>,
+}
+
+/// A member that coordinates, and what it needs for that.
+pub struct Signing<'a> {
+    /// The member.
+    pub member: &'a mut TicketMember,
+    /// Its operator's issuing keys.
+    pub keys: &'a IssuingKeys,
+    /// What the ledger says.
+    pub facts: &'a Facts,
+    /// What the time is.
+    pub now: Now,
 }
 
 /// What came of a batch.
@@ -65,24 +78,21 @@ struct Attempt {
     prepared: BTreeMap<u16, Prepared>,
     order: Option<SignOrder>,
     shares: BTreeMap<u16, Vec<[u8; 32]>>,
+    /// Once all shares are there: what is made of them, until all signers have approved it.
+    done: Option<Done>,
     culprits: BTreeSet<u16>,
 }
 
 impl TicketCoordinator {
     /// Begins to sign a batch.
-    pub fn begin(
-        chain: ChainId,
-        order: &MintOrder,
-        member: &mut TicketMember,
-        now: Instant,
-    ) -> Result<Self, OperatorRefusal> {
+    pub fn begin(order: &MintOrder, signing: &mut Signing<'_>) -> Result<Self, OperatorRefusal> {
+        let member = &*signing.member;
         if order.group != member.group() {
             return Err(OperatorRefusal::NotInRole);
         }
         let own = member.seat().operator;
         let (batch, key) = member.batch(order.batch)?;
         let mut coordinator = Self {
-            chain,
             group: order.group,
             batch: order.batch,
             own,
@@ -100,14 +110,14 @@ impl TicketCoordinator {
                     .iter()
                     .map(|ticket| sign(ticket.body.as_bytes()))
                     .collect();
-                let done = coordinator.done(batch, &signatures, BTreeSet::new());
+                let (done, _) = coordinator.done(batch, &signatures, signing);
                 coordinator.result = Some(Ok(done));
             }
             TicketKey::Shared { members, share } => {
                 coordinator.threshold = share.threshold().into();
                 coordinator.holders.retain(|it| members.contains(it));
                 coordinator.holders.insert(own);
-                coordinator.attempt(member, now, BTreeSet::new());
+                coordinator.attempt(signing, BTreeSet::new());
             }
         }
         Ok(coordinator)
@@ -130,17 +140,12 @@ impl TicketCoordinator {
     }
 
     /// Takes a member's answer.
-    pub fn handle_answer(
-        &mut self,
-        from: u16,
-        answer: &Body,
-        member: &mut TicketMember,
-        now: Instant,
-    ) {
+    pub fn handle_answer(&mut self, from: u16, answer: &Body, signing: &mut Signing<'_>) {
         match answer {
-            Body::Prepared(prepared) => self.handle_prepared(from, prepared, member, now),
-            Body::Signed(signed) => self.handle_signed(from, signed, member, now),
-            Body::Refused(_) => self.handle_failure(from, member, now),
+            Body::Prepared(prepared) => self.handle_prepared(from, prepared, signing),
+            Body::Signed(signed) => self.handle_signed(from, signed, signing),
+            Body::Approved(approval) => self.handle_approved(from, approval, signing),
+            Body::Refused(_) => self.handle_failure(from, signing),
             Body::Link(_)
             | Body::Linked(_)
             | Body::Deposit(_)
@@ -153,42 +158,45 @@ impl TicketCoordinator {
             | Body::Minted(_)
             | Body::Prepare(_)
             | Body::Sign(_)
+            | Body::Approve(_)
             | Body::Release(_)
             | Body::Released(_) => {}
         }
     }
 
     /// Takes in that a member was not reached, or refuses: goes on without it.
-    pub fn handle_failure(&mut self, operator: u16, member: &mut TicketMember, now: Instant) {
+    pub fn handle_failure(&mut self, operator: u16, signing: &mut Signing<'_>) {
         let Some(attempt) = &self.attempt else {
             return;
         };
         if self.result.is_none() && attempt.signers.contains(&operator) {
             let culprits = attempt.culprits.clone();
             self.holders.remove(&operator);
-            self.attempt(member, now, culprits);
+            self.attempt(signing, culprits);
         }
     }
 
     /// Goes on without the members that have not answered in time.
-    pub fn handle_timeout(&mut self, member: &mut TicketMember, now: Instant) {
+    pub fn handle_timeout(&mut self, signing: &mut Signing<'_>) {
+        let now = signing.now.instant;
         let Some(attempt) = self.attempt.as_ref().filter(|it| it.until <= now) else {
             return;
         };
         let late = attempt.signers.iter().find(|signer| {
-            let is_missing = match attempt.order {
-                None => !attempt.prepared.contains_key(signer),
-                Some(_) => !attempt.shares.contains_key(signer),
+            let is_missing = match (&attempt.order, &attempt.done) {
+                (None, _) => !attempt.prepared.contains_key(signer),
+                (Some(_), None) => !attempt.shares.contains_key(signer),
+                (Some(_), Some(done)) => !done.is_approved_by(**signer),
             };
             is_missing && **signer != self.own
         });
         if let Some(late) = late.copied() {
-            self.handle_failure(late, member, now);
+            self.handle_failure(late, signing);
         }
     }
 
     /// Begins anew with this member and as many others as are needed.
-    fn attempt(&mut self, member: &mut TicketMember, now: Instant, culprits: BTreeSet<u16>) {
+    fn attempt(&mut self, signing: &mut Signing<'_>, culprits: BTreeSet<u16>) {
         self.dispatches.clear();
         let others = self.holders.iter().filter(|it| **it != self.own);
         let others: BTreeSet<_> = others.copied().take(self.threshold - 1).collect();
@@ -197,7 +205,7 @@ impl TicketCoordinator {
             batch: self.batch,
             session: Session::from_bytes(random_bytes()),
         };
-        let own = member.handle_prepare(&prepare);
+        let own = signing.member.handle_prepare(&prepare);
         if others.len() < self.threshold - 1 {
             self.result = Some(Err(OperatorRefusal::Busy));
             return;
@@ -216,22 +224,17 @@ impl TicketCoordinator {
         signers.insert(self.own);
         self.attempt = Some(Attempt {
             session: prepare.session,
-            until: now + MEMBER_WAIT,
+            until: signing.now.instant + MEMBER_WAIT,
             signers,
             prepared: [(self.own, own)].into(),
             order: None,
             shares: BTreeMap::new(),
+            done: None,
             culprits,
         });
     }
 
-    fn handle_prepared(
-        &mut self,
-        from: u16,
-        prepared: &Prepared,
-        member: &mut TicketMember,
-        now: Instant,
-    ) {
+    fn handle_prepared(&mut self, from: u16, prepared: &Prepared, signing: &mut Signing<'_>) {
         let Some(attempt) = self.attempt.as_mut().filter(|it| {
             it.session == prepared.session && it.order.is_none() && it.signers.contains(&from)
         }) else {
@@ -242,7 +245,7 @@ impl TicketCoordinator {
             own.content == prepared.content && own.commitments.len() == prepared.commitments.len()
         });
         if !is_same {
-            return self.handle_failure(from, member, now);
+            return self.handle_failure(from, signing);
         }
         attempt.prepared.insert(from, prepared.clone());
         if attempt.prepared.len() < attempt.signers.len() {
@@ -257,7 +260,7 @@ impl TicketCoordinator {
             commitments: commitments.collect(),
         };
         attempt.order = Some(order.clone());
-        attempt.until = now + MEMBER_WAIT;
+        attempt.until = signing.now.instant + MEMBER_WAIT;
         let mut others = attempt.signers.clone();
         others.remove(&self.own);
         for other in others {
@@ -265,13 +268,7 @@ impl TicketCoordinator {
         }
     }
 
-    fn handle_signed(
-        &mut self,
-        from: u16,
-        signed: &SignedShares,
-        member: &mut TicketMember,
-        now: Instant,
-    ) {
+    fn handle_signed(&mut self, from: u16, signed: &SignedShares, signing: &mut Signing<'_>) {
         let Some(attempt) = self
             .attempt
             .as_mut()
@@ -279,7 +276,7 @@ impl TicketCoordinator {
         else {
             return;
         };
-        let Some(order) = &attempt.order else {
+        let Some(order) = attempt.order.as_ref().filter(|_| attempt.done.is_none()) else {
             return;
         };
         attempt.shares.insert(from, signed.shares.clone());
@@ -287,26 +284,27 @@ impl TicketCoordinator {
             return;
         }
         let order = order.clone();
-        match member.handle_sign(&order) {
+        match signing.member.handle_sign(&order) {
             Ok(own) => {
                 attempt.shares.insert(self.own, own.shares);
-                self.put_together(&order, member, now);
+                self.put_together(&order, signing);
             }
             Err(refusal) => self.result = Some(Err(refusal)),
         }
     }
 
-    /// Makes the tickets of all shares, or goes on without those whose shares are false.
-    fn put_together(&mut self, order: &SignOrder, member: &mut TicketMember, now: Instant) {
+    /// Makes the tickets of all shares and has them approved, or goes on without those whose shares are
+    /// false.
+    fn put_together(&mut self, order: &SignOrder, signing: &mut Signing<'_>) {
         let Some(attempt) = &self.attempt else {
             return;
         };
+        let aggregated = aggregated(order, &attempt.shares, signing.member);
         let mut culprits = attempt.culprits.clone();
-        let aggregated = aggregated(order, &attempt.shares, member);
         match aggregated {
             Ok((batch, signatures)) => {
-                let done = self.done(batch, &signatures, culprits);
-                self.result = Some(Ok(done));
+                let (done, seed) = self.done(batch, &signatures, signing);
+                self.have_approved(done, (seed, signatures), signing.now.instant);
             }
             Err(Failed::Refused(refusal)) => self.result = Some(Err(refusal)),
             Err(Failed::False(operators)) => {
@@ -317,44 +315,112 @@ impl TicketCoordinator {
                 }
                 self.holders.retain(|it| !others.contains(it));
                 culprits.extend(others);
-                self.attempt(member, now, culprits);
+                self.attempt(signing, culprits);
             }
         }
     }
 
-    fn done(&self, batch: &Batch, signatures: &[Signature], culprits: BTreeSet<u16>) -> Done {
-        let mut tickets: Vec<(TicketHandle, SealedTicket)> = Vec::new();
+    /// Asks all who signed whether the tickets are what they shall be.
+    fn have_approved(
+        &mut self,
+        done: Done,
+        (seed, signatures): ([u8; 32], Vec<Signature>),
+        now: Instant,
+    ) {
+        let Some(attempt) = &mut self.attempt else {
+            return;
+        };
+        attempt.done = Some(done);
+        attempt.until = now + MEMBER_WAIT;
+        let mut others = attempt.signers.clone();
+        others.remove(&self.own);
+        let order = ApprovalOrder {
+            group: self.group,
+            batch: self.batch,
+            session: attempt.session,
+            seed,
+            signatures,
+        };
+        for other in others {
+            self.tell(other, Body::Approve(order.clone()));
+        }
+    }
+
+    fn handle_approved(&mut self, from: u16, approval: &Approval, signing: &mut Signing<'_>) {
+        let Some(attempt) = self
+            .attempt
+            .as_mut()
+            .filter(|it| it.session == approval.session && it.signers.contains(&from))
+        else {
+            return;
+        };
+        let Some(done) = attempt.done.as_mut().filter(|_| self.result.is_none()) else {
+            return;
+        };
+        let of = ApprovalOf {
+            chain: signing.facts.chain,
+            group: self.group,
+            batch: self.batch,
+            by: from,
+        };
+        let time = (signing.facts, signing.now.timestamp);
+        if !of.is_signed(&done.minted.tickets, &approval.signature, time) {
+            return self.handle_failure(from, signing);
+        }
+        if !done.is_approved_by(from) {
+            done.minted.approvals.push((from, approval.signature));
+        }
+        if done.minted.approvals.len() == attempt.signers.len() {
+            self.result = Some(Ok(done.clone()));
+        }
+    }
+
+    /// What is made of a batch, with this member's approval, and the seed by which it was sealed.
+    fn done(
+        &self,
+        batch: &Batch,
+        signatures: &[Signature],
+        signing: &Signing<'_>,
+    ) -> (Done, [u8; 32]) {
         let mut slots: BTreeMap<Slot, u32> = BTreeMap::new();
         let mut digests = Vec::new();
         for (body, signature) in batch.tickets.iter().zip(signatures) {
             let ticket: Ticket = body.body.signed(signature);
-            // A car that gave a key to which nothing can be sealed gets nothing.
-            let sealed = SealedTicket::seal(self.chain, &ticket, body.response_key);
-            if let Ok(sealed) = sealed {
-                tickets.push((body.handle, sealed));
-            }
             *slots.entry(ticket.slot()).or_default() += 1;
             digests.push(*ticket.digest().as_bytes());
         }
         digests.sort_unstable();
-        tickets.sort_unstable_by_key(|(handle, _)| *handle);
-        Done {
+        let (chain, seed) = (signing.facts.chain, random_bytes());
+        let tickets = batch.sealed((chain, &seed), signatures);
+        let approval = signing.member.approval_of(chain, self.batch);
+        let approval = approval.sign(&tickets, signing.keys);
+        let culprits = self.attempt.iter().flat_map(|it| it.culprits.iter());
+        let done = Done {
             minted: Minted {
                 batch: self.batch,
                 tickets,
+                approvals: vec![(self.own, approval)],
             },
             commitment: BatchCommitment {
                 group: self.group,
                 slots: slots.into_iter().collect(),
                 root: Digest::of(Purpose::TicketBatch, &[b"tickets", &encode(&digests)]),
             },
-            culprits: culprits.into_iter().collect(),
-        }
+            culprits: culprits.copied().collect(),
+        };
+        (done, seed)
     }
 
     fn tell(&mut self, operator: u16, body: Body) {
         let to = Seat::first(operator);
         self.dispatches.push(Dispatch { to, body });
+    }
+}
+
+impl Done {
+    fn is_approved_by(&self, member: u16) -> bool {
+        let mut approvals = self.minted.approvals.iter();
+        approvals.any(|(by, _)| *by == member)
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 use super::{
     BatchCommitment, BatchId, Body, Dispatch, EnrolmentAuthority, Escrow, Facts, IssuingKeys,
     LinkageOffice, Mailbox, MessageError, MintOrder, Minted, Nonce, OperatorRefusal, Record,
-    ReleaseOrder, Released, Seat, Staged, TicketCoordinator, TicketMember,
+    ReleaseOrder, Released, Seat, Signing, Staged, TicketCoordinator, TicketMember,
 };
 use crate::{
     id::GroupId,
@@ -172,7 +172,7 @@ impl Desk {
             let Dispatch { to, body } = dispatch;
             let Some((bytes, nonce)) = self.mailbox.write(to, None, &body, time) else {
                 // Nobody is there by the ledger, as if it had not been reached.
-                self.fail(&Asked { to, topic }, now.instant);
+                self.fail(&Asked { to, topic }, facts, now);
                 continue;
             };
             self.asked.insert(nonce, Asked { to, topic });
@@ -198,7 +198,7 @@ impl Desk {
             is_answer.then_some(opened)
         });
         let Some(opened) = opened else {
-            self.fail(&asked, now.instant);
+            self.fail(&asked, facts, now);
             return Staged::ready(());
         };
         match asked.topic {
@@ -209,11 +209,8 @@ impl Desk {
                 return staged.unwrap_or_else(|| Staged::ready(()));
             }
             Topic::Coordination(batch) => {
-                if let Some((it, member)) =
-                    coordination(&mut self.coordinated, &mut self.members, batch)
-                {
-                    let from = asked.to.operator;
-                    it.handle_answer(from, &opened.body, member, now.instant);
+                if let Some((it, mut signing)) = self.coordination(batch, facts, now) {
+                    it.handle_answer(asked.to.operator, &opened.body, &mut signing);
                 }
                 self.settle(batch, now.instant);
             }
@@ -349,6 +346,12 @@ impl Desk {
                 let signed = member.handle_sign(order)?;
                 Ok(Staged::ready(Body::Signed(signed)))
             }
+            Body::Approve(order) => {
+                let member = role(&mut self.members, order.group)?;
+                member.check_peer(from, order.batch)?;
+                let approval = member.handle_approve(order, facts.chain, keys)?;
+                Ok(Staged::ready(Body::Approved(approval)))
+            }
             Body::Release(order) => {
                 let is_ordered = self.ordered.contains(order);
                 let released = self.escrow.release(*order, is_ordered)?;
@@ -361,6 +364,7 @@ impl Desk {
             | Body::Received(_)
             | Body::Prepared(_)
             | Body::Signed(_)
+            | Body::Approved(_)
             | Body::Released(_)
             | Body::Refused(_) => Err(OperatorRefusal::Unexpected),
         }
@@ -386,8 +390,13 @@ impl Desk {
             }
             return Ok(Body::Minting(order.batch));
         }
-        let member = role(&mut self.members, order.group)?;
-        let coordinator = TicketCoordinator::begin(facts.chain, order, member, now.instant)?;
+        let mut signing = Signing {
+            member: role(&mut self.members, order.group)?,
+            keys: self.mailbox.keys(),
+            facts,
+            now,
+        };
+        let coordinator = TicketCoordinator::begin(order, &mut signing)?;
         if self.coordinated_order.len() >= COORDINATED_MAX
             && let Some(oldest) = self.coordinated_order.pop_front()
         {
@@ -460,10 +469,8 @@ impl Desk {
         }
         let batches: Vec<_> = self.coordinated.keys().copied().collect();
         for batch in batches {
-            if let Some((it, member)) =
-                coordination(&mut self.coordinated, &mut self.members, batch)
-            {
-                it.handle_timeout(member, now.instant);
+            if let Some((it, mut signing)) = self.coordination(batch, facts, now) {
+                it.handle_timeout(&mut signing);
                 if let Some(dispatch) = it.poll_dispatch() {
                     return Some((dispatch, Topic::Coordination(batch)));
                 }
@@ -483,21 +490,36 @@ impl Desk {
         None
     }
 
+    /// A batch's coordinator, and what it works with.
+    fn coordination<'a>(
+        &'a mut self,
+        batch: BatchId,
+        facts: &'a Facts,
+        now: Now,
+    ) -> Option<(&'a mut TicketCoordinator, Signing<'a>)> {
+        let coordinated = self.coordinated.get_mut(&batch)?;
+        let signing = Signing {
+            member: self.members.get_mut(&coordinated.group)?,
+            keys: self.mailbox.keys(),
+            facts,
+            now,
+        };
+        Some((&mut coordinated.coordinator, signing))
+    }
+
     /// Takes in that a question reached nobody.
-    fn fail(&mut self, asked: &Asked, now: Instant) {
+    fn fail(&mut self, asked: &Asked, facts: &Facts, now: Now) {
         match asked.topic {
             Topic::Enrolment(group) => {
                 if let Some(authority) = self.enrolment.get_mut(&group) {
-                    authority.handle_failure(asked.to, now);
+                    authority.handle_failure(asked.to, now.instant);
                 }
             }
             Topic::Coordination(batch) => {
-                if let Some((it, member)) =
-                    coordination(&mut self.coordinated, &mut self.members, batch)
-                {
-                    it.handle_failure(asked.to.operator, member, now);
+                if let Some((it, mut signing)) = self.coordination(batch, facts, now) {
+                    it.handle_failure(asked.to.operator, &mut signing);
                 }
-                self.settle(batch, now);
+                self.settle(batch, now.instant);
             }
             Topic::Delivery(_) | Topic::Release => {}
         }
@@ -506,17 +528,6 @@ impl Desk {
 
 fn role<T>(roles: &mut BTreeMap<GroupId, T>, group: GroupId) -> Result<&mut T, OperatorRefusal> {
     roles.get_mut(&group).ok_or(OperatorRefusal::NotInRole)
-}
-
-/// A coordinator and its member.
-fn coordination<'a>(
-    coordinated: &'a mut BTreeMap<BatchId, Coordinated>,
-    members: &'a mut BTreeMap<GroupId, TicketMember>,
-    batch: BatchId,
-) -> Option<(&'a mut TicketCoordinator, &'a mut TicketMember)> {
-    let coordinated = coordinated.get_mut(&batch)?;
-    let member = members.get_mut(&coordinated.group)?;
-    Some((&mut coordinated.coordinator, member))
 }
 
 /// How many batches are remembered, to tell of them again; the oldest makes room.

@@ -1,19 +1,22 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
-    BATCH_TICKETS_MAX, BatchId, BatchTaken, Facts, OperatorRefusal, Prepare, Prepared, Record,
-    Seat, Session, SignOrder, SignedShares, Staged, TicketBatch, TicketKey,
+    Approval, ApprovalOrder, BATCH_TICKETS_MAX, BatchId, BatchTaken, Facts, OperatorRefusal,
+    Prepare, Prepared, Record, SealedTicket, Seat, Session, SignOrder, SignedShares, Staged,
+    TicketBatch, TicketKey, WishMark,
+    approval::ApprovalOf,
     body::{BatchTicket, LinkedTicket, SealOf, Sealed},
     encoding::encode,
     keys::IssuingKeys,
     record::TakenTicket,
+    request::TicketWish,
 };
 use crate::{
     crypto::{
         Commitment, Context, Digest, KeyShare, Nonces, Purpose, Signature, SignatureShare,
         ThresholdError,
     },
-    id::GroupId,
+    id::{ChainId, GroupId},
     ledger::TicketHandle,
     security::{Class, LinkageShare, Permissions, Slot, Ticket, TicketBody, TicketOrder},
     time::Timestamp,
@@ -44,7 +47,6 @@ pub(super) struct Batch {
     pub(super) issuer: u16,
     pub(super) tickets: Vec<Body>,
     content: Digest,
-    refused: Vec<TicketHandle>,
 }
 
 /// A ticket of a batch, but for its signature.
@@ -52,6 +54,7 @@ pub(super) struct Body {
     pub(super) handle: TicketHandle,
     pub(super) body: TicketBody,
     pub(super) response_key: [u8; 32],
+    mark: WishMark,
 }
 
 /// Nonces that wait for the other members' commitments.
@@ -111,18 +114,14 @@ impl TicketMember {
             return Err(OperatorRefusal::NotForYou);
         }
         if let Some(known) = self.batches.get(&batch.batch) {
-            return Ok(Staged::ready(BatchTaken {
-                batch: batch.batch,
-                refused: known.refused.clone(),
-            }));
+            return Ok(Staged::ready(known.taken(batch.batch)));
         }
         self.check(batch, facts, now)?;
         let linked = self.linked(batch, keys, (facts, now))?;
-        let (mut tickets, mut refused, mut fresh) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut tickets, mut fresh) = (Vec::new(), Vec::new());
         for (ticket, second) in batch.tickets.iter().zip(&linked) {
             let body = self.body(ticket, second, batch.issuer, (facts, keys));
             let Some(body) = body else {
-                refused.push(ticket.handle);
                 continue;
             };
             let taken = TakenTicket {
@@ -142,17 +141,12 @@ impl TicketMember {
             self.batches.remove(&oldest);
         }
         self.order.push_back(batch.batch);
-        let content = content(batch.issuer, &tickets);
-        let answer = BatchTaken {
-            batch: batch.batch,
-            refused: refused.clone(),
-        };
         let open = Batch {
             issuer: batch.issuer,
+            content: content(batch.issuer, &tickets),
             tickets,
-            content,
-            refused,
         };
+        let answer = open.taken(batch.batch);
         self.batches.insert(batch.batch, open);
         Ok(Staged::new(Record::taken(self.group, fresh), answer))
     }
@@ -210,6 +204,43 @@ impl TicketMember {
             session: order.session,
             shares,
         })
+    }
+
+    /// Says that the tickets of a batch are what they shall be, once their signatures are there: so that
+    /// the enrolment authority, which can open none, need not believe a coordinator alone.
+    ///
+    /// Costs some 200 µs for each ticket.
+    pub fn handle_approve(
+        &self,
+        order: &ApprovalOrder,
+        chain: ChainId,
+        keys: &IssuingKeys,
+    ) -> Result<Approval, OperatorRefusal> {
+        let (batch, key) = self.batch(order.batch)?;
+        let key = key.verifying_key();
+        let mut signed = batch.tickets.iter().zip(&order.signatures);
+        let is_signed = signed.all(|(ticket, signature)| {
+            let parts: &[&[u8]] = &[ticket.body.as_bytes()];
+            key.verify(Context::Ticket, parts, signature).is_ok()
+        });
+        if !is_signed || order.signatures.len() != batch.tickets.len() {
+            return Err(OperatorRefusal::BadSignatures);
+        }
+        let tickets = batch.sealed((chain, &order.seed), &order.signatures);
+        Ok(Approval {
+            session: order.session,
+            signature: self.approval_of(chain, order.batch).sign(&tickets, keys),
+        })
+    }
+
+    /// What this member's approval of a batch is about.
+    pub(super) fn approval_of(&self, chain: ChainId, batch: BatchId) -> ApprovalOf {
+        ApprovalOf {
+            chain,
+            group: self.group,
+            batch,
+            by: self.seat.operator,
+        }
     }
 
     /// Whether an operator holds a share of a batch's key, and so may coordinate.
@@ -350,8 +381,9 @@ impl TicketMember {
         let is_unnamed = name.is_none_or(|it| *it == ticket.handle);
         (is_new && is_unnamed).then_some(Body {
             handle: ticket.handle,
-            body,
             response_key: wish.response_key,
+            mark: WishMark::of(&body, &wish),
+            body,
         })
     }
 
@@ -362,6 +394,46 @@ impl TicketMember {
             "one body is signed for a handle"
         );
         self.handles.insert(ticket.body, ticket.handle);
+    }
+}
+
+impl Batch {
+    /// The tickets with their signatures, each sealed to its car, in the order of their handles.
+    pub(super) fn sealed(
+        &self,
+        (chain, seed): (ChainId, &[u8; 32]),
+        signatures: &[Signature],
+    ) -> Vec<(TicketHandle, SealedTicket)> {
+        let signed = self.tickets.iter().zip(signatures);
+        let sealed = signed.filter_map(|(body, signature)| {
+            let ticket = body.body.signed(signature);
+            // A car that gave a key to which nothing can be sealed gets nothing.
+            let sealed = SealedTicket::seal((chain, seed), &ticket, body.response_key);
+            Some((body.handle, sealed.ok()?))
+        });
+        let mut sealed: Vec<_> = sealed.collect();
+        sealed.sort_unstable_by_key(|(handle, _)| *handle);
+        sealed
+    }
+
+    fn taken(&self, batch: BatchId) -> BatchTaken {
+        let tickets = self.tickets.iter().map(|it| (it.handle, it.mark));
+        BatchTaken {
+            batch,
+            tickets: tickets.collect(),
+        }
+    }
+}
+
+impl WishMark {
+    fn of(body: &TicketBody, wish: &TicketWish) -> Self {
+        let parts: &[&[u8]] = &[b"wish", body.as_bytes(), &encode(wish)];
+        let digest = Digest::of(Purpose::TicketBatch, parts);
+        let (halves, _) = digest.as_bytes().as_chunks::<16>();
+        let [half, _] = halves else {
+            panic!("32 bytes are twice 16");
+        };
+        Self(*half)
     }
 }
 

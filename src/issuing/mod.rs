@@ -57,6 +57,17 @@
 //! only for a vehicle and slot, for ever: an enrolment authority that forgot, or runs twice, gets no
 //! second one. A member signs one body only for a handle.
 //!
+//! # What others can spoil
+//!
+//! The enrolment authority can open no ticket. It takes a batch's only when as many members as sign
+//! approve exactly what it was given: that each ticket is signed, and sealed to its car, and that those
+//! left out could not be. One of them is honest. What a coordinator alone says, or keeps back, only has
+//! another one asked. A car that asks the members for different things is found out by the marks
+//! ([`WishMark`]) that they give of what each would sign, and costs others nothing but a new batch.
+//! As many members as sign together, the linkage office, or the enrolment authority can keep tickets
+//! from a vehicle. None of that ever makes a second one: made anew or not, a ticket has the same handle,
+//! and members sign one body only under it.
+//!
 //! # What it weighs
 //!
 //! In bytes a ticket, for n members, t that sign, and c custodians; in brackets for 2 of 3 and 5.
@@ -68,7 +79,8 @@
 //! | to the linkage office, and back | 36, and 32 n + 53 c (361) |
 //! | to all custodians | 106 c (530): a share of each authority's seed |
 //! | to all members | 244 n (732) |
-//! | between members | (t - 1) (96 + 64 t) (224): commitments and shares |
+//! | their answers | 32 n (96): marks of what they would sign |
+//! | between members | (t - 1) (160 + 64 t) (288): commitments, shares, and signatures to approve |
 //! | back to the enrolment authority | 184 |
 //!
 //! A batch has at most [`BATCH_TICKETS_MAX`] tickets, so that no message is longer than
@@ -76,6 +88,7 @@
 //! enrolment authority, 36 by the linkage office, 52 by each member, 86 by each custodian.
 
 mod answer;
+mod approval;
 mod batch;
 mod body;
 mod car;
@@ -102,13 +115,13 @@ mod ticket_key;
 pub use answer::{ANSWER_LENGTH_MAX, SEALED_TICKET_LEN, SealedAnswer, SealedTicket, TicketRefusal};
 pub use batch::Dispatch;
 pub use body::{
-    BatchTaken, Body, EscrowDeposit, LinkageAnswer, LinkageRequest, LinkageWish, MintOrder, Minted,
-    OperatorRefusal, Prepare, Prepared, ReleaseOrder, Released, SignOrder, SignedSeal,
-    SignedShares, TicketBatch,
+    Approval, ApprovalOrder, BatchTaken, Body, EscrowDeposit, LinkageAnswer, LinkageRequest,
+    LinkageWish, MintOrder, Minted, OperatorRefusal, Prepare, Prepared, ReleaseOrder, Released,
+    SignOrder, SignedSeal, SignedShares, TicketBatch, WishMark,
 };
 pub use car::{AnswerError, CarAnswer, DraftError, DraftedRequest, RequestSecrets, draft_requests};
 pub use ceremony::{CeremonyError, CeremonyOf, KeyCeremony};
-pub use coordinator::{BatchCommitment, Done, TicketCoordinator};
+pub use coordinator::{BatchCommitment, Done, Signing, TicketCoordinator};
 pub use desk::{Desk, Transmit};
 pub use enrolment::{EnrolmentAuthority, REQUEST_AGE_MAX};
 pub use escrow::{Escrow, SeedRecovery};

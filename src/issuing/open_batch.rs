@@ -3,12 +3,16 @@ use std::{
     time::Duration,
 };
 
-use super::{Facts, LinkageAnswer, body::EscrowedSeed, facts::escrow_threshold};
+use super::{
+    Facts, LinkageAnswer, Minted, WishMark, approval::ApprovalOf, body::EscrowedSeed,
+    facts::escrow_threshold,
+};
 use crate::{
+    crypto::Signature,
     id::GroupId,
     ledger::TicketHandle,
     security::{LinkageAuthority, LinkageSeed, Slot},
-    time::Instant,
+    time::{Instant, Timestamp},
 };
 
 /// Tickets that are made together.
@@ -20,8 +24,8 @@ pub(super) struct Batch {
     pub(super) slots: BTreeSet<u32>,
     pub(super) formed: Instant,
     pub(super) linked: Option<Linked>,
-    /// What each member that took the batch refuses of it.
-    pub(super) taken: BTreeMap<u16, BTreeSet<TicketHandle>>,
+    /// What each member that took the batch would sign of it.
+    pub(super) taken: BTreeMap<u16, BTreeMap<TicketHandle, WishMark>>,
     /// Who was asked last to sign, and until when.
     pub(super) coordinator: Option<(u16, Instant)>,
     pub(super) is_done: bool,
@@ -135,13 +139,13 @@ impl Batch {
 
     /// Whether it can be signed, and is not.
     pub(super) fn is_ready(&self) -> bool {
-        !self.is_done && self.is_in_escrow() && self.clean().count() >= self.threshold
+        !self.is_done && self.is_in_escrow() && self.clean().len() >= self.threshold
     }
 
     /// Whether so many members have answered as could sign, and do not want to sign all of it.
     pub(super) fn is_stuck(&self) -> bool {
         let has_enough = self.taken.len() >= self.threshold;
-        !self.is_done && has_enough && self.clean().count() < self.threshold
+        !self.is_done && has_enough && self.clean().len() < self.threshold
     }
 
     pub(super) fn has_all_answers(&self) -> bool {
@@ -155,15 +159,56 @@ impl Batch {
         self.is_done && self.linked.as_ref().is_some_and(kept)
     }
 
-    /// The members that sign all of the batch.
-    pub(super) fn clean(&self) -> impl Iterator<Item = u16> {
-        let clean = self.taken.iter().filter(|(_, refused)| refused.is_empty());
-        clean.map(|(member, _)| *member)
+    /// The members that sign all of the batch, and the same.
+    pub(super) fn clean(&self) -> Vec<u16> {
+        let agreed = self.agreed();
+        let signs = |taken: &BTreeMap<_, _>| {
+            let mut handles = self.handles.iter();
+            handles.all(|it| {
+                agreed
+                    .get(it)
+                    .is_some_and(|mark| taken.get(it) == Some(mark))
+            })
+        };
+        let clean = self.taken.iter().filter(|(_, taken)| signs(taken));
+        clean.map(|(member, _)| *member).collect()
+    }
+
+    /// What so many members would sign for each ticket as are needed, where they are: a car may have
+    /// asked some for something else, and so may have lied to them.
+    pub(super) fn agreed(&self) -> BTreeMap<TicketHandle, WishMark> {
+        let mut counts: BTreeMap<(TicketHandle, WishMark), usize> = BTreeMap::new();
+        for (handle, mark) in self.taken.values().flatten() {
+            *counts.entry((*handle, *mark)).or_default() += 1;
+        }
+        let enough = counts.into_iter().filter(|(_, it)| *it >= self.threshold);
+        enough.map(|(agreed, _)| agreed).collect()
+    }
+
+    /// Whether so many members as sign say that these are all tickets of the batch, each the right one.
+    /// One of them at least is honest then.
+    pub(super) fn is_approved(
+        &self,
+        minted: &Minted,
+        (group, facts, now): (GroupId, &Facts, Timestamp),
+    ) -> bool {
+        let is_signed = |(by, signature): &&(u16, Signature)| {
+            let of = ApprovalOf {
+                chain: facts.chain,
+                group,
+                batch: minted.batch,
+                by: *by,
+            };
+            self.members.contains(by) && of.is_signed(&minted.tickets, signature, (facts, now))
+        };
+        let approvals = minted.approvals.iter().take(self.members.len());
+        let by: BTreeSet<_> = approvals.filter(is_signed).map(|(by, _)| *by).collect();
+        by.len() >= self.threshold
     }
 
     /// The first member that shall coordinate, or the one after the last.
     fn next_coordinator(&self) -> Option<u16> {
-        let members: Vec<_> = self.clean().collect();
+        let members = self.clean();
         let last = self.coordinator.map(|(last, _)| last);
         let later = members
             .iter()

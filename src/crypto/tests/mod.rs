@@ -190,6 +190,29 @@ fn what_is_sealed_opens_for_its_key_purpose_and_circumstances_alone() {
 }
 
 #[test]
+fn who_has_the_same_seed_seals_alike_and_nobody_else() {
+    let key = SigningKey::from_seed(&[1; 32]);
+    let sealing = SealingKey::of(&key.verifying_key());
+    let seal = |seed: u8, bound: &[u8], secret: &[u8]| {
+        let sealed = sealing.seal_alike(&[seed; 32], Seal::Ticket, bound, secret);
+        sealed.unwrap()
+    };
+    let sealed = seal(7, b"bound", b"secret");
+    assert_eq!(seal(7, b"bound", b"secret"), sealed);
+    let opened = OpeningKey::of(&key).open(Seal::Ticket, b"bound", &sealed);
+    assert_eq!(opened.unwrap().as_slice(), b"secret");
+    let others = [
+        seal(8, b"bound", b"secret"),
+        seal(7, b"other", b"secret"),
+        seal(7, b"bound", b"Secret"),
+        seal(7, b"boun", b"dsecret"),
+    ];
+    for other in others {
+        assert_ne!(other.get(..32), sealed.get(..32), "no key is used twice");
+    }
+}
+
+#[test]
 fn shares_that_do_not_belong_together_are_no_secret() {
     let split = |secret: &[u8]| SecretShare::split(secret, 2, 3);
     let (mut first, mut second) = (split(b"secret"), split(b"longer secret"));

@@ -335,9 +335,14 @@ fn rows_of_body(town: &Town, seat: Seat, body: &Body, known: &mut Knowledge) {
             }
         }
         Body::Signed(signed) => rows.extend((0_u32..).zip(&signed.shares).map(|it| encode(&it))),
+        Body::Taken(taken) => rows.extend(taken.tickets.iter().map(encode)),
+        Body::Approve(order) => {
+            let signatures = (0_u32..).zip(&order.signatures);
+            rows.extend(signatures.map(|it| encode(&it)));
+        }
         Body::Linked(_)
         | Body::Deposited(_)
-        | Body::Taken(_)
+        | Body::Approved(_)
         | Body::Mint(_)
         | Body::Minting(_)
         | Body::Received(_)

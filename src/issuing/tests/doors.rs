@@ -276,6 +276,37 @@ fn a_wish_that_only_some_members_can_open_is_signed_by_the_others() {
 }
 
 #[test]
+fn m9_a_car_that_asks_each_member_for_something_else_gets_nothing_and_harms_nobody() {
+    let mut town = Town::new(&Plan::default()).with_cars(2);
+    let (opened, secrets) = opened(&town, 0, 1);
+    let mut request = opened.request;
+    let slot = town.slot(1);
+    let others: Vec<_> = (0..3)
+        .map(|number| {
+            let key = key("other", number);
+            let response = SealingKey::of(&key.verifying_key());
+            let wish = TicketWish::sign((town.facts.chain, GROUP), slot, &key, &response);
+            let mut blobs = request.wanted[0].blobs.clone();
+            reseal(&town, &mut blobs, &wish);
+            blobs[usize::from(number)]
+        })
+        .collect();
+    request.wanted[0].blobs = others;
+    let request = OpenedRequest::signed(request, &key("car", 0));
+    assert_eq!(refusal(&mut town, &request), None);
+    let token = request.request.token;
+    let secrets = secrets.to_bytes().to_vec();
+    town.cars[0].pending.push((Seat::first(0), token, secrets));
+    town.ask(1, &[slot]);
+
+    town.run(PATIENCE);
+    town.collect();
+
+    assert_eq!(town.cars[0].failed, [slot]);
+    assert_eq!(town.cars[1].tickets.len(), 1);
+}
+
+#[test]
 fn messages_that_do_not_count_are_refused_for_exact_reasons() {
     let town = Town::new(&Plan::default());
     let (from, to) = (Seat::first(0), Seat::first(2));

@@ -1,11 +1,12 @@
 use std::{collections::BTreeSet, time::Duration};
 
-use super::town::{GROUP, Plan, Town};
+use super::town::{GROUP, Plan, Town, issuing_keys};
 use crate::{
+    crypto::Signature,
     issuing::{
-        Body, MintOrder, OperatorRefusal, Prepare, Seat, Session, SignOrder, TicketCoordinator,
+        Body, MintOrder, Minted, OperatorRefusal, Prepare, SealedTicket, Seat, Session, SignOrder,
+        Signing, TicketCoordinator, approval::ApprovalOf,
     },
-    time::Instant,
 };
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -63,17 +64,21 @@ fn without_the_other_linkage_authority_or_two_members_nothing_is_signed() {
 #[test]
 fn one_member_alone_cannot_mint() {
     let (mut town, order) = offered();
-    let chain = town.facts.chain;
     let member = town.desks.get_mut(&Seat::first(2)).unwrap();
     let member = member.member(GROUP).unwrap();
-    let now = Instant::default();
 
     // As coordinator of itself.
     let alone = MintOrder {
         holders: vec![2],
         ..order
     };
-    let coordinator = TicketCoordinator::begin(chain, &alone, member, now).unwrap();
+    let mut signing = Signing {
+        member: &mut *member,
+        keys: &issuing_keys(Seat::first(2)),
+        facts: &town.facts,
+        now: town.now,
+    };
+    let coordinator = TicketCoordinator::begin(&alone, &mut signing).unwrap();
     assert_eq!(
         coordinator.result().and_then(|it| it.clone().err()),
         Some(OperatorRefusal::Busy)
@@ -121,6 +126,79 @@ fn false_shares_are_named_and_the_tickets_come_with_the_rest() {
         "nobody else is blamed: {:?}",
         town.culprits
     );
+}
+
+#[test]
+fn tickets_that_a_coordinator_spoils_or_keeps_back_come_from_another() {
+    let garbage = |handle| {
+        (
+            handle,
+            borsh::from_slice::<SealedTicket>(&[7; 168]).unwrap(),
+        )
+    };
+    for keeps_back in [false, true] {
+        let mut town = Town::new(&Plan::default()).with_cars(1);
+        town.ask(0, &[town.slot(0)]);
+        let (bad, enrolment) = (Seat::first(2), Seat::first(0));
+        let order = loop {
+            assert!(town.step(), "it is asked to coordinate at last");
+            let mut seen = town.seen.get(&bad).unwrap().iter();
+            let order = seen.find_map(|it| match borsh::from_slice(it) {
+                Ok(Body::Mint(order)) => Some(order),
+                _ => None,
+            });
+            if let Some(order) = order {
+                break order;
+            }
+        };
+        let handles = town.records(enrolment).into_iter();
+        let handles = handles.flat_map(|it| it.known()).map(|it| it.handle);
+        let handles = handles.filter(|_| !keeps_back);
+        let tickets: Vec<_> = handles.map(garbage).collect();
+        let approval = |by| {
+            let of = ApprovalOf {
+                chain: town.facts.chain,
+                group: GROUP,
+                batch: order.batch,
+                by,
+            };
+            (by, of.sign(&tickets, &issuing_keys(bad)))
+        };
+        let approvals = vec![approval(2), approval(2), approval(3)];
+        let minted = Body::Minted(Minted {
+            batch: order.batch,
+            tickets: tickets.clone(),
+            approvals,
+        });
+        let desk = town.desks.get_mut(&enrolment).unwrap();
+        let authority = desk.enrolment(GROUP).unwrap();
+        let staged = authority.handle_answer(bad, &minted, &town.facts, town.now);
+        assert!(staged.records().is_empty(), "nobody else approves them");
+
+        town.down.insert(2);
+        town.run(Duration::from_secs(1));
+        town.collect();
+
+        assert_eq!(town.cars[0].tickets.len(), 1, "at once, from another");
+    }
+}
+
+#[test]
+fn a_member_that_approves_nothing_is_left_out() {
+    let mut town = Town::new(&Plan::default()).with_cars(2);
+    town.meddle = Some(|by, body| {
+        if let (3, Body::Approved(approval)) = (by.operator, body) {
+            approval.signature = Signature::from_bytes([7; 64]);
+        }
+    });
+    town.ask(0, &[town.slot(0)]);
+    town.ask(1, &[town.slot(1)]);
+
+    town.run(PATIENCE);
+    town.collect();
+
+    let count: usize = town.cars.iter().map(|it| it.tickets.len()).sum();
+    assert_eq!(count, 2);
 }
 
 #[test]
