@@ -1,4 +1,8 @@
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use quinn::{Connection, Endpoint};
 use tokio::sync::watch;
@@ -18,7 +22,7 @@ pub(super) struct Core {
     pub(super) station: Station,
     pub(super) sink: Box<dyn EventSink>,
     pub(super) peers: BTreeMap<PeerId, Peer>,
-    pub(super) targets: BTreeMap<SocketAddr, watch::Sender<u64>>,
+    pub(super) targets: BTreeMap<SocketAddr, Target>,
     pub(super) identity: Option<TlsIdentity>,
     /// The socket to dial from under that identity.
     pub(super) dialer: Option<Endpoint>,
@@ -38,6 +42,27 @@ pub(super) struct Peer {
     pub(super) target: Option<SocketAddr>,
     pub(super) outbox: Outbox,
     pub(super) keys: KeyAge,
+}
+
+/// An address to be connected to.
+pub(super) struct Target {
+    /// Asks for a new connection; dropped, it ends the target's task.
+    signal: watch::Sender<u64>,
+    /// Who wants it.
+    wanted: BTreeSet<Wanted>,
+    /// The key of whoever answered there last.
+    key: Option<VerifyingKey>,
+}
+
+/// Who wants an address to be connected to.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Wanted {
+    /// The configuration, for as long as the driver runs.
+    Configured,
+    /// Stations on the same link that announce it.
+    Discovered,
+    /// Whoever has the driver's handle.
+    Asked,
 }
 
 /// How long the packet keys of a connection are in use.
@@ -136,17 +161,60 @@ impl Core {
         aftermath
     }
 
+    /// Notes that somebody wants an address; returns what its task waits for if nobody did before.
+    pub(super) fn want(&mut self, address: SocketAddr, by: Wanted) -> Option<watch::Receiver<u64>> {
+        if let Some(target) = self.targets.get_mut(&address) {
+            target.wanted.insert(by);
+            return None;
+        }
+        let (signal, receiver) = watch::channel(0);
+        let target = Target {
+            signal,
+            wanted: BTreeSet::from([by]),
+            key: None,
+        };
+        self.targets.insert(address, target);
+        Some(receiver)
+    }
+
+    /// Notes that somebody no longer wants an address; its task ends once nobody does.
+    pub(super) fn unwant(&mut self, address: SocketAddr, by: Wanted) {
+        if let Some(target) = self.targets.get_mut(&address) {
+            target.wanted.remove(&by);
+            if target.wanted.is_empty() {
+                self.targets.remove(&address);
+            }
+        }
+    }
+
+    /// Notes whose key was shown at an address.
+    pub(super) fn handle_answer(&mut self, address: SocketAddr, key: VerifyingKey) {
+        if let Some(target) = self.targets.get_mut(&address) {
+            target.key = Some(key);
+        }
+    }
+
+    /// The open connections to whoever answers at an address, whichever side made them.
+    pub(super) fn connections_to(&self, address: SocketAddr) -> Vec<PeerId> {
+        let key = self.targets.get(&address).and_then(|target| target.key);
+        let open = self.peers.iter().filter(|(_, peer)| {
+            let is_there = peer.target == Some(address) || key == Some(peer.key);
+            is_there && peer.connection.close_reason().is_none()
+        });
+        open.map(|(id, _)| *id).collect()
+    }
+
     /// Tells the task of a target to make a new connection.
     fn rotate(&self, target: SocketAddr) {
-        if let Some(signal) = self.targets.get(&target) {
-            signal.send_modify(|rotations| *rotations += 1);
+        if let Some(target) = self.targets.get(&target) {
+            target.rotate();
         }
     }
 
     /// Tells the tasks of all targets the same.
     pub(super) fn rotate_all(&self) {
-        for signal in self.targets.values() {
-            signal.send_modify(|rotations| *rotations += 1);
+        for target in self.targets.values() {
+            target.rotate();
         }
     }
 
@@ -169,6 +237,12 @@ impl Core {
         } else if let Event::TicketChanged = event {
             aftermath.ticket_changed = true;
         }
+    }
+}
+
+impl Target {
+    fn rotate(&self) {
+        self.signal.send_modify(|rotations| *rotations += 1);
     }
 }
 

@@ -6,13 +6,13 @@ use tracing::{info, warn};
 
 use super::{
     Clock, CloseCode, Config, Counters,
-    core::Core,
+    core::{Core, Wanted},
     discovery,
     shared::{Phase, Shared},
     sockets::{Listener, Sockets},
 };
 use crate::{
-    id::DomainId,
+    id::{DomainId, PeerId},
     pipeline::{Event, Station},
     time::{Instant, Now},
 };
@@ -111,7 +111,7 @@ impl Driver {
         tokio::spawn(accept(shared.clone(), shared.sockets.listener()));
         shared.refresh_identity();
         for address in &shared.config.peers {
-            shared.add_target(*address);
+            shared.add_target(*address, Wanted::Configured);
         }
         if let Some(announcer) = announcer {
             tokio::spawn(announcer.run(shared.clone()));
@@ -132,12 +132,20 @@ impl Handle {
 
     /// Keeps up a connection to this address from now on.
     pub fn connect(&self, address: SocketAddr) {
-        self.shared.add_target(address);
+        self.shared.add_target(address, Wanted::Asked);
     }
 
-    /// Gives up the connection to this address.
+    /// Takes back [`Self::connect`]: the connection is given up, unless the configuration or a
+    /// station on the same link names the address, too.
     pub fn disconnect(&self, address: SocketAddr) {
-        self.shared.remove_target(address);
+        self.shared.remove_target(address, Wanted::Asked);
+    }
+
+    /// The connections to whoever answers at an address that is kept up, whichever side made them;
+    /// for a moment several, while a ticket changes.
+    pub fn connections_to(&self, address: SocketAddr) -> Vec<PeerId> {
+        self.shared
+            .with_core(|core, _| core.connections_to(address))
     }
 
     /// The address at which the station can be reached at present.

@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 
 use super::{
     Clock, CloseCode, Config,
-    core::{Core, KeyAge, Peer},
+    core::{Core, KeyAge, Peer, Wanted},
     driver,
     peer::{self, Outbox},
     quic::{self, TlsIdentity},
@@ -236,6 +236,9 @@ impl Shared {
                 code.close(&connection);
                 return Err(Attached::No);
             }
+            if let Some(address) = target {
+                core.handle_answer(address, key);
+            }
             let peer = Peer {
                 connection: connection.clone(),
                 key,
@@ -286,28 +289,19 @@ impl Shared {
         });
     }
 
-    /// Begins to keep up a connection to this address, if there is none yet.
-    pub(super) fn add_target(self: &Arc<Self>, address: SocketAddr) {
+    /// Keeps up a connection to this address, for as long as somebody wants it.
+    pub(super) fn add_target(self: &Arc<Self>, address: SocketAddr, by: Wanted) {
         if *self.phase.borrow() != Phase::Running {
             return;
         }
-        let signal = self.with_core(|core, _| {
-            if core.targets.contains_key(&address) {
-                return None;
-            }
-            let (sender, receiver) = watch::channel(0);
-            core.targets.insert(address, sender);
-            Some(receiver)
-        });
-        if let Some(signal) = signal {
+        if let Some(signal) = self.with_core(|core, _| core.want(address, by)) {
             tokio::spawn(target::keep_connected(self.clone(), address, signal));
         }
     }
 
-    /// Gives up a connection that was kept up.
-    pub(super) fn remove_target(&self, address: SocketAddr) {
-        // Dropping the sender ends the target's task, which closes its connection.
-        self.with_core(|core, _| core.targets.remove(&address));
+    /// Gives up a connection that was kept up, unless somebody else wants it.
+    pub(super) fn remove_target(&self, address: SocketAddr, by: Wanted) {
+        self.with_core(|core, _| core.unwant(address, by));
     }
 
     async fn finish_handshake(self: &Arc<Self>, incoming: Incoming, identity: VerifyingKey) {

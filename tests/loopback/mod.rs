@@ -9,4 +9,5 @@ mod initial;
 mod lists;
 mod relay;
 mod stranger;
+mod targets;
 mod vehicle;

@@ -18,6 +18,7 @@ use crate::{
     id::DomainId,
     transport::{
         config::DiscoveryConfig,
+        core::Wanted,
         shared::{Phase, Shared},
     },
 };
@@ -84,7 +85,7 @@ impl Announcer {
                 debug!(%error, "cannot announce this station");
             }
             for address in self.table.handle_timeout(shared.clock.now().instant) {
-                shared.remove_target(address);
+                shared.remove_target(address, Wanted::Discovered);
             }
             pause = self.next_pause();
         }
@@ -107,7 +108,7 @@ impl Announcer {
         };
         let now = shared.clock.now().instant;
         if let Some(address) = self.table.handle_announcement(announcement, from, now) {
-            shared.add_target(address);
+            shared.add_target(address, Wanted::Discovered);
         }
     }
 
