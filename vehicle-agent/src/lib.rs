@@ -8,6 +8,7 @@ pub mod identity;
 pub mod ledger;
 pub mod outbox;
 pub mod record;
+pub mod roadside;
 mod role;
 pub mod speaking;
 pub mod state_file;
