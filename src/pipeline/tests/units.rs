@@ -193,9 +193,11 @@ fn a_units_hazard_that_comes_before_its_certificate_is_taken_after_it() {
         ..HazardReport::of(Cause::STATIONARY_VEHICLE_BREAKDOWN)
     };
     unit.report_hazard(report, scene.now).unwrap();
-    let bytes = std::iter::from_fn(|| unit.poll_event()).find_map(|event| match event {
-        Event::Published { bytes, .. } => Some(bytes),
-        _ => None,
+    let bytes = std::iter::from_fn(|| unit.poll_event()).find_map(|event| {
+        let Event::Published { bytes, .. } = event else {
+            return None;
+        };
+        Some(bytes)
     });
     // Another car brings it, from a unit that this one has not met.
     let other = scene.authority.credential(2, scene.slot());
@@ -214,9 +216,11 @@ fn a_units_hazard_that_comes_before_its_certificate_is_taken_after_it() {
     let answer = ControlFrame::Ticket(scene.shown()).encode();
     scene.car.handle_control(PEER, &answer, scene.now);
     assert_eq!(scene.car.world().hazards_len(), 1);
-    let delivered = std::iter::from_fn(|| scene.car.poll_event()).find_map(|event| match event {
-        Event::Delivered(delivery) => Some((delivery.kind, delivery.hops)),
-        _ => None,
+    let delivered = std::iter::from_fn(|| scene.car.poll_event()).find_map(|event| {
+        let Event::Delivered(delivery) = event else {
+            return None;
+        };
+        Some((delivery.kind, delivery.hops))
     });
     assert_eq!(delivered, Some((MessageType::Hazard, 2)));
     assert_eq!(scene.car.world().hazards().next().unwrap().hops(), 2);
@@ -243,9 +247,11 @@ fn connect(station: &mut Station, theirs: VerifyingKey, now: Now) {
 }
 
 fn disconnected(station: &mut Station) -> Option<DisconnectReason> {
-    std::iter::from_fn(|| station.poll_event()).find_map(|event| match event {
-        Event::Disconnect { reason, .. } => Some(reason),
-        _ => None,
+    std::iter::from_fn(|| station.poll_event()).find_map(|event| {
+        let Event::Disconnect { reason, .. } = event else {
+            return None;
+        };
+        Some(reason)
     })
 }
 
