@@ -31,8 +31,14 @@ impl Backoff {
         pause * sixteenths / 16
     }
 
-    /// To be called after a success.
-    pub(super) fn reset(&mut self) {
-        self.next = self.min;
+    /// Notes how long an attempt's success lasted: whoever takes a handshake and cuts the connection off
+    /// at once, as one that refuses the ticket, is tried ever less often.
+    pub(super) fn handle_end(&mut self, lasted: Duration) {
+        if lasted >= LASTING {
+            self.next = self.min;
+        }
     }
 }
+
+/// From how long on a connection was one: longer than it takes to say hello and to be refused.
+const LASTING: Duration = Duration::from_secs(5);

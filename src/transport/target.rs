@@ -7,7 +7,7 @@ use std::{
 
 use quinn::{Connection, ConnectionError};
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tracing::{info, warn};
 
 use super::{
@@ -55,7 +55,7 @@ pub(super) async fn keep_connected(
         config.dial_pause_max,
         shared.seed ^ hash(address),
     );
-    let mut current: Option<Connection> = None;
+    let mut current: Option<(Connection, Instant)> = None;
     let mut is_lost = false;
     loop {
         let mut pause = None;
@@ -63,9 +63,8 @@ pub(super) async fn keep_connected(
             Ok(connection) => {
                 info!(%address, "connected");
                 is_lost = false;
-                backoff.reset();
                 // The new connection stands before the old one goes.
-                if let Some(old) = current.replace(connection) {
+                if let Some((old, _)) = current.replace((connection, Instant::now())) {
                     CloseCode::Rotated.close(&old);
                 }
             }
@@ -79,12 +78,15 @@ pub(super) async fn keep_connected(
             }
         }
         loop {
-            match wait(current.as_ref(), pause, &mut signal).await {
+            let connection = current.as_ref().map(|(connection, _)| connection);
+            match wait(connection, pause, &mut signal).await {
                 Wake::Dial => break,
-                Wake::Stop => return stop(&shared, current.as_ref()),
+                Wake::Stop => return stop(&shared, connection),
                 Wake::Closed(reason) => {
                     info!(%address, %reason, "disconnected");
-                    current = None;
+                    if let Some((_, since)) = current.take() {
+                        backoff.handle_end(since.elapsed());
+                    }
                     pause = Some(backoff.next_pause());
                 }
             }

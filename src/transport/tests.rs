@@ -112,7 +112,10 @@ fn pauses_double_within_their_bounds() {
         let pause = backoff.next_pause();
         assert!(pause >= seconds(expected) * 3 / 4 && pause <= seconds(expected) * 5 / 4);
     }
-    backoff.reset();
+    // Refused right after the handshake.
+    backoff.handle_end(Duration::from_millis(200));
+    assert!(backoff.next_pause() >= seconds(3));
+    backoff.handle_end(seconds(60));
     assert!(backoff.next_pause() <= seconds(2));
 }
 
