@@ -179,13 +179,23 @@ impl Desk {
         Ok((update, list))
     }
 
-    /// Asks again and again until something is so, with growing patience.
+    /// Asks again and again until something is so.
     pub(super) async fn wait_for<T>(
         &self,
         what: &str,
+        ask: impl AsyncFnMut(&Self) -> anyhow::Result<Option<T>>,
+    ) -> anyhow::Result<T> {
+        self.wait_long_for(what, WAIT, ask).await
+    }
+
+    /// The same, with so much patience.
+    pub(super) async fn wait_long_for<T>(
+        &self,
+        what: &str,
+        patience: Duration,
         mut ask: impl AsyncFnMut(&Self) -> anyhow::Result<Option<T>>,
     ) -> anyhow::Result<T> {
-        let end = Instant::now() + WAIT;
+        let end = Instant::now() + patience;
         loop {
             if let Some(found) = ask(self).await? {
                 return Ok(found);

@@ -11,7 +11,8 @@ use wayside::{
 use super::desk::{Desk, DomainArguments, KeyKind, now};
 
 /// Orders that the tickets of a vehicle count no more, from one of its tickets' slot on, and waits until
-/// the list of revoked tickets says so. All operators of the domain sign. DEVELOPMENT only.
+/// the list of revoked tickets says so: at once, or, where an authority does not reveal what it knows, a
+/// minute later, from the escrow. All operators of the domain sign. DEVELOPMENT only.
 #[derive(Args, Debug)]
 pub(crate) struct Revoke {
     #[command(flatten)]
@@ -55,7 +56,7 @@ impl Revoke {
         };
         desk.perform_as_all(KeyKind::Issuing, order.into()).await?;
         eprintln!("ordered; waiting for the authorities to reveal how its tickets are linked");
-        let number = desk.wait_for("the list of revoked tickets", async |desk| {
+        let number = desk.wait_long_for(LIST, LISTED_WITHIN, async |desk| {
             let (_, list) = desk.revocations().await?;
             let slot = ticket.slot();
             let linkage = Some(ticket.linkage());
@@ -91,3 +92,8 @@ fn read_ticket(path: &PathBuf) -> anyhow::Result<Ticket> {
     Ticket::from_bytes(read.as_deref().map_or(&bytes, |read| read))
         .with_context(|| format!("{} is no ticket", path.display()))
 }
+
+const LIST: &str = "the list of revoked tickets";
+/// An authority that is down or refuses has a minute; then the operators ask one another, in turns, for
+/// what they keep in escrow.
+const LISTED_WITHIN: Duration = Duration::from_secs(180);
