@@ -20,6 +20,16 @@ impl Bucket {
         }
     }
 
+    /// Takes one token; `false` if there is none.
+    pub(super) fn take(&mut self, now: Instant) -> bool {
+        let full_at = self.full_at.max(now) + self.interval;
+        let granted = full_at.since(now) <= self.depth;
+        if granted {
+            self.full_at = full_at;
+        }
+        granted
+    }
+
     /// Takes one token for what has happened already, down to none.
     pub(super) fn spend(&mut self, now: Instant) {
         let empty = now + self.depth;

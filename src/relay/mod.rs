@@ -30,9 +30,17 @@
 
 mod bucket;
 mod config;
+mod hazards;
+mod index;
 mod interest;
+mod introductions;
 mod load;
+mod machine;
+mod member;
 mod notice;
+mod reach;
+mod signers;
+mod store;
 mod wire;
 
 pub use config::Config;
@@ -41,6 +49,7 @@ pub use interest::{
     MOVING_REACH_MAX_M,
 };
 pub use load::{Load, LoadConfig, LoadMonitor};
+pub use machine::{Forward, Handover, HazardChange, Joined, Relay, Route, Target};
 pub use notice::{
     NEIGHBOURS_MAX, Neighbour, Notice, NoticeError, SHEDS_MAX, Shed, ShedReason, UNITS_MAX,
     UnitPlace,

@@ -90,6 +90,17 @@ impl Envelope {
             .and_then(|first| MessageType::from_code(first >> 1 & 0x0f))
     }
 
+    /// Whether these bytes say that they carry their signer's ticket.
+    pub fn carries_ticket(bytes: &[u8]) -> bool {
+        bytes.first().is_some_and(|first| first & 1 == 1)
+    }
+
+    /// Who these bytes say signed them, where they name it by its id.
+    pub fn station_of(bytes: &[u8]) -> Option<StationId> {
+        let named = bytes.get(1..)?.first_chunk::<STATION_LEN>()?;
+        (!Self::carries_ticket(bytes)).then(|| StationId::from_bytes(*named))
+    }
+
     /// What kind of message it says it is.
     pub fn kind(&self) -> MessageType {
         self.kind
