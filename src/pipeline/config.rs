@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::GenerationRule;
-use crate::{link, security, world};
+use super::{GenerationRule, RoadsideConfig};
+use crate::{link, relay::LoadConfig, security, world};
 
 /// How a station behaves.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -39,6 +39,10 @@ pub struct Config {
     pub link: link::Config,
     /// What is remembered.
     pub world: world::Config,
+    /// What a car wants of roadside units.
+    pub roadside: RoadsideConfig,
+    /// When telemetry is dropped unverified.
+    pub load: LoadConfig,
 }
 
 impl Default for Config {
@@ -57,6 +61,8 @@ impl Default for Config {
             signer: security::SignerConfig::default(),
             link: link::Config::default(),
             world: world::Config::default(),
+            roadside: RoadsideConfig::default(),
+            load: LoadConfig::default(),
         }
     }
 }

@@ -18,6 +18,10 @@ pub struct Counters {
     pub refused: BTreeMap<&'static str, u64>,
     /// Implausible messages, by the check that says so.
     pub flagged: BTreeMap<&'static str, u64>,
+    /// Messages of others passed on, by kind, each receiver counted.
+    pub relayed: BTreeMap<MessageType, u64>,
+    /// Messages dropped unverified because there was too much to do, by reason.
+    pub shed: BTreeMap<&'static str, u64>,
     /// Verified messages that did not change the world, by what it says of them.
     pub not_taken: BTreeMap<&'static str, u64>,
     /// Events that the edge did not take in time.

@@ -3,8 +3,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::{
-    id::{PeerId, StationId},
+    id::{ActionId, PeerId, StationId},
     message::MessageType,
+    relay::{Load, Neighbour, Shed, UnitPlace},
     security::{Equivocation, Reservation},
     time::{Now, Timestamp},
     world::WorldEvent,
@@ -57,6 +58,36 @@ pub enum Event {
     /// Sequences must be written to durable storage, and
     /// [`Station::handle_reserved`](super::Station::handle_reserved) called then.
     Reserve(Reservation),
+    /// What [`Self::HazardKept`] gave is not kept any more.
+    HazardForgotten {
+        /// Which event.
+        action: ActionId,
+        /// Who said that it is over; `None` for the event's own report.
+        negated_by: Option<StationId>,
+    },
+    /// The newest report of an event that this unit keeps for others, or what somebody says against
+    /// it: write it down in place of the last one, and give it to
+    /// [`Station::restore_hazard`](super::Station::restore_hazard) after a restart, reports first.
+    HazardKept {
+        /// Which event.
+        action: ActionId,
+        /// Who says that it is over; `None` for the event's own report.
+        negated_by: Option<StationId>,
+        /// The ticket of its signer, 120 bytes, or 297 with a unit's certificate.
+        signer: Bytes,
+        /// The signed bytes.
+        bytes: Bytes,
+    },
+    /// A unit named those nearest who may be called: the whole new list, which takes the place of the
+    /// last one of this unit.
+    Introduced {
+        /// The unit's connection.
+        peer: PeerId,
+        /// Nearest first.
+        neighbours: Vec<Neighbour>,
+    },
+    /// How much there is to do, compared with what can be done, is in another state now.
+    LoadChanged(Load),
     /// More of the revocation list is known, or the same of a later time.
     ListAdvanced {
         /// Up to which entry, exclusive.
@@ -85,12 +116,26 @@ pub enum Event {
         /// Which connection.
         peer: PeerId,
     },
+    /// A peer says what it dropped that was for us.
+    Shed {
+        /// Which connection.
+        peer: PeerId,
+        /// How many for which reason.
+        shed: Vec<Shed>,
+    },
     /// The driving stack publishes again.
     StackResumed,
     /// The driving stack has not published for this long.
     StackSilent(Duration),
     /// Messages are signed under another ticket from now on.
     TicketChanged,
+    /// A unit said where units are: the whole new list, which takes the place of its last one.
+    UnitsTold {
+        /// The unit's connection.
+        peer: PeerId,
+        /// The unit itself first, then those beside it.
+        units: Vec<UnitPlace>,
+    },
     /// The picture of the road changed.
     World(WorldEvent),
 }

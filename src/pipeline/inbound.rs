@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     Delivery, DisconnectReason, Event, Station, counters::count, hazards::queue_until, peers::Peer,
+    relaying::is_news,
 };
 use crate::{
     crypto::VerifyingKey,
@@ -11,6 +12,7 @@ use crate::{
     link::{ControlFrame, HelloFrame, Link, LinkError, LinkEvent, PROTOCOL_VERSION, TicketBytes},
     message::{HazardStatement, MessageType, Termination},
     plausibility::{Judged, judge_hazard, judge_telemetry},
+    relay::Route,
     security::{Class, Envelope, Refusal, Ticket, UnitTicket, VerifiedMessage},
     time::{Instant, Now},
     world::Observed,
@@ -50,7 +52,9 @@ impl Station {
             version: PROTOCOL_VERSION,
             ticket,
         }));
-        for told in self.hazards.told_as(own) {
+        // A unit tells its own as any others: to those it concerns, once they said what does.
+        let is_unit = self.roadside.relay.is_some();
+        for told in self.hazards.told_as(own).filter(|_| !is_unit) {
             link.queue_hazard(
                 told.bytes.clone(),
                 0,
@@ -81,7 +85,7 @@ impl Station {
 
     /// A connection ended; harmless if it is unknown.
     pub fn handle_disconnected(&mut self, peer: PeerId, _now: Now) {
-        self.peers.remove(peer);
+        self.forget_peer(peer);
     }
 
     /// Takes a datagram of a peer.
@@ -148,7 +152,7 @@ impl Station {
                     self.receive(Some(peer), (bytes, hops), now);
                 }
                 LinkEvent::Ticket(ticket) => self.handle_peer_ticket(peer, &ticket, now),
-                LinkEvent::Roadside(_) => count(&mut self.counters.not_taken, ROADSIDE),
+                LinkEvent::Roadside(notice) => self.handle_roadside(peer, &notice, now),
                 LinkEvent::TicketRequest(station) => self.answer(peer, station, now),
                 LinkEvent::ListNews(news) => self.handle_list_news(peer, news, now),
                 LinkEvent::ListDue => self.ask_for_list(peer, now),
@@ -189,6 +193,7 @@ impl Station {
                 let station = admitted.station();
                 touched.ticket = Some(admitted);
                 self.tell_list(peer);
+                self.join(peer, now);
                 return self.receive_waiting(station, now);
             }
             (Ok(_), Some(_)) => DisconnectReason::Hello,
@@ -212,7 +217,7 @@ impl Station {
     }
 
     /// An own ticket as others are shown it.
-    fn shown(&self, ticket: &Ticket) -> TicketBytes {
+    pub(super) fn shown(&self, ticket: &Ticket) -> TicketBytes {
         match &self.unit {
             Some(certificate) if ticket.class() == Class::RoadsideUnit => {
                 let unit = UnitTicket {
@@ -225,12 +230,22 @@ impl Station {
         }
     }
 
-    /// Hands over the ticket of this connection; those of others are for their holders to give, and
-    /// to own up to another ticket of ours would tie it to this one.
+    /// Hands over the ticket of this connection; those of others are for their holders to give, or for
+    /// a unit that passed on what they said, and to own up to another ticket of ours would tie it to
+    /// this one.
     /// Once a second at most, since the answer is longer than the question.
     fn answer(&mut self, peer: PeerId, station: StationId, now: Now) {
         let own = self.signer.ticket_of(station);
         let own = own.map(|ticket| self.shown(ticket));
+        if own.is_none()
+            && self.roadside.relay.is_some()
+            && let Some(ticket) = self.verifier.ticket_of(station)
+            && let Some(touched) = self.peers.touch(peer)
+            && is_due(touched.answered, now)
+        {
+            touched.answered = Some(now.instant);
+            return self.hand_over(peer, &ticket);
+        }
         if let (Some(ticket), Some(touched)) = (own, self.peers.touch(peer))
             && touched.own == station
             && is_due(touched.answered, now)
@@ -249,8 +264,20 @@ impl Station {
 
     fn receive(&mut self, peer: Option<PeerId>, (bytes, hops): (Bytes, u8), now: Now) {
         let kind = Envelope::kind_of(&bytes);
-        match self.verifier.handle_envelope(bytes.clone(), now) {
+        if peer.is_some_and(|peer| self.sheds(peer, kind, &bytes, now)) {
+            return;
+        }
+        let result = self.verifier.handle_envelope(bytes.clone(), now);
+        if peer.is_some() {
+            self.note_verified(kind, &result, now);
+        }
+        let route = Route { from: peer, hops };
+        match result {
             Ok(VerifiedMessage::Telemetry(verified)) => {
+                if hops == 0 {
+                    self.note_heard(peer, verified.station(), now);
+                }
+                self.pass_on_telemetry(&verified, route, now);
                 let track = self.world.track(verified.station());
                 let judged = judge_telemetry(verified, track);
                 let delivery = self.delivery((MessageType::Telemetry, hops), &judged);
@@ -262,10 +289,13 @@ impl Station {
             }
             Ok(VerifiedMessage::Hazard(verified)) => {
                 let track = self.world.track(verified.station());
-                let judged = judge_hazard(verified, track);
+                let judged = judge_hazard(verified.clone(), track);
                 let delivery = self.delivery((MessageType::Hazard, hops), &judged);
                 let observed = self.world.observe_hazard(judged, hops, now);
                 self.deliver(delivery, observed);
+                if is_news(observed) {
+                    self.pass_on_hazard(&verified, route, now);
+                }
             }
             Err(refusal) => {
                 if let (Refusal::UnknownTicket(station), Some(peer)) = (&refusal, peer) {
@@ -286,7 +316,7 @@ impl Station {
 
     /// Whether a report is about an event of this station, which knows better; that it does not see
     /// the event may be said by anybody.
-    fn is_own_event(&self, statement: &HazardStatement) -> bool {
+    pub(super) fn is_own_event(&self, statement: &HazardStatement) -> bool {
         let hazard = &statement.hazard;
         hazard.termination != Some(Termination::Negation)
             && self.signer.ticket_of(hazard.action.station).is_some()
@@ -373,8 +403,21 @@ impl Station {
     }
 
     pub(super) fn disconnect(&mut self, peer: PeerId, reason: DisconnectReason) {
-        self.peers.remove(peer);
+        self.forget_peer(peer);
         self.raise(Event::Disconnect { peer, reason });
+    }
+
+    fn forget_peer(&mut self, peer: PeerId) {
+        self.peers.remove(peer);
+        self.roadside.forget_peer(peer);
+    }
+
+    /// Notes whose telemetry comes from itself: units need not tell it.
+    fn note_heard(&mut self, peer: Option<PeerId>, signer: StationId, now: Now) {
+        let from = peer.and_then(|peer| self.peers.get(peer));
+        if from.and_then(Peer::station) == Some(signer) && self.roadside.relay.is_none() {
+            self.roadside.note_heard(signer, now);
+        }
     }
 }
 
@@ -390,7 +433,6 @@ const ASK_INTERVAL: Duration = Duration::from_secs(1);
 const CONNECTIONS_PER_TICKET_MAX: usize = 4;
 
 const OWN_EVENT: &str = "own_event";
-const ROADSIDE: &str = "roadside";
 
 /// Offenders remembered at one time; each needed a ticket of its own.
 const SHUNNED_MAX: usize = 1_024;

@@ -23,6 +23,9 @@ mod lists;
 mod outbound;
 mod peers;
 mod readiness;
+mod relaying;
+mod roadside;
+mod shedding;
 mod station;
 mod trust;
 mod waiting;
@@ -37,6 +40,7 @@ pub use inbound::Handshake;
 pub use lists::ListError;
 pub use outbound::{OwnState, Published};
 pub use readiness::{NotReady, Readiness};
+pub use roadside::RoadsideConfig;
 pub use station::{Identity, Station};
 
 #[cfg(test)]

@@ -206,10 +206,12 @@ impl Station {
     }
 
     fn send_hazard(&mut self, hazard: &Hazard, signed: Signed, now: Now) {
-        let expires = queue_until(hazard.expires(), now);
-        self.peers.for_each_as(signed.station, |link| {
-            link.queue_hazard(signed.bytes.clone(), 0, expires);
-        });
+        if !self.pass_on_own_hazard(&signed, now) {
+            let expires = queue_until(hazard.expires(), now);
+            self.peers.for_each_as(signed.station, |link| {
+                link.queue_hazard(signed.bytes.clone(), 0, expires);
+            });
+        }
         self.note_published(signed, MessageType::Hazard, now.timestamp);
     }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::time::Timestamp;
+use crate::{relay::Load, time::Timestamp};
 
 /// Whether a station can do its work, and if not, why.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,8 @@ pub struct Readiness {
     pub revocations_next: u64,
     /// Peers that said hello.
     pub peers: usize,
+    /// How much there is to do, compared with what can be done.
+    pub load: Load,
 }
 
 /// One thing that keeps a station from signing.

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::{
     Config, Counters, DisconnectReason, Event, NotReady, OwnHazard, Readiness, counters::count,
     generation::Generation, hazards::OwnHazards, lists::Lists, outbound::OwnState, peers::Peers,
-    waiting::WaitingHazards,
+    roadside::Roadside, waiting::WaitingHazards,
 };
 use crate::{
     crypto::VerifyingKey,
@@ -44,6 +44,7 @@ pub struct Station {
     /// What makes this station a roadside unit.
     pub(super) unit: Option<UnitCertificate>,
     pub(super) waiting: WaitingHazards,
+    pub(super) roadside: Roadside,
     pub(super) own: Option<(OwnState, Instant)>,
     pub(super) clock_error_ms: Option<i64>,
     pub(super) stack_silent: bool,
@@ -92,6 +93,7 @@ impl Station {
             lists: Lists::default(),
             unit: None,
             waiting: WaitingHazards::default(),
+            roadside: Roadside::new(config.load.clone(), now),
             own: None,
             clock_error_ms: None,
             stack_silent: false,
@@ -144,6 +146,7 @@ impl Station {
         }
         self.world.handle_timeout(now);
         self.raise_world_events();
+        self.check_relay(now);
         self.check_if_due(now);
     }
 
@@ -163,6 +166,10 @@ impl Station {
             Some(self.next_check + CHECK_SLACK),
             self.peers.poll_timeout(),
             self.world.poll_timeout(),
+            self.roadside
+                .relay
+                .as_ref()
+                .and_then(|relay| relay.poll_timeout()),
         ]
         .into_iter()
         .flatten()
@@ -278,6 +285,7 @@ impl Station {
                 .peers()
                 .filter(|(_, station)| station.is_some())
                 .count(),
+            load: self.load(),
         }
     }
 
@@ -331,6 +339,9 @@ impl Station {
         self.raise_reservations();
         self.check_ticket(now);
         self.shunned.retain(|_, until| *until > now.instant);
+        self.check_load(now);
+        self.tell_interests(now);
+        self.check_relay(now);
         for peer in self.peers.over(now.timestamp) {
             self.disconnect(peer, DisconnectReason::TicketOver);
         }

@@ -96,6 +96,10 @@ impl Station {
             self.disconnect(peer, reason);
         }
         self.world.forget_signer(station, Removal::Revoked);
+        if let Some(relay) = &mut self.roadside.relay {
+            relay.handle_withdrawn(station);
+        }
+        self.raise_kept_hazards();
         self.raise_world_events();
     }
 

@@ -27,9 +27,10 @@ impl Relay {
         if key.is_none() && !is_against {
             return Forward::default();
         }
-        if let Some(key) = key.filter(|key| key.negated_by.is_none()) {
+        if let Some(Key { action, negated_by }) = key {
             self.changes.push_back(HazardChange::Kept {
-                action: key.action,
+                action,
+                negated_by,
                 ticket: Arc::clone(verified.ticket()),
                 bytes: verified.bytes().clone(),
             });
@@ -87,6 +88,7 @@ impl Relay {
             let needs_ticket = is_of_unit(&kept.ticket) && self.hands_unit_ticket(peer, signer);
             return Some(Handover {
                 peer,
+                signer,
                 bytes: kept.bytes,
                 hops: next_hops(kept.hops),
                 expires: kept.hazard.expires(),

@@ -94,6 +94,8 @@ pub struct Target {
 pub struct Handover {
     /// By which connection.
     pub peer: PeerId,
+    /// Who signed it.
+    pub signer: StationId,
     /// The envelope as it came.
     pub bytes: Bytes,
     /// How many stations passed it on, this one among them.
@@ -104,23 +106,26 @@ pub struct Handover {
     pub ticket: Option<Arc<AdmittedTicket>>,
 }
 
-/// A change of what a restart should find again. What is said against an event is not in it: that is
-/// kept in memory alone.
+/// A change of what a restart should find again.
 #[derive(Clone, Debug)]
 pub enum HazardChange {
-    /// The newest report of an event.
+    /// The newest report of an event, or what is said against it.
     Kept {
         /// Which event.
         action: ActionId,
+        /// Who says that it is over; `None` for the event's own report.
+        negated_by: Option<StationId>,
         /// The ticket of its signer.
         ticket: Arc<AdmittedTicket>,
         /// The envelope as it came.
         bytes: Bytes,
     },
-    /// Nothing is kept of this event any more.
+    /// It is not kept any more.
     Forgotten {
         /// Which event.
         action: ActionId,
+        /// Who said that it is over; `None` for the event's own report.
+        negated_by: Option<StationId>,
     },
 }
 
@@ -453,14 +458,9 @@ impl Relay {
             for member in self.members.values_mut() {
                 member.told.remove(&key);
             }
-            let Key {
-                action,
-                negated_by: None,
-            } = key
-            else {
-                continue;
-            };
-            self.changes.push_back(HazardChange::Forgotten { action });
+            let Key { action, negated_by } = key;
+            self.changes
+                .push_back(HazardChange::Forgotten { action, negated_by });
         }
     }
 }

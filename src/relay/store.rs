@@ -152,11 +152,6 @@ impl Store {
         std::mem::take(&mut self.forgotten)
     }
 
-    /// When something no longer holds.
-    pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.deadlines.first().map(|(expires, _)| *expires)
-    }
-
     /// What is said against an event is worth keeping with it, and only so often.
     fn has_room_to_negate(&self, action: ActionId) -> bool {
         let event = Key {

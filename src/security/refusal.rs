@@ -142,6 +142,42 @@ impl Refusal {
         }
     }
 
+    /// Whether a signature was checked before it was refused, which is what costs.
+    pub fn is_after_signature(&self) -> bool {
+        match self {
+            Self::BadTicketSignature
+            | Self::BadSignature
+            | Self::Equivocation(_)
+            | Self::MalformedPayload(_)
+            | Self::DetectedLater
+            | Self::HazardExpired(_)
+            | Self::ForeignHazard(_)
+            | Self::UpdateUnsigned
+            | Self::BadUpdateSignature => true,
+            Self::Revoked(_)
+            | Self::Length(_)
+            | Self::Version(_)
+            | Self::Type(_)
+            | Self::PayloadTooLong(_)
+            | Self::MalformedTicket(_)
+            | Self::Stale(_)
+            | Self::Future(_)
+            | Self::BehindWindow(_)
+            | Self::Duplicate(_)
+            | Self::UnknownTicket(_)
+            | Self::TicketCollision(_)
+            | Self::ForeignDomain(_)
+            | Self::NotAUnit
+            | Self::UnitCertificate(_)
+            | Self::UnknownIssuer(_)
+            | Self::IssuerOutOfDate(_)
+            | Self::WeakKey
+            | Self::TicketNotValid
+            | Self::NotPermitted
+            | Self::OverBudget => false,
+        }
+    }
+
     /// Whether whoever passed the message on could have seen that it is wrong, so that an honest
     /// peer would not have.
     pub fn is_offence(&self) -> bool {

@@ -70,6 +70,12 @@ impl Verifier {
         self.cache.contains(station)
     }
 
+    /// The ticket of `station`, if it is known and counts.
+    pub fn ticket_of(&mut self, station: StationId) -> Option<Arc<AdmittedTicket>> {
+        let known = self.cache.get(station)?;
+        known.revoked.is_none().then(|| Arc::clone(&known.ticket))
+    }
+
     /// Takes in how wrong this station's clock may be; `None` is not noticeably.
     ///
     /// While it is in doubt, messages may be as much older or newer, up to 10 s, and are marked.

@@ -450,6 +450,10 @@ impl Run {
                 | Event::Equivocation(_)
                 | Event::Received { .. }
                 | Event::Reserve(_)
+                | Event::HazardForgotten { .. }
+                | Event::HazardKept { .. }
+                | Event::Introduced { .. }
+                | Event::LoadChanged(_)
                 | Event::ListAdvanced { .. }
                 | Event::OwnReinstated
                 | Event::OwnRevoked { .. }
@@ -457,7 +461,9 @@ impl Run {
                 | Event::Rotate { .. }
                 | Event::StackResumed
                 | Event::StackSilent(_)
+                | Event::Shed { .. }
                 | Event::TicketChanged
+                | Event::UnitsTold { .. }
                 | Event::World(
                     WorldEvent::ObjectChanged(_)
                     | WorldEvent::ObjectRemoved { .. }

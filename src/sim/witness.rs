@@ -94,6 +94,10 @@ impl Witness {
                 | Event::Published { .. }
                 | Event::Received { .. }
                 | Event::Reserve(_)
+                | Event::HazardForgotten { .. }
+                | Event::HazardKept { .. }
+                | Event::Introduced { .. }
+                | Event::LoadChanged(_)
                 | Event::ListAdvanced { .. }
                 | Event::OwnReinstated
                 | Event::OwnRevoked { .. }
@@ -101,7 +105,9 @@ impl Witness {
                 | Event::Rotate { .. }
                 | Event::StackResumed
                 | Event::StackSilent(_)
+                | Event::Shed { .. }
                 | Event::TicketChanged
+                | Event::UnitsTold { .. }
                 | Event::World(_) => {}
             }
         }

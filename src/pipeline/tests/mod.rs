@@ -1,2 +1,4 @@
 mod generation;
+mod relaying;
+mod street;
 mod units;

@@ -285,7 +285,7 @@ fn nothing_outlives_its_validity() {
     let changes: Vec<_> = std::iter::from_fn(|| lab.relay.poll_change()).collect();
     let action = hazard.message().hazard.action;
     assert!(matches!(&changes[0], HazardChange::Kept { action: kept, .. } if *kept == action));
-    assert!(matches!(&changes[1], HazardChange::Forgotten { action: gone } if *gone == action));
+    assert!(matches!(&changes[1], HazardChange::Forgotten { action: gone, .. } if *gone == action));
     assert_eq!(changes.len(), 2);
 }
 

@@ -73,7 +73,16 @@ impl EventSink for Sink {
             Event::OwnReinstated => info!("this vehicle's tickets are no longer revoked"),
             Event::ListAdvanced { next, .. } => debug!(next, "the revocation list advanced"),
             Event::TicketChanged => info!("changed to the next ticket"),
-            Event::Rotate { .. } | Event::World(_) => {}
+            Event::LoadChanged(load) => info!(load = load.name(), "the load is in another state"),
+            Event::Shed { peer, shed } => {
+                debug!(?peer, ?shed, "a peer dropped messages that were for us");
+            }
+            Event::HazardForgotten { .. }
+            | Event::HazardKept { .. }
+            | Event::Introduced { .. }
+            | Event::Rotate { .. }
+            | Event::UnitsTold { .. }
+            | Event::World(_) => {}
         }
     }
 }

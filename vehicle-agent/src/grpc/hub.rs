@@ -46,6 +46,7 @@ impl Hub {
             | pipeline::Event::OwnRevoked { .. }
             | pipeline::Event::OwnReinstated
             | pipeline::Event::ListAdvanced { .. }
+            | pipeline::Event::LoadChanged(_)
             | pipeline::Event::Reserve(_) => self.turns.send_modify(|turns| *turns += 1),
             pipeline::Event::Delivered(_)
             | pipeline::Event::Disconnect { .. }
@@ -54,7 +55,12 @@ impl Hub {
             | pipeline::Event::Published { .. }
             | pipeline::Event::Received { .. }
             | pipeline::Event::Refused { .. }
-            | pipeline::Event::Rotate { .. } => {}
+            | pipeline::Event::HazardForgotten { .. }
+            | pipeline::Event::HazardKept { .. }
+            | pipeline::Event::Introduced { .. }
+            | pipeline::Event::Rotate { .. }
+            | pipeline::Event::Shed { .. }
+            | pipeline::Event::UnitsTold { .. } => {}
         }
     }
 

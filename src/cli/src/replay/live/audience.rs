@@ -88,6 +88,10 @@ impl Audience {
             | Event::Equivocation(_)
             | Event::Received { .. }
             | Event::Reserve(_)
+            | Event::HazardForgotten { .. }
+            | Event::HazardKept { .. }
+            | Event::Introduced { .. }
+            | Event::LoadChanged(_)
             | Event::ListAdvanced { .. }
             | Event::OwnReinstated
             | Event::OwnRevoked { .. }
@@ -95,7 +99,9 @@ impl Audience {
             | Event::Rotate { .. }
             | Event::StackResumed
             | Event::StackSilent(_)
+            | Event::Shed { .. }
             | Event::TicketChanged
+            | Event::UnitsTold { .. }
             | Event::World(
                 WorldEvent::ObjectChanged(_)
                 | WorldEvent::ObjectRemoved { .. }
