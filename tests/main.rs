@@ -10,6 +10,7 @@ mod architecture;
 mod bench;
 mod bundled_drive;
 mod conformance;
+mod deploy;
 mod grpc;
 mod ledger;
 mod loopback;

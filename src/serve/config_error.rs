@@ -1,7 +1,9 @@
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use figment::{Source, error::Kind};
+use figment::error::Kind;
 use thiserror::Error;
+
+use super::sources::origin;
 
 /// Why a daemon's configuration is refused.
 #[derive(Debug, Error)]
@@ -65,13 +67,8 @@ pub enum ConfigError {
 impl From<figment::Error> for ConfigError {
     fn from(error: figment::Error) -> Self {
         let key = error.path.join(".");
-        let origin = match &error.metadata {
-            Some(metadata) => match metadata.source.as_ref().and_then(Source::file_path) {
-                Some(path) => format!("file {}", path.display()),
-                None => metadata.name.to_string(),
-            },
-            None => "the defaults".to_owned(),
-        };
+        let metadata = error.metadata.as_ref();
+        let origin = metadata.map_or_else(|| "the defaults".to_owned(), origin);
         if let Kind::UnknownField(unknown, known) = &error.kind {
             let section = key.strip_suffix(unknown).unwrap_or_default();
             return Self::UnknownKey {

@@ -1,19 +1,25 @@
 use std::{
+    convert::Infallible,
     error::Error,
-    future::Future,
-    io::{self, Write as _},
+    future::{Future, pending},
+    io,
     net::SocketAddr,
     path::PathBuf,
+    pin::pin,
 };
 
 use clap::Args;
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{MissedTickBehavior, interval},
+};
 use tracing::{info, warn};
 
 use super::{
     AnnounceError, ConfigError, Override, Sources,
+    notify::Manager,
     process::{Ends, announce, forbid_core_dumps, orphaned},
     read,
 };
@@ -44,12 +50,6 @@ pub struct DaemonArguments {
     /// Ends when this process, which started the daemon, has ended, however that came; for tests.
     #[arg(long, value_name = "PID")]
     pub parent: Option<i32>,
-    /// Checks the configuration and ends.
-    #[arg(long)]
-    pub check_config: bool,
-    /// Prints the configuration in effect and ends.
-    #[arg(long)]
-    pub show_config: bool,
 }
 
 /// What a daemon can be told: the `Config` of `vehicle_agent`, and that of `roadside_unit`.
@@ -57,8 +57,13 @@ pub trait DaemonConfig: Clone + DeserializeOwned + Serialize {
     /// Where the file is unless something names another.
     const FILE_USUAL: &str;
 
+    /// Everything that is dangerous or meaningless in combination.
+    fn refusals(&self) -> Vec<ConfigError>;
+
     /// Refuses what is dangerous or meaningless in combination.
-    fn validate(&self) -> Result<(), ConfigError>;
+    fn validate(&self) -> Result<(), ConfigError> {
+        self.refusals().into_iter().next().map_or(Ok(()), Err)
+    }
 
     /// What the log says.
     fn log(&self) -> &LogConfig;
@@ -82,6 +87,10 @@ pub trait Daemon {
     /// Takes over from the configuration, and from the files that it names, what may change while it
     /// runs; what cannot be read stays as it was.
     fn reload(&self, config: &Self::Config);
+
+    /// Whether what it is there for still goes on: asked of whoever does it, who may never answer. For
+    /// a service manager's watchdog.
+    fn is_alive(&self) -> impl Future<Output = bool>;
 
     /// Returns once it cannot go on.
     fn failed(&self) -> impl Future<Output = ()>;
@@ -110,9 +119,6 @@ pub enum BeginError {
     /// There can be no log.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// Standard output is closed.
-    #[error("cannot print the configuration")]
-    Print(#[source] io::Error),
 }
 
 /// Why a daemon did not run until it was told to end, and end in order.
@@ -143,6 +149,17 @@ pub fn load<C: DaemonConfig>(sources: &Sources) -> Result<C, ConfigError> {
 }
 
 impl DaemonArguments {
+    /// Where a daemon's configuration comes from, with the file and the flags that only this daemon
+    /// has.
+    pub fn sources<C: DaemonConfig>(
+        &self,
+        file: Option<PathBuf>,
+        mut flags: Vec<Override>,
+    ) -> Sources {
+        flags.extend(self.overrides());
+        Sources::of_process(C::FILE_USUAL, file, flags)
+    }
+
     /// What these flags say.
     fn overrides(&self) -> Vec<Override> {
         let flags = [
@@ -157,32 +174,18 @@ impl DaemonArguments {
 }
 
 impl<'a, C: DaemonConfig> Process<'a, C> {
-    /// Reads the configuration, with the file and the flags that only this daemon has, and begins
-    /// the log; `None` if that was all that was asked for.
-    pub fn begin(
-        arguments: &'a DaemonArguments,
-        file: Option<PathBuf>,
-        flags: Vec<Override>,
-    ) -> Result<Option<Self>, BeginError> {
+    /// Reads the configuration and begins the log.
+    pub fn begin(arguments: &'a DaemonArguments, sources: Sources) -> Result<Self, BeginError> {
         // Before any key is read.
         forbid_core_dumps().map_err(BeginError::CoreDumps)?;
-        let flags = [flags, arguments.overrides()].concat();
-        let sources = Sources::of_process(C::FILE_USUAL, file, flags);
         let config: C = load(&sources)?;
-        if arguments.show_config {
-            write!(io::stdout(), "{}", config.to_toml()).map_err(BeginError::Print)?;
-            return Ok(None);
-        }
-        if arguments.check_config {
-            return Ok(None);
-        }
         let log = init_logs(config.log())?;
-        Ok(Some(Self {
+        Ok(Self {
             arguments,
             sources,
             config,
             log,
-        }))
+        })
     }
 
     /// The configuration.
@@ -191,7 +194,7 @@ impl<'a, C: DaemonConfig> Process<'a, C> {
     }
 
     /// Starts a daemon and runs it until it is told to end, by a signal or by the end of the process
-    /// that started it.
+    /// that started it. Whoever manages it as a service is told how it is doing.
     pub async fn run<D, E, F>(self, start: impl FnOnce(C) -> F) -> Result<(), RunError<E>>
     where
         D: Daemon<Config = C>,
@@ -200,25 +203,34 @@ impl<'a, C: DaemonConfig> Process<'a, C> {
     {
         let mut ends = Ends::new().map_err(RunError::Signals)?;
         let mut hangup = signal(SignalKind::hangup()).map_err(RunError::Signals)?;
+        let manager = Manager::of_process();
         let mut config = self.config.clone();
         let daemon = tokio::select! {
             started = start(self.config) => started.map_err(RunError::Start)?,
             () = ends.next() => return Ok(()),
         };
         announce(&daemon.ready(), self.arguments.ready_file.as_deref())?;
-        let has_failed = loop {
-            tokio::select! {
-                () = ends.next() => break false,
-                () = daemon.failed() => break true,
-                _ = hangup.recv() => {
-                    reread(&mut config, &self.sources, &self.log);
-                    daemon.reload(&config);
-                    info!("reloaded");
+        manager.tell_ready();
+        let has_failed = {
+            let mut pulse = pin!(pulse(&daemon, &manager));
+            loop {
+                tokio::select! {
+                    () = ends.next() => break false,
+                    () = daemon.failed() => break true,
+                    _ = hangup.recv() => {
+                        manager.tell_reloading();
+                        reread(&mut config, &self.sources, &self.log);
+                        daemon.reload(&config);
+                        info!("reloaded");
+                        manager.tell_ready();
+                    }
+                    () = orphaned(self.arguments.parent) => break false,
+                    never = &mut pulse => match never {},
                 }
-                () = orphaned(self.arguments.parent) => break false,
             }
         };
         info!("stopping");
+        manager.tell_stopping();
         tokio::select! {
             () = daemon.shutdown() => {}
             () = ends.next() => return Err(RunError::Interrupted),
@@ -228,6 +240,24 @@ impl<'a, C: DaemonConfig> Process<'a, C> {
             return Err(RunError::Failed);
         }
         Ok(())
+    }
+}
+
+/// Tells a watchdog that the daemon lives, for as long as it does: one that does not answer is never
+/// asked again, and what it answers is all that is told.
+pub(super) async fn pulse<D: Daemon>(daemon: &D, manager: &Manager) -> Infallible {
+    let Some(every) = manager.pulse() else {
+        return pending().await;
+    };
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if daemon.is_alive().await {
+            manager.tell_alive();
+        } else {
+            warn!("the daemon does not do its work: the watchdog is not told otherwise");
+        }
     }
 }
 

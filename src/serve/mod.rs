@@ -15,12 +15,14 @@ mod access;
 mod admission;
 mod allowance;
 mod caller;
+mod config_command;
 mod config_error;
 mod daemon;
 mod gate;
 mod key_file;
 mod limits;
 mod listen;
+mod notify;
 mod outlet;
 mod page;
 mod process;
@@ -32,6 +34,7 @@ mod sources;
 pub use access::Access;
 pub use admission::{Admission, OpenStream};
 pub use caller::{Caller, CallerIdentity, Role};
+pub use config_command::{ConfigCommand, ConfigCommandError, check};
 pub use config_error::ConfigError;
 pub use daemon::{BeginError, Daemon, DaemonArguments, DaemonConfig, Process, RunError, load};
 pub use gate::{Gate, from_gate};
@@ -47,6 +50,7 @@ pub use sections::{
 };
 pub use sequences::{SequenceJournal, SequenceJournalError, write_reservations};
 pub use server::{serve_doors, serve_routes, with_reflection};
+use sources::{Origins, read_all};
 pub use sources::{Override, Sources, read};
 
 #[cfg(test)]

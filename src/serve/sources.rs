@@ -5,7 +5,7 @@ use std::{
 };
 
 use figment::{
-    Figment, Metadata, Profile, Provider,
+    Figment, Metadata, Profile, Provider, Source,
     providers::{Format as _, Toml},
     util,
     value::{Dict, Map, Value},
@@ -103,15 +103,121 @@ impl Sources {
 
 /// Reads a configuration: flags before environment before file before defaults.
 pub fn read<C: DeserializeOwned>(sources: &Sources) -> Result<C, ConfigError> {
+    Ok(merged(sources, &[])?.extract()?)
+}
+
+/// The same, naming every key that is wrong and not only the first; the configuration has defaults in
+/// their place, or is `None` where that does not help.
+pub(super) fn read_all<C: DeserializeOwned>(sources: &Sources) -> (Option<C>, Vec<ConfigError>) {
+    let (mut left_out, mut wrong) = (Vec::new(), Vec::new());
+    loop {
+        let merged = match merged(sources, &left_out) {
+            Ok(merged) => merged,
+            Err(error) => return (None, vec![error]),
+        };
+        let errors = match merged.extract() {
+            Ok(config) => return (Some(config), wrong),
+            Err(errors) => errors,
+        };
+        let known = left_out.len();
+        for error in errors {
+            if !error.path.is_empty() && !left_out.contains(&error.path) {
+                left_out.push(error.path.clone());
+            }
+            wrong.push(error.into());
+        }
+        if left_out.len() == known {
+            return (None, wrong);
+        }
+    }
+}
+
+/// All that is said, but for what stands at or below these paths.
+fn merged(sources: &Sources, left_out: &[Vec<String>]) -> Result<Figment, ConfigError> {
     let mut merged = Figment::new();
     if let Some(path) = sources.file() {
         check_syntax(&path)?;
-        merged = merged.merge(Toml::file_exact(&path));
+        let said = Toml::file_exact(&path);
+        merged = merged.merge(Without { said, left_out });
     }
-    for one in sources.overrides() {
-        merged = merged.merge(one);
+    for said in sources.overrides() {
+        merged = merged.merge(Without { said, left_out });
     }
-    Ok(merged.extract()?)
+    Ok(merged)
+}
+
+/// What somebody says, but for some paths.
+struct Without<'a, P> {
+    said: P,
+    left_out: &'a [Vec<String>],
+}
+
+impl<P: Provider> Provider for Without<'_, P> {
+    fn metadata(&self) -> Metadata {
+        self.said.metadata()
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let mut data = self.said.data()?;
+        for dict in data.values_mut() {
+            for path in self.left_out {
+                leave_out(dict, path);
+            }
+        }
+        Ok(data)
+    }
+}
+
+/// Removes what stands at a path; of an array, all.
+fn leave_out(dict: &mut Dict, path: &[String]) {
+    let Some((key, rest)) = path.split_first() else {
+        return;
+    };
+    match dict.get_mut(key) {
+        Some(Value::Dict(_, inner)) if !rest.is_empty() => leave_out(inner, rest),
+        _ => {
+            dict.remove(key);
+        }
+    }
+}
+
+/// Where each value of a configuration comes from.
+pub(super) struct Origins {
+    merged: Figment,
+    said: Dict,
+}
+
+impl Origins {
+    /// Those of what these sources say.
+    pub(super) fn of(sources: &Sources) -> Result<Self, ConfigError> {
+        let merged = merged(sources, &[])?;
+        let said = merged.data()?.remove(&Profile::Default);
+        Ok(Self {
+            said: said.unwrap_or_default(),
+            merged,
+        })
+    }
+
+    /// In words, who says the value with this path.
+    pub(super) fn find(&self, path: &[&str]) -> String {
+        let value = path.split_last().and_then(|(last, tables)| {
+            let mut dict = &self.said;
+            for table in tables {
+                dict = dict.get(*table)?.as_dict()?;
+            }
+            dict.get(*last)
+        });
+        let metadata = value.and_then(|value| self.merged.get_metadata(value.tag()));
+        metadata.map_or_else(|| "default".to_owned(), origin)
+    }
+}
+
+/// In words, who says something.
+pub(super) fn origin(metadata: &Metadata) -> String {
+    match metadata.source.as_ref().and_then(Source::file_path) {
+        Some(path) => format!("file {}", path.display()),
+        None => metadata.name.to_string(),
+    }
 }
 
 /// Tells a file that cannot be read or parsed from one with a wrong key.

@@ -42,7 +42,7 @@ pub use clock::Clock;
 pub use config::{Config, DiscoveryConfig};
 pub use counters::Counters;
 pub use driver::{Driver, EventSink, Handle, Setup, StartError};
-pub use quic::{ALPN, CloseCode};
+pub use quic::{ALPN, CloseCode, SOCKET_BUFFER_LEN};
 
 #[cfg(test)]
 mod tests;

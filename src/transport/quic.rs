@@ -156,7 +156,8 @@ const BIDI_STREAMS_MAX: u32 = 8;
 const STREAM_WINDOW_LEN: u32 = 16 * 1024;
 const CONNECTION_WINDOW_LEN: u32 = 128 * 1024;
 const CRYPTO_BUFFER_LEN: usize = 8 * 1024;
-const SOCKET_BUFFER_LEN: usize = 1024 * 1024;
+/// What each socket asks the system for, in bytes, to hear and to speak.
+pub const SOCKET_BUFFER_LEN: usize = 1024 * 1024;
 const INCOMING_BUFFER_LEN: u64 = 16 * 1024;
 const INCOMING_BUFFERS_LEN: u64 = 256 * 1024;
 const RETRY_TOKEN_LIFETIME: Duration = Duration::from_secs(10);

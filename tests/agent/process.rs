@@ -24,7 +24,7 @@ use wayside::rpc::{
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A trust domain in a folder of its own.
-pub(super) struct Pki {
+pub(crate) struct Pki {
     folder: TempDir,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Agent {
 }
 
 impl Pki {
-    pub(super) async fn new(vehicles: u16) -> Self {
+    pub(crate) async fn new(vehicles: u16) -> Self {
         let folder = TempDir::new().unwrap();
         let domain = folder.path().join("domain");
         let made = wayside(&["pki", "init", "--slots", "3", "--out"])
@@ -49,18 +49,18 @@ impl Pki {
         Self { folder }
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join("domain").join(name)
     }
 
     /// The command that starts a vehicle's agent on free ports.
-    pub(super) fn agent(&self, vehicle: u16) -> Command {
+    pub(crate) fn agent(&self, vehicle: u16) -> Command {
         let config = self.path(&format!("vehicle-{vehicle}/agent.toml"));
         agent(&config)
     }
 
     /// Starts a vehicle's agent, which dials the given peers.
-    pub(super) async fn start(&self, vehicle: u16, peers: &[SocketAddr]) -> Agent {
+    pub(crate) async fn start(&self, vehicle: u16, peers: &[SocketAddr]) -> Agent {
         let mut command = self.agent(vehicle);
         for peer in peers {
             command.args(["--peer", &peer.to_string()]);
@@ -92,7 +92,7 @@ impl Agent {
         self.addresses.get(name).and_then(Value::as_str).unwrap()
     }
 
-    pub(super) fn quic(&self) -> SocketAddr {
+    pub(crate) fn quic(&self) -> SocketAddr {
         self.address("quic").parse().unwrap()
     }
 
@@ -123,7 +123,7 @@ impl Agent {
     }
 
     /// Waits until the agent's readiness is as wanted.
-    pub(super) async fn wait_ready(&self, wanted: impl Fn(&Readiness) -> bool) -> Readiness {
+    pub(crate) async fn wait_ready(&self, wanted: impl Fn(&Readiness) -> bool) -> Readiness {
         let mut client = AgentServiceClient::new(self.channel().await);
         let request = WatchReadinessRequest {};
         let mut changes = client.watch_readiness(request).await.unwrap().into_inner();
@@ -140,7 +140,7 @@ impl Agent {
     }
 
     /// Publishes where the vehicle is, and returns what became of it.
-    pub(super) async fn publish(&self, latitude_deg: f64) -> i32 {
+    pub(crate) async fn publish(&self, latitude_deg: f64) -> i32 {
         let mut client = TelemetryServiceClient::new(self.channel().await);
         client
             .publish_state(state(latitude_deg))

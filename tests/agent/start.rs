@@ -93,11 +93,16 @@ async fn two_agents_never_share_a_state_folder() {
 #[tokio::test]
 async fn shown_configurations_are_accepted_again() {
     let pki = Pki::new(1).await;
-    let shown = pki.agent(1).arg("--show-config").output().await.unwrap();
+    let shown = pki
+        .agent(1)
+        .args(["config", "show"])
+        .output()
+        .await
+        .unwrap();
     let copy = pki.path("copy.toml");
     fs::write(&copy, &shown.stdout).unwrap();
 
-    let checked = wayside(&["agent", "--check-config", "--config"])
+    let checked = wayside(&["agent", "config", "check", "--config"])
         .arg(&copy)
         .output()
         .await

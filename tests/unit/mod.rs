@@ -9,7 +9,7 @@ mod golden;
 mod growth;
 mod issuing;
 mod ledger;
-mod process;
+pub(crate) mod process;
 mod rejoin;
 mod rivals;
 mod start;

@@ -26,19 +26,19 @@ use wayside::{
 use crate::agent::process::{Agent, PATIENCE, wayside};
 
 /// A unit's process that keeps a development ledger of its own, in a folder that outlives it.
-pub(super) struct Alone {
+pub(crate) struct Alone {
     pub(super) folder: TempDir,
-    pub(super) process: Agent,
+    pub(crate) process: Agent,
 }
 
 /// A vehicle that is on the ledger.
-pub(super) struct Enrolled {
+pub(crate) struct Enrolled {
     pub(super) id: VehicleId,
     pub(super) key: SigningKey,
 }
 
 impl Alone {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let process = Agent::start(command(folder.path())).await;
         Self { folder, process }
@@ -62,13 +62,13 @@ impl Alone {
     }
 
     /// Brings a vehicle to the ledger that is at home in shard 1.
-    pub(super) async fn enrol(&self) -> Enrolled {
+    pub(crate) async fn enrol(&self) -> Enrolled {
         enrol(&self.domain(), self.process.address("grpc")).await
     }
 }
 
 /// The command that starts a unit of its own on free ports.
-pub(super) fn command(folder: &Path) -> Command {
+pub(crate) fn command(folder: &Path) -> Command {
     let mut command = wayside(&["unit", "--metrics-address", "127.0.0.1:0"]);
     command
         .arg("--storage")

@@ -121,11 +121,11 @@ async fn l7_two_units_never_share_a_folder() {
 #[tokio::test]
 async fn shown_configurations_are_accepted_again() {
     let folder = TempDir::new().unwrap();
-    let shown = wayside(&["unit", "--show-config"]).output().await.unwrap();
+    let shown = wayside(&["unit", "config", "show"]).output().await.unwrap();
     let copy = folder.path().join("copy.toml");
     std::fs::write(&copy, &shown.stdout).unwrap();
 
-    let checked = wayside(&["unit", "--check-config", "--config"])
+    let checked = wayside(&["unit", "config", "check", "--config"])
         .arg(&copy)
         .output()
         .await

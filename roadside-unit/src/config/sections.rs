@@ -239,31 +239,32 @@ impl DaemonConfig for Config {
         &self.log
     }
 
+    fn refusals(&self) -> Vec<ConfigError> {
+        let checked = [
+            self.grpc.validate(),
+            self.metrics.validate(),
+            self.shutdown.validate(),
+            self.witnesses.parsed().map(drop),
+            self.validate_identity(),
+            self.issuing.validate(),
+            self.validate_door(),
+        ];
+        checked.into_iter().filter_map(Result::err).collect()
+    }
+}
+
+impl IssuingConfig {
     fn validate(&self) -> Result<(), ConfigError> {
-        self.grpc.validate()?;
-        self.metrics.validate()?;
-        self.shutdown.validate()?;
-        self.witnesses.parsed()?;
-        self.validate_identity()?;
-        if self.issuing.master.is_some() && self.issuing.keys.is_empty() {
+        if self.master.is_some() && self.keys.is_empty() {
             return Err(ConfigError::OutOfRange {
                 key: "issuing.master".to_owned(),
                 expected: "a file together with issuing.keys",
             });
         }
-        let lifetimes = LIFETIME_MIN..=LIFETIME_MAX;
-        if !lifetimes.contains(&self.issuing.ticket_key_lifetime) {
+        if !(LIFETIME_MIN..=LIFETIME_MAX).contains(&self.ticket_key_lifetime) {
             return Err(ConfigError::OutOfRange {
                 key: "issuing.ticket_key_lifetime".to_owned(),
                 expected: "1min to 366days",
-            });
-        }
-        let has_door = self.door.key.is_some() && self.door.certificate.is_some();
-        let is_own = self.identity.genesis.is_none();
-        if self.profile.has(Profile::Relay) && !has_door && !is_own {
-            return Err(ConfigError::OutOfRange {
-                key: "door.key".to_owned(),
-                expected: "a file, together with door.certificate, for the profile \"relay\"",
             });
         }
         Ok(())
@@ -274,6 +275,18 @@ impl Config {
     /// Whether the unit votes for its operator.
     pub fn is_validator(&self) -> bool {
         self.profile.has(Profile::Validator)
+    }
+
+    fn validate_door(&self) -> Result<(), ConfigError> {
+        let has_door = self.door.key.is_some() && self.door.certificate.is_some();
+        let is_own = self.identity.genesis.is_none();
+        if self.profile.has(Profile::Relay) && !has_door && !is_own {
+            return Err(ConfigError::OutOfRange {
+                key: "door.key".to_owned(),
+                expected: "a file, together with door.certificate, for the profile \"relay\"",
+            });
+        }
+        Ok(())
     }
 
     fn validate_identity(&self) -> Result<(), ConfigError> {

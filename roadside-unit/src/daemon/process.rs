@@ -3,7 +3,7 @@ use std::{future::Future, net::SocketAddr, path::PathBuf};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use tracing::warn;
-use wayside::serve::{self, DaemonArguments, Override, Process};
+use wayside::serve::{self, ConfigCommand, DaemonArguments, Override, Process, Sources};
 
 use wayside_engine::RebuildFrom;
 
@@ -44,6 +44,12 @@ pub struct UnitArguments {
 /// What a unit's program does besides running.
 #[derive(Clone, Debug, Subcommand)]
 pub enum UnitCommand {
+    /// Checks or shows the configuration.
+    Config {
+        /// Which of them.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
     /// Writes a backup of the running unit to a file: every block that it has, with the votes that
     /// made them final. No key and no vote of the unit is in it.
     Backup {
@@ -76,17 +82,12 @@ pub enum UnitCommand {
 
 /// Runs a unit until it is told to end: the whole of `roadside-unit` and `wayside unit`.
 pub fn run_from_arguments(arguments: &UnitArguments) -> anyhow::Result<()> {
-    let begun = Process::begin(
-        &arguments.daemon,
-        arguments.config.clone(),
-        arguments.overrides(),
-    );
-    let Some(process) = begun? else {
-        return Ok(());
-    };
+    let daemon = &arguments.daemon;
+    let sources = daemon.sources::<Config>(arguments.config.clone(), arguments.overrides());
     if let Some(command) = &arguments.command {
-        return command.run(process.config());
+        return command.run(daemon, sources);
     }
+    let process = Process::begin(daemon, sources)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
@@ -96,17 +97,19 @@ pub fn run_from_arguments(arguments: &UnitArguments) -> anyhow::Result<()> {
 }
 
 impl UnitCommand {
-    fn run(&self, config: &Config) -> anyhow::Result<()> {
+    fn run(&self, arguments: &DaemonArguments, sources: Sources) -> anyhow::Result<()> {
+        let begin = || Process::<Config>::begin(arguments, sources.clone());
         match self {
-            Self::Backup { out } => back_up(config, out),
-            Self::ForgetVotes { .. } => forget_votes(config),
+            Self::Config { command } => Ok(command.run::<Config>(&sources)?),
+            Self::Backup { out } => back_up(begin()?.config(), out),
+            Self::ForgetVotes { .. } => forget_votes(begin()?.config()),
             Self::RebuildState { from_genesis: true } => {
-                rebuild_state(config, RebuildFrom::Genesis)
+                rebuild_state(begin()?.config(), RebuildFrom::Genesis)
             }
             Self::RebuildState {
                 from_genesis: false,
-            } => rebuild_state(config, RebuildFrom::Snapshot),
-            Self::Restore { backup } => restore(config, backup),
+            } => rebuild_state(begin()?.config(), RebuildFrom::Snapshot),
+            Self::Restore { backup } => restore(begin()?.config(), backup),
         }
     }
 }
@@ -136,6 +139,10 @@ impl serve::Daemon for Daemon {
 
     fn reload(&self, config: &Config) {
         self.reload(config);
+    }
+
+    fn is_alive(&self) -> impl Future<Output = bool> {
+        self.is_alive()
     }
 
     fn failed(&self) -> impl Future<Output = ()> {

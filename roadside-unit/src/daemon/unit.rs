@@ -186,6 +186,13 @@ impl Daemon {
         self.metrics.as_ref().map(MetricsServer::address)
     }
 
+    /// Whether the engine still answers and its blocks are followed; never returns while it does not
+    /// answer.
+    pub async fn is_alive(&self) -> bool {
+        let has_failed = *self.failed.borrow();
+        !has_failed && self.engine.metrics().await.is_some()
+    }
+
     /// Returns once the unit cannot go on, for instance because its disk is full.
     pub async fn failed(&self) {
         let mut failed = self.failed.clone();

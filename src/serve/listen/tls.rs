@@ -49,6 +49,14 @@ impl Tls {
     }
 }
 
+impl TlsFiles {
+    /// Reads them as a daemon would, and returns when the daemon's certificate ends; `None` if it does
+    /// not say.
+    pub fn certificate_end(&self) -> Result<Option<Timestamp>, ListenError> {
+        read(self).map(|current| current.end)
+    }
+}
+
 /// Who a client is by its certificate, which the handshake has verified.
 pub(super) fn identity<R: Role>(
     stream: &TlsStream<TcpStream>,

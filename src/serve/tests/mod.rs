@@ -1,5 +1,6 @@
 mod allowance;
 mod gate;
+mod notify;
 mod page;
 
 use std::fmt;

@@ -76,10 +76,13 @@ impl DaemonConfig for Config {
         &self.log
     }
 
-    fn validate(&self) -> Result<(), ConfigError> {
-        self.grpc.validate()?;
-        self.metrics.validate()?;
-        self.shutdown.validate()
+    fn refusals(&self) -> Vec<ConfigError> {
+        let checked = [
+            self.grpc.validate(),
+            self.metrics.validate(),
+            self.shutdown.validate(),
+        ];
+        checked.into_iter().filter_map(Result::err).collect()
     }
 }
 

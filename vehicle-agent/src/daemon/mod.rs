@@ -32,7 +32,7 @@ use wayside::{
 };
 
 pub use error::StartError;
-pub use process::{AgentArguments, run_from_arguments};
+pub use process::{AgentArguments, AgentCommand, run_from_arguments};
 
 use crate::{
     config::Config,
@@ -185,6 +185,14 @@ impl Daemon {
         if let Err(error) = self.listener.reload() {
             warn!(error = %error, "kept the certificates: they cannot be read again");
         }
+    }
+
+    /// Whether the station is still fed and drained; waits for whoever holds it.
+    pub fn is_alive(&self) -> bool {
+        if self.driver.is_finished() {
+            return false;
+        }
+        self.handle.call(|_, _| true)
     }
 
     /// Ends the agent in order, within the configured grace period.

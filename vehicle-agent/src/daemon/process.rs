@@ -5,10 +5,10 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, Subcommand};
 use figment::value::Value;
 use tracing::warn;
-use wayside::serve::{self, DaemonArguments, Override, Process};
+use wayside::serve::{self, ConfigCommand, DaemonArguments, Override, Process};
 
 use super::{Daemon, StartError};
 use crate::config::Config;
@@ -17,7 +17,7 @@ use crate::config::Config;
 #[derive(Args, Clone, Debug, Default)]
 pub struct AgentArguments {
     /// The configuration; else $WAYSIDE_CONFIG, else /etc/wayside/vehicle-agent.toml if it exists.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
     /// The address that other stations connect to.
     #[arg(long, value_name = "ADDRESS")]
@@ -40,18 +40,30 @@ pub struct AgentArguments {
     /// What every daemon can be told.
     #[command(flatten)]
     pub daemon: DaemonArguments,
+    /// What to do instead of running.
+    #[command(subcommand)]
+    pub command: Option<AgentCommand>,
+}
+
+/// What an agent's program does besides running.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AgentCommand {
+    /// Checks or shows the configuration.
+    Config {
+        /// Which of them.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
 }
 
 /// Runs an agent until it is told to end: the whole of `vehicle-agent` and `wayside agent`.
 pub fn run_from_arguments(arguments: &AgentArguments) -> anyhow::Result<()> {
-    let begun = Process::begin(
-        &arguments.daemon,
-        arguments.config.clone(),
-        arguments.overrides(),
-    );
-    let Some(process) = begun? else {
-        return Ok(());
-    };
+    let daemon = &arguments.daemon;
+    let sources = daemon.sources::<Config>(arguments.config.clone(), arguments.overrides());
+    if let Some(AgentCommand::Config { command }) = &arguments.command {
+        return Ok(command.run::<Config>(&sources)?);
+    }
+    let process = Process::begin(daemon, sources)?;
     // One thread, on which the station's mutex is never contended.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -84,6 +96,10 @@ impl serve::Daemon for Daemon {
 
     fn reload(&self, config: &Config) {
         self.reload(config);
+    }
+
+    fn is_alive(&self) -> impl Future<Output = bool> {
+        std::future::ready(self.is_alive())
     }
 
     /// An agent goes on whatever happens: what it lost, its health says.

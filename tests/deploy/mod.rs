@@ -1,0 +1,4 @@
+//! What an operator runs the daemons with: service managers, containers, dashboards.
+
+mod config;
+mod service;
