@@ -1,4 +1,5 @@
 //! What an operator runs the daemons with: service managers, containers, dashboards.
 
 mod config;
+mod doctor;
 mod service;

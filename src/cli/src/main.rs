@@ -2,8 +2,10 @@
 
 mod bench;
 mod demo;
+mod doctor;
 mod drive;
 mod files;
+mod health;
 mod ledger;
 mod lines;
 mod pki;
@@ -35,8 +37,13 @@ enum Command {
     /// Shows the main job on this machine: agents in processes of their own, fed by a recorded
     /// drive. Exits with 0 only if every step held.
     Demo(demo::Arguments),
+    /// Says what is wrong with this installation, in plain words, and what to do about it. Exits with 0
+    /// if all is well, 1 if something will not work.
+    Doctor(doctor::Arguments),
     /// Imports recorded drives, and says what they hold.
     Drive(drive::Arguments),
+    /// Asks a daemon whether it serves. Exits with 0 if it does, 1 if not.
+    Health(health::Arguments),
     /// Writes to the ledger and reads from it, by way of a roadside unit.
     Ledger(ledger::Arguments),
     /// Makes and reads trust domains and tickets, for development.
@@ -77,7 +84,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Agent(arguments) => run_from_arguments(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Drive(arguments) => drive::run(arguments),
+        Command::Health(arguments) => health::run(&arguments),
         Command::Ledger(arguments) => ledger::run(arguments),
         Command::Pki(arguments) => pki::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),

@@ -76,6 +76,21 @@ impl UnitArguments {
 }
 
 impl TlsArguments {
+    /// An address to connect to by these certificates.
+    pub(crate) fn endpoint(&self, address: &str) -> anyhow::Result<Endpoint> {
+        let endpoint = Endpoint::from_shared(address.to_owned())
+            .with_context(|| format!("{address} is no address"))?
+            .connect_timeout(CONNECT_MAX);
+        if address.starts_with("https:") {
+            return Ok(endpoint.tls_config(self.config()?)?);
+        }
+        ensure!(
+            self.authority.is_none() && self.certificate.is_none(),
+            "certificates are for https, not for {address}"
+        );
+        Ok(endpoint)
+    }
+
     fn config(&self) -> anyhow::Result<ClientTlsConfig> {
         let read = |path: &PathBuf| {
             fs::read(path).with_context(|| format!("cannot read {}", path.display()))
@@ -99,17 +114,7 @@ impl Unit {
 
     /// Connects, or says where nobody answered.
     pub(crate) async fn connect(address: &str, tls: &TlsArguments) -> anyhow::Result<Self> {
-        let mut endpoint = Endpoint::from_shared(address.to_owned())
-            .with_context(|| format!("{address} is no address"))?
-            .connect_timeout(CONNECT_MAX);
-        if address.starts_with("https:") {
-            endpoint = endpoint.tls_config(tls.config()?)?;
-        } else {
-            ensure!(
-                tls.authority.is_none() && tls.certificate.is_none(),
-                "certificates are for https, not for {address}"
-            );
-        }
+        let endpoint = tls.endpoint(address)?;
         let channel = endpoint.connect().await.map_err(|error| {
             // Each layer below says the same again.
             let error = anyhow::Error::from(error);

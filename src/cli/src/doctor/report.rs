@@ -1,0 +1,99 @@
+use std::fmt::{self, Display};
+
+use serde::Serialize;
+
+/// What was found, in the order in which it was looked at.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Report {
+    findings: Vec<Finding>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    level: Level,
+    /// What was looked at, as `clock`.
+    about: String,
+    found: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    /// As it should be.
+    Well,
+    /// It works, and could be better, or cannot be told from here.
+    Doubtful,
+    /// Something will not work.
+    Wrong,
+}
+
+impl Report {
+    /// All is as it should be.
+    pub(super) fn well(&mut self, about: &str, found: impl Display) {
+        self.add(Level::Well, about, found.to_string(), None);
+    }
+
+    /// It works, and could be better, or cannot be told from here.
+    pub(super) fn doubtful(&mut self, about: &str, found: impl Display, remedy: impl Display) {
+        let remedy = Some(remedy.to_string());
+        self.add(Level::Doubtful, about, found.to_string(), remedy);
+    }
+
+    /// Something will not work.
+    pub(super) fn wrong(&mut self, about: &str, found: impl Display, remedy: impl Display) {
+        let remedy = Some(remedy.to_string());
+        self.add(Level::Wrong, about, found.to_string(), remedy);
+    }
+
+    fn add(&mut self, level: Level, about: &str, found: String, remedy: Option<String>) {
+        self.findings.push(Finding {
+            level,
+            about: about.to_owned(),
+            found,
+            remedy,
+        });
+    }
+
+    /// How many things will not work.
+    pub(super) fn count_wrong(&self) -> usize {
+        self.count(Level::Wrong)
+    }
+
+    fn count(&self, level: Level) -> usize {
+        self.findings.iter().filter(|it| it.level == level).count()
+    }
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings {
+            let level = match finding.level {
+                Level::Well => "well    ",
+                Level::Doubtful => "doubtful",
+                Level::Wrong => "WRONG   ",
+            };
+            writeln!(f, "{level} {}: {}", finding.about, finding.found)?;
+            if let Some(remedy) = &finding.remedy {
+                writeln!(f, "         -> {remedy}")?;
+            }
+        }
+        let (wrong, doubtful) = (self.count_wrong(), self.count(Level::Doubtful));
+        writeln!(f, "{wrong} wrong, {doubtful} doubtful")
+    }
+}
+
+/// An error with its causes, in one line.
+pub(super) fn in_words(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    words
+}
