@@ -1,16 +1,13 @@
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     BATCH_TICKETS_MAX, BatchId, Body, EnrolmentAuthority, EscrowDeposit, Facts, LinkageAnswer,
-    LinkageRequest, LinkageWish, MintOrder, Minted, OperatorRefusal, Record, Seat, SignedSeal,
-    Staged, TicketBatch, TicketIssuer,
+    LinkageRequest, LinkageWish, MintOrder, Minted, Record, Seat, SignedSeal, Staged, TicketBatch,
+    TicketIssuer,
     body::BatchTicket,
     enrolment::open_of,
     escrow::split,
-    open_batch::{Batch, Linked, MEMBERS_WAIT, What, linked_ticket},
+    open_batch::{Batch, Linked, What, linked_ticket},
 };
 use crate::{
     crypto::random_bytes,
@@ -32,7 +29,7 @@ pub struct Dispatch {
 /// there. Nothing of them outlives a restart: what was not made is put into new ones, under the same
 /// handles.
 #[derive(Default)]
-pub(super) struct Batches(BTreeMap<BatchId, Batch>);
+pub(super) struct Batches(pub(super) BTreeMap<BatchId, Batch>);
 
 impl Batches {
     pub(super) fn retain(&mut self, is_kept: impl Fn(&TicketHandle) -> bool) {
@@ -43,9 +40,7 @@ impl Batches {
 impl EnrolmentAuthority {
     /// What to tell another role now.
     pub fn poll_dispatch(&mut self, facts: &Facts, now: Now) -> Option<Dispatch> {
-        self.batches.0.retain(|_, batch| !batch.is_over());
-        self.dissolve_outdated(facts);
-        self.give_up_malformed(now.instant);
+        self.tidy_batches(facts, now);
         self.form_batches(facts, now.instant);
         let mut found = None;
         for (id, batch) in &mut self.batches.0 {
@@ -63,16 +58,14 @@ impl EnrolmentAuthority {
 
     /// When to poll again at the latest; `None` while nothing is open.
     pub fn poll_timeout(&self, facts: &Facts) -> Option<Instant> {
-        let has_issuer = |slot: u32| {
-            let issuer = facts.issuer(self.group, Slot::from_number(slot));
-            issuer.is_some()
-        };
-        let waiting = self.waiting.iter().filter(|(slot, _)| has_issuer(**slot));
+        let waiting = self.waiting.iter();
+        let waiting = waiting.filter(|(slot, _)| self.has_room(facts, **slot));
         let waiting = waiting.flat_map(|(_, waiting)| waiting.values());
         let waiting = waiting.map(|since| *since + facts.batch_wait);
         let batches = self.batches.0.values();
         let batches = batches.filter_map(|it| it.timeout(facts, self.group));
-        waiting.chain(batches).min()
+        let aside = self.aside.first().map(|(at, _)| *at);
+        waiting.chain(batches).chain(aside).min()
     }
 
     /// Takes another role's answer to what [`Self::poll_dispatch`] gave.
@@ -88,8 +81,11 @@ impl EnrolmentAuthority {
             Body::Linked(linked) => self.handle_linked(operator, linked, facts, now),
             Body::Deposited(batch) => {
                 let batch = self.batches.0.get_mut(batch);
-                if let Some(linked) = batch.and_then(|it| it.linked.as_mut()) {
+                if let Some(batch) = batch
+                    && let Some(linked) = &mut batch.linked
+                {
                     linked.kept.insert(operator);
+                    batch.refused.remove(&(operator, What::Deposit));
                 }
                 Vec::new()
             }
@@ -97,16 +93,11 @@ impl EnrolmentAuthority {
                 if let Some(batch) = self.batches.0.get_mut(&taken.batch)
                     && batch.members.contains(&operator)
                 {
-                    let tickets = taken.tickets.iter().copied();
-                    batch.taken.insert(operator, tickets.collect());
+                    batch.take(operator, &taken.tickets);
                 }
                 Vec::new()
             }
             Body::Minted(minted) => self.handle_minted(operator, minted, facts, now),
-            Body::Refused(refusal) => {
-                self.handle_refusal(from, *refusal, now.instant);
-                Vec::new()
-            }
             Body::Link(_)
             | Body::Deposit(_)
             | Body::Batch(_)
@@ -120,23 +111,10 @@ impl EnrolmentAuthority {
             | Body::Approve(_)
             | Body::Approved(_)
             | Body::Release(_)
-            | Body::Released(_) => Vec::new(),
+            | Body::Released(_)
+            | Body::Refused(_) => Vec::new(),
         };
         Staged::new(records, ())
-    }
-
-    /// Takes in that something did not reach another role, or no answer came.
-    pub fn handle_failure(&mut self, to: Seat, now: Instant) {
-        for batch in self.batches.0.values_mut() {
-            if batch.coordinator.is_some_and(|(it, _)| it == to.operator) {
-                batch.coordinator = Some((to.operator, now));
-            }
-            for ((operator, _), again) in &mut batch.again {
-                if *operator == to.operator {
-                    *again = (*again).min(now + AFTER_FAILURE);
-                }
-            }
-        }
     }
 
     /// Puts tickets into batches: all of the slots that enough vehicles wait for, or have waited for
@@ -149,31 +127,44 @@ impl EnrolmentAuthority {
         };
         let ripe = self.waiting.iter().filter(|(_, waiting)| is_ripe(waiting));
         let ripe: Vec<u32> = ripe.map(|(slot, _)| *slot).collect();
-        let mut open: BTreeMap<u16, BTreeSet<TicketHandle>> = BTreeMap::new();
+        let mut open: BTreeMap<(u16, BTreeSet<u16>), BTreeSet<TicketHandle>> = BTreeMap::new();
         for slot in ripe {
             let issuer = facts.issuer(self.group, Slot::from_number(slot));
-            let Some(issuer) = issuer else {
+            let Some(issuer) = issuer.filter(|_| self.has_room(facts, slot)) else {
                 continue;
             };
-            let handles = self.waiting.remove(&slot).unwrap_or_default();
-            let handles: Vec<_> = handles.into_keys().collect();
-            // All of a slot stay together, or in parts that are as large as they can be.
-            let parts = handles.len().div_ceil(BATCH_TICKETS_MAX);
-            for part in handles.chunks(handles.len().div_ceil(parts.max(1)).max(1)) {
-                let batch = open.entry(issuer.id).or_default();
-                if batch.len() + part.len() > BATCH_TICKETS_MAX {
-                    let full = std::mem::take(batch);
-                    self.open_batch(&full, issuer, now);
+            for (refused_by, handles) in self.take_waiting(slot) {
+                // All of a slot stay together, or in parts that are as large as they can be.
+                let parts = handles.len().div_ceil(BATCH_TICKETS_MAX);
+                for part in handles.chunks(handles.len().div_ceil(parts.max(1)).max(1)) {
+                    let batch = open.entry((issuer.id, refused_by.clone())).or_default();
+                    if batch.len() + part.len() > BATCH_TICKETS_MAX {
+                        let full = std::mem::take(batch);
+                        self.open_batch(&full, issuer, now);
+                    }
+                    let batch = open.entry((issuer.id, refused_by.clone())).or_default();
+                    batch.extend(part);
                 }
-                open.entry(issuer.id).or_default().extend(part);
             }
         }
-        for (id, handles) in open {
+        for ((id, _), handles) in open {
             let issuer = facts.issuers.iter().find(|it| it.id == id);
             if let Some(issuer) = issuer {
                 self.open_batch(&handles, issuer, now);
             }
         }
+    }
+
+    /// What waits for a slot, by who is known not to sign it.
+    fn take_waiting(&mut self, slot: u32) -> BTreeMap<BTreeSet<u16>, Vec<TicketHandle>> {
+        let mut parts: BTreeMap<BTreeSet<u16>, Vec<TicketHandle>> = BTreeMap::new();
+        for handle in self.waiting.remove(&slot).unwrap_or_default().into_keys() {
+            if let Some(wanted) = self.tickets.get(&handle) {
+                let part = parts.entry(wanted.refused_by.clone()).or_default();
+                part.push(handle);
+            }
+        }
+        parts
     }
 
     /// Forms a batch of those tickets whose blobs are for these members; no others can open the rest.
@@ -207,6 +198,9 @@ impl EnrolmentAuthority {
             coordinator: None,
             is_done: false,
             again: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            clean: Vec::new(),
+            split_at: None,
         };
         let id = BatchId::from_bytes(random_bytes());
         self.batches.0.insert(id, batch);
@@ -272,7 +266,7 @@ impl EnrolmentAuthority {
             What::Mint => Some(Body::Mint(MintOrder {
                 group,
                 batch: id,
-                holders: batch.clean(),
+                holders: batch.clean.clone(),
             })),
         }
     }
@@ -338,6 +332,7 @@ impl EnrolmentAuthority {
             kept: BTreeSet::new(),
         });
         batch.again.clear();
+        batch.refused.clear();
         if batch.handles.is_empty() {
             self.batches.0.remove(&answer.batch);
         }
@@ -377,75 +372,6 @@ impl EnrolmentAuthority {
         made.into_iter().chain(lost).collect()
     }
 
-    /// Takes batches apart whose key was withdrawn, since no member would sign them.
-    fn dissolve_outdated(&mut self, facts: &Facts) {
-        let group = self.group;
-        let mut again = Vec::new();
-        self.batches.0.retain(|_, batch| {
-            let slots = batch.slots.iter().copied();
-            let is_current = facts.issuer_of((batch.issuer, group), slots).is_some();
-            if !(batch.is_done || is_current) {
-                again.extend(batch.handles.iter().copied());
-            }
-            batch.is_done || is_current
-        });
-        self.wait_again(&again);
-    }
-
-    /// Puts tickets among those that wait, as having waited long enough.
-    fn wait_again(&mut self, handles: &[TicketHandle]) {
-        for handle in handles {
-            if let Some(wanted) = self.tickets.get(handle) {
-                let waiting = self.waiting.entry(wanted.slot).or_default();
-                waiting.insert(*handle, Instant::default());
-            }
-        }
-    }
-
-    /// Once it is clear that no sufficient number of members will sign a whole batch, gives up those
-    /// tickets that the most willing of them refuse, and forms the batch anew from the rest. Needs no
-    /// record: after a restart the members would refuse the same.
-    fn give_up_malformed(&mut self, now: Instant) {
-        let mut lost = BTreeSet::new();
-        let mut again = Vec::new();
-        self.batches.0.retain(|_, batch| {
-            let is_late = now >= batch.formed + MEMBERS_WAIT;
-            if !batch.is_stuck() || !(is_late || batch.has_all_answers()) {
-                return true;
-            }
-            let agreed = batch.agreed();
-            let refuses = |taken: &BTreeMap<_, _>| -> Vec<TicketHandle> {
-                let is_agreed = |it: &&TicketHandle| {
-                    let mark = agreed.get(*it);
-                    mark.is_some_and(|mark| taken.get(*it) == Some(mark))
-                };
-                let handles = batch.handles.iter();
-                handles.filter(|it| !is_agreed(it)).copied().collect()
-            };
-            let mut refused: Vec<_> = batch.taken.values().map(refuses).collect();
-            refused.sort_by_key(Vec::len);
-            let refused = refused.into_iter().take(batch.threshold).flatten();
-            let refused: BTreeSet<_> = refused.collect();
-            again.extend(batch.handles.difference(&refused).copied());
-            lost.extend(refused.intersection(&batch.handles).copied());
-            false
-        });
-        self.wait_again(&again);
-        self.fail(lost);
-    }
-
-    fn handle_refusal(&mut self, from: Seat, refusal: OperatorRefusal, now: Instant) {
-        self.handle_failure(from, now);
-        if refusal != OperatorRefusal::UnknownBatch {
-            return;
-        }
-        // A member that was restarted has to be given its batches again.
-        for batch in self.batches.0.values_mut().filter(|it| !it.is_done) {
-            batch.taken.remove(&from.operator);
-            batch.again.retain(|(to, _), _| *to != from.operator);
-        }
-    }
-
     fn give_up(&mut self, handles: Vec<TicketHandle>) -> Vec<Record> {
         if handles.is_empty() {
             return Vec::new();
@@ -455,6 +381,3 @@ impl EnrolmentAuthority {
         vec![Record::Failed { group, handles }]
     }
 }
-
-/// When to try somebody again who was not reached.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);

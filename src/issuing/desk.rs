@@ -7,6 +7,7 @@ use super::{
     BatchCommitment, BatchId, Body, Dispatch, EnrolmentAuthority, Escrow, Facts, IssuingKeys,
     LinkageOffice, Mailbox, MessageError, MintOrder, Minted, Nonce, OperatorRefusal, Record,
     ReleaseOrder, Released, Seat, Signing, Staged, TicketCoordinator, TicketMember,
+    open_batch::Question,
 };
 use crate::{
     id::GroupId,
@@ -64,6 +65,8 @@ struct Coordinated {
 struct Asked {
     to: Seat,
     topic: Topic,
+    /// What an enrolment authority asks about a batch.
+    question: Option<Question>,
 }
 
 /// What a question belongs to.
@@ -170,12 +173,17 @@ impl Desk {
             let (dispatch, topic) = self.next(facts, now)?;
             let time = (facts, now.timestamp);
             let Dispatch { to, body } = dispatch;
+            let asked = Asked {
+                to,
+                topic,
+                question: Question::of(&body),
+            };
             let Some((bytes, nonce)) = self.mailbox.write(to, None, &body, time) else {
                 // Nobody is there by the ledger, as if it had not been reached.
-                self.fail(&Asked { to, topic }, facts, now);
+                self.fail(&asked, facts, now);
                 continue;
             };
-            self.asked.insert(nonce, Asked { to, topic });
+            self.asked.insert(nonce, asked);
             return Some(Transmit { to, nonce, bytes });
         }
     }
@@ -203,10 +211,14 @@ impl Desk {
         };
         match asked.topic {
             Topic::Enrolment(group) => {
-                let authority = self.enrolment.get_mut(&group);
-                let staged =
-                    authority.map(|it| it.handle_answer(asked.to, &opened.body, facts, now));
-                return staged.unwrap_or_else(|| Staged::ready(()));
+                let Some(authority) = self.enrolment.get_mut(&group) else {
+                    return Staged::ready(());
+                };
+                if let (Body::Refused(refusal), Some(question)) = (&opened.body, asked.question) {
+                    authority.handle_refusal(asked.to, question, *refusal, (facts, now));
+                    return Staged::ready(());
+                }
+                return authority.handle_answer(asked.to, &opened.body, facts, now);
             }
             Topic::Coordination(batch) => {
                 if let Some((it, mut signing)) = self.coordination(batch, facts, now) {
@@ -511,8 +523,9 @@ impl Desk {
     fn fail(&mut self, asked: &Asked, facts: &Facts, now: Now) {
         match asked.topic {
             Topic::Enrolment(group) => {
-                if let Some(authority) = self.enrolment.get_mut(&group) {
-                    authority.handle_failure(asked.to, now.instant);
+                let authority = self.enrolment.get_mut(&group);
+                if let (Some(authority), Some(question)) = (authority, asked.question) {
+                    authority.handle_failure(asked.to, question, now.instant);
                 }
             }
             Topic::Coordination(batch) => {

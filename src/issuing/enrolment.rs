@@ -28,7 +28,8 @@ use crate::{
 /// and both given to [`Self::handle_request`]; [`Self::handle_collect`] answers what came of it. For the
 /// conversation with the other roles call [`Self::poll_dispatch`] until it returns `None`, after every
 /// `handle_*` and at [`Self::poll_timeout`], send what it gives, and pass what comes back to
-/// [`Self::handle_answer`] or [`Self::handle_failure`]. Write down the records of all that is staged.
+/// [`Self::handle_answer`]; a [`Desk`](super::Desk) does, and tells it of refusals and of what nobody
+/// answered. Write down the records of all that is staged.
 pub struct EnrolmentAuthority {
     pub(super) seat: Seat,
     pub(super) group: GroupId,
@@ -42,6 +43,8 @@ pub struct EnrolmentAuthority {
     /// What waits for others' tickets of the same slot, and since when.
     pub(super) waiting: BTreeMap<u32, BTreeMap<TicketHandle, Instant>>,
     pub(super) batches: Batches,
+    /// What was refused and waits until it is tried again, by when that is.
+    pub(super) aside: BTreeSet<(Instant, TicketHandle)>,
 }
 
 /// A ticket that is wanted.
@@ -51,6 +54,10 @@ pub(super) struct Wanted {
     pub(super) slot: u32,
     pub(super) members: Vec<u16>,
     pub(super) blobs: Vec<TicketBlob>,
+    /// The members that were found not to sign it.
+    pub(super) refused_by: BTreeSet<u16>,
+    /// How often its batch came to nothing.
+    pub(super) failures: u32,
     pub(super) state: State,
 }
 
@@ -99,6 +106,7 @@ impl EnrolmentAuthority {
             first_slot: Slot::from_number(0),
             waiting: BTreeMap::new(),
             batches: Batches::default(),
+            aside: BTreeSet::new(),
         };
         for record in records {
             match record {
@@ -336,6 +344,8 @@ impl EnrolmentAuthority {
                     slot: ticket.slot,
                     members: request.members.clone(),
                     blobs: ticket.blobs.clone(),
+                    refused_by: BTreeSet::new(),
+                    failures: 0,
                     state: State::Making,
                 },
             );

@@ -292,6 +292,7 @@ fn subsets<T: Copy>(all: &[T], count: usize) -> Vec<Vec<T>> {
     found
 }
 
-/// How often a ticket's batch is formed anew at most while its shares are still of use; older deals
-/// make room.
+/// How many deals of a ticket are kept; older ones make room. All deal the same seed, so that any one
+/// which enough custodians have does. A batch that is formed anew because members refused it was not
+/// signed, and no batch is dealt more than once while nobody answers.
 const DEALS_MAX: usize = 4;

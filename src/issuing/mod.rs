@@ -96,6 +96,7 @@ mod ceremony;
 mod chains;
 mod coordinator;
 mod desk;
+mod dissolve;
 mod encoding;
 mod enrolment;
 mod escrow;

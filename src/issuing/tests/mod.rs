@@ -1,4 +1,5 @@
 mod curious;
+mod dissolve;
 mod doors;
 mod path;
 mod sybil;
