@@ -62,6 +62,7 @@ mod action;
 mod auditor;
 mod block;
 mod build;
+mod bytes;
 mod certificate;
 mod commitment;
 mod committee;

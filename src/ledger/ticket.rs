@@ -1,68 +1,9 @@
-use std::{fmt, io, str::FromStr};
+use std::io;
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::encoding::malformed;
-use crate::{
-    id::{IdTextError, bytes_from_hex, deserialize_text, serialize_text},
-    security::{LinkageAuthority, LinkageSeed, TICKET_LEN, Ticket, TicketError},
-};
-
-/// Declares bytes with a meaning of their own, shown as hexadecimal digits.
-macro_rules! some_bytes {
-    ($(#[$doc:meta])* $name:ident $length:expr) => {
-        $(#[$doc])*
-        #[derive(
-            BorshDeserialize, BorshSerialize, Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd,
-        )]
-        pub struct $name([u8; $length]);
-
-        impl $name {
-            /// The value with these bytes.
-            pub fn from_bytes(bytes: [u8; $length]) -> Self {
-                Self(bytes)
-            }
-
-            /// The bytes as they stand on the ledger.
-            pub fn as_bytes(&self) -> &[u8; $length] {
-                &self.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = IdTextError;
-
-            fn from_str(text: &str) -> Result<Self, IdTextError> {
-                bytes_from_hex(text).map(Self)
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serialize_text(self, serializer)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserialize_text(deserializer)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
-            }
-        }
-    };
-}
+use super::{bytes::some_bytes, encoding::malformed};
+use crate::security::{LinkageAuthority, LinkageSeed, TICKET_LEN, Ticket, TicketError};
 
 some_bytes! {
     /// The bytes of a ticket whose holder is accused.
