@@ -359,15 +359,20 @@ impl EnrolmentAuthority {
             return Vec::new();
         }
         batch.is_done = true;
+        let issuer = batch.issuer;
         let mut left = open_of(&self.tickets, &batch.handles);
         let tickets = minted.tickets.iter();
         let tickets: Vec<_> = tickets
             .filter(|(handle, _)| left.remove(handle))
             .copied()
             .collect();
-        self.make(&tickets);
+        self.make(issuer, &tickets);
         let group = self.group;
-        let made = (!tickets.is_empty()).then_some(Record::Minted { group, tickets });
+        let made = (!tickets.is_empty()).then_some(Record::Minted {
+            group,
+            issuer,
+            tickets,
+        });
         let lost = self.give_up(left.into_iter().collect());
         made.into_iter().chain(lost).collect()
     }

@@ -63,7 +63,11 @@ pub(super) struct Wanted {
 
 pub(super) enum State {
     Making,
-    Made(SealedTicket),
+    Made {
+        ticket: SealedTicket,
+        /// The key that signed it.
+        issuer: u16,
+    },
     Failed,
 }
 
@@ -113,8 +117,12 @@ impl EnrolmentAuthority {
                 Record::Requested(request) if request.group == group => {
                     authority.remember(request, now.instant);
                 }
-                Record::Minted { group: of, tickets } if *of == group => {
-                    authority.make(tickets);
+                Record::Minted {
+                    group: of,
+                    issuer,
+                    tickets,
+                } if *of == group => {
+                    authority.make(*issuer, tickets);
                 }
                 Record::Failed { group: of, handles } if *of == group => {
                     authority.fail(handles.iter().copied());
@@ -159,8 +167,10 @@ impl EnrolmentAuthority {
         let mut collected = Collected::default();
         for wanted in asked.handles.iter().filter_map(|it| self.tickets.get(it)) {
             match &wanted.state {
+                // Asked for anew since, with other keys.
+                _ if wanted.token != token => collected.failed.push(wanted.slot),
                 State::Making => collected.waiting = collected.waiting.saturating_add(1),
-                State::Made(ticket) => collected.tickets.push((wanted.slot, *ticket)),
+                State::Made { ticket, .. } => collected.tickets.push((wanted.slot, *ticket)),
                 State::Failed => collected.failed.push(wanted.slot),
             }
         }
@@ -201,7 +211,7 @@ impl EnrolmentAuthority {
         let mut records = vec![Record::floor(self.group, self.first_slot)];
         for (token, asked) in &self.requests {
             records.push(Record::Requested(self.record(*token, asked)));
-            records.extend(self.outcomes(asked));
+            records.extend(self.outcomes(*token, asked));
         }
         records
     }
@@ -241,13 +251,21 @@ impl EnrolmentAuthority {
         if self.waiting.len() >= SLOTS_WAITING_MAX || self.tickets.len() >= TICKETS_MAX {
             return Err(TicketRefusal::Busy);
         }
-        let is_used = |slot: u32| self.used.contains_key(&(slot, request.vehicle));
+        let is_used = |slot: u32| {
+            let handle = self.used.get(&(slot, request.vehicle));
+            handle.is_some_and(|it| !self.is_void(*it, enrolment.generation, facts))
+        };
         let (used, free): (Vec<_>, Vec<_>) = request.wanted.iter().partition(|it| is_used(it.slot));
         if free.is_empty() {
             return Err(TicketRefusal::Used);
         }
+        // One that is made anew keeps its name: nobody else gives the slot another one.
+        let name = |slot| {
+            let earlier = self.used.get(&(slot, request.vehicle)).copied();
+            earlier.unwrap_or_else(|| TicketHandle::from_bytes(random_bytes()))
+        };
         let tickets = free.into_iter().map(|wanted| RequestedTicket {
-            handle: TicketHandle::from_bytes(random_bytes()),
+            handle: name(wanted.slot),
             slot: wanted.slot,
             blobs: wanted.blobs.clone(),
         });
@@ -265,6 +283,23 @@ impl EnrolmentAuthority {
         self.remember(&record, now.instant);
         let answer = Answer::accepted(self.ready_in(&record, facts), record.used.clone());
         Ok(Staged::new(vec![Record::Requested(record)], answer))
+    }
+
+    /// Whether a ticket was made, and counts no more since its key was withdrawn. A vehicle that got
+    /// other linkage chains meanwhile gets none: its slot's name belongs to the earlier ones.
+    fn is_void(&self, handle: TicketHandle, generation: u32, facts: &Facts) -> bool {
+        let Some(wanted) = self.tickets.get(&handle) else {
+            return false;
+        };
+        let asked = self.requests.get(&wanted.token);
+        let next = facts.issuer(self.group, Slot::from_number(wanted.slot));
+        match (&wanted.state, next) {
+            (State::Made { issuer, .. }, Some(next)) => {
+                facts.is_withdrawn(*issuer, next.id)
+                    && asked.is_some_and(|it| it.generation == generation)
+            }
+            (State::Made { .. }, None) | (State::Making | State::Failed, _) => false,
+        }
     }
 
     /// When it is worth asking for the tickets of a request: soon, unless they wait for others.
@@ -366,9 +401,10 @@ impl EnrolmentAuthority {
     }
 
     /// Takes in that tickets are made; the first ones stay.
-    pub(super) fn make(&mut self, tickets: &[(TicketHandle, SealedTicket)]) {
+    pub(super) fn make(&mut self, issuer: u16, tickets: &[(TicketHandle, SealedTicket)]) {
         for (handle, ticket) in tickets {
-            self.settle(*handle, State::Made(*ticket));
+            let ticket = *ticket;
+            self.settle(*handle, State::Made { ticket, issuer });
         }
     }
 
@@ -397,7 +433,7 @@ impl EnrolmentAuthority {
 
     fn record(&self, token: Token, asked: &Asked) -> RequestedTickets {
         let ticket = |handle: &TicketHandle| {
-            let wanted = self.tickets.get(handle)?;
+            let wanted = self.tickets.get(handle).filter(|it| it.token == token)?;
             Some(RequestedTicket {
                 handle: *handle,
                 slot: wanted.slot,
@@ -418,19 +454,27 @@ impl EnrolmentAuthority {
     }
 
     /// What came of a request, as records.
-    fn outcomes(&self, asked: &Asked) -> Vec<Record> {
-        let (mut tickets, mut handles) = (Vec::new(), Vec::new());
+    fn outcomes(&self, token: Token, asked: &Asked) -> Vec<Record> {
+        let mut made: BTreeMap<u16, Vec<_>> = BTreeMap::new();
+        let mut handles = Vec::new();
         for handle in &asked.handles {
-            match self.tickets.get(handle).map(|it| &it.state) {
-                Some(State::Made(ticket)) => tickets.push((*handle, *ticket)),
+            let wanted = self.tickets.get(handle).filter(|it| it.token == token);
+            match wanted.map(|it| &it.state) {
+                Some(State::Made { ticket, issuer }) => {
+                    made.entry(*issuer).or_default().push((*handle, *ticket));
+                }
                 Some(State::Failed) => handles.push(*handle),
                 Some(State::Making) | None => {}
             }
         }
         let group = self.group;
-        let made = (!tickets.is_empty()).then_some(Record::Minted { group, tickets });
+        let made = made.into_iter().map(|(issuer, tickets)| Record::Minted {
+            group,
+            issuer,
+            tickets,
+        });
         let failed = (!handles.is_empty()).then_some(Record::Failed { group, handles });
-        made.into_iter().chain(failed).collect()
+        made.chain(failed).collect()
     }
 
     /// The name of a vehicle before the other linkage authority.

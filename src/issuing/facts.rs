@@ -235,6 +235,13 @@ impl Facts {
         slots.all(may_sign).then_some(issuer)
     }
 
+    /// Whether tickets under a key count no more, though their slots are not over, and `next` signs in
+    /// its place: it was withdrawn. Ids only grow, so that whoever does not know a key yet never takes it
+    /// for withdrawn.
+    pub(super) fn is_withdrawn(&self, id: u16, next: u16) -> bool {
+        id < next && self.issuers.iter().all(|it| it.id != id)
+    }
+
     /// The key that signs a group's tickets of a slot: the newest one that may.
     pub fn issuer(&self, group: GroupId, slot: Slot) -> Option<&TicketIssuer> {
         let start = self.slots.start(slot);

@@ -26,15 +26,18 @@ use crate::{
 /// together with others; never learns whose it is.
 ///
 /// It derives every ticket by itself, from what the car sealed to it and from both linkage authorities'
-/// values, and signs one body only for a handle, and one handle only for a body. After
+/// values, and signs one body only for a handle, and one handle only for a body, as long as the key counts
+/// under which it did. After
 /// [`Self::handle_batch`], write down the records; then the answer may leave. Nonces are not kept over a
 /// restart, and each is used once.
 pub struct TicketMember {
     seat: Seat,
     group: GroupId,
     keys: BTreeMap<u16, TicketKey>,
+    /// The newest body of each ticket.
     taken: BTreeMap<TicketHandle, TakenTicket>,
-    handles: BTreeMap<Digest, TicketHandle>,
+    /// All of them, by their digests.
+    bodies: BTreeMap<Digest, TakenTicket>,
     batches: BTreeMap<BatchId, Batch>,
     sessions: BTreeMap<Session, OpenSession>,
     /// In the order in which they came, so that the oldest make room.
@@ -76,7 +79,7 @@ impl TicketMember {
             group,
             keys,
             taken: BTreeMap::new(),
-            handles: BTreeMap::new(),
+            bodies: BTreeMap::new(),
             batches: BTreeMap::new(),
             sessions: BTreeMap::new(),
             order: VecDeque::new(),
@@ -127,9 +130,10 @@ impl TicketMember {
             let taken = TakenTicket {
                 handle: ticket.handle,
                 slot: ticket.slot,
+                issuer: batch.issuer,
                 body: digest(body.body.as_bytes()),
             };
-            if !self.taken.contains_key(&ticket.handle) {
+            if !self.bodies.contains_key(&taken.body) {
                 self.remember(&taken);
                 fresh.push(taken);
             }
@@ -253,15 +257,16 @@ impl TicketMember {
     /// Under which name a ticket was signed here; `None` for one that was not. By this, and nothing else,
     /// a revocation finds its vehicle.
     pub fn handle_of(&self, ticket: &Ticket) -> Option<TicketHandle> {
-        self.handles.get(&digest(ticket.body())).copied()
+        let taken = self.bodies.get(&digest(ticket.body()))?;
+        Some(taken.handle)
     }
 
     /// Forgets what is over, and gives all that is left, to write down anew in place of all records.
     pub fn compact(&mut self, facts: &Facts, now: Timestamp) -> Vec<Record> {
         let floor = facts.kept_from(now).number();
         self.taken.retain(|_, ticket| ticket.slot >= floor);
+        self.bodies.retain(|_, ticket| ticket.slot >= floor);
         let taken = &self.taken;
-        self.handles.retain(|_, handle| taken.contains_key(handle));
         let is_kept = |batch: &Batch| {
             let mut tickets = batch.tickets.iter();
             tickets.any(|ticket| taken.contains_key(&ticket.handle))
@@ -271,7 +276,7 @@ impl TicketMember {
         self.order.retain(|batch| batches.contains_key(batch));
         self.sessions
             .retain(|_, session| batches.contains_key(&session.batch));
-        Record::taken(self.group, self.taken.values().copied().collect())
+        Record::taken(self.group, self.bodies.values().copied().collect())
     }
 
     /// An open batch, and its key.
@@ -376,9 +381,11 @@ impl TicketMember {
         let body = TicketBody::new(&order, issuer, facts.domain);
         let digest = digest(body.as_bytes());
         let earlier = self.taken.get(&ticket.handle);
-        let is_new = earlier.is_none_or(|it| it.body == digest);
-        let name = self.handles.get(&digest);
-        let is_unnamed = name.is_none_or(|it| *it == ticket.handle);
+        // A ticket whose key was withdrawn counts no more, and so may be made anew under the next one.
+        let is_new =
+            earlier.is_none_or(|it| it.body == digest || facts.is_withdrawn(it.issuer, issuer));
+        let name = self.bodies.get(&digest);
+        let is_unnamed = name.is_none_or(|it| it.handle == ticket.handle);
         (is_new && is_unnamed).then_some(Body {
             handle: ticket.handle,
             response_key: wish.response_key,
@@ -388,12 +395,16 @@ impl TicketMember {
     }
 
     fn remember(&mut self, ticket: &TakenTicket) {
-        let earlier = self.taken.insert(ticket.handle, *ticket);
+        let newest = self.taken.entry(ticket.handle).or_insert(*ticket);
         assert!(
-            earlier.is_none_or(|it| it.body == ticket.body),
-            "one body is signed for a handle"
+            newest.body == ticket.body || newest.issuer != ticket.issuer,
+            "one body is signed for a handle under a key"
         );
-        self.handles.insert(ticket.body, ticket.handle);
+        // Records are not in order any more once they were compacted.
+        if newest.issuer < ticket.issuer {
+            *newest = *ticket;
+        }
+        self.bodies.insert(ticket.body, *ticket);
     }
 }
 

@@ -57,6 +57,13 @@
 //! only for a vehicle and slot, for ever: an enrolment authority that forgot, or runs twice, gets no
 //! second one. A member signs one body only for a handle.
 //!
+//! A ticket whose key was withdrawn ([`WithdrawTicketKey`](crate::ledger::WithdrawTicketKey)) counts with
+//! nobody who knows the ledger, so its vehicle may ask for the slot once more, and gets a ticket under the
+//! next key. It never has two: both the enrolment authority and each member see for themselves that the
+//! key is gone and that the next one is a later one, and ids of keys never return. The new ticket has the
+//! handle of the first, and with it the linkage value: whoever has not heard of the withdrawal yet sees
+//! one vehicle, and one revocation names both.
+//!
 //! # What others can spoil
 //!
 //! The enrolment authority can open no ticket. It takes a batch's only when as many members as sign
@@ -66,7 +73,7 @@
 //! ([`WishMark`]) that they give of what each would sign, and costs others nothing but a new batch.
 //! As many members as sign together, the linkage office, or the enrolment authority can keep tickets
 //! from a vehicle. None of that ever makes a second one: made anew or not, a ticket has the same handle,
-//! and members sign one body only under it.
+//! and members sign one body only under it while its key counts.
 //!
 //! # What it weighs
 //!
@@ -85,7 +92,7 @@
 //!
 //! A batch has at most [`BATCH_TICKETS_MAX`] tickets, so that no message is longer than
 //! [`MESSAGE_LENGTH_MAX`]. Kept for twice the preload horizon at most, a ticket: some 210 by the
-//! enrolment authority, 36 by the linkage office, 52 by each member, 86 by each custodian.
+//! enrolment authority, 36 by the linkage office, 54 by each member, 86 by each custodian.
 
 mod answer;
 mod approval;

@@ -34,6 +34,8 @@ pub enum Record {
     Minted {
         /// The group.
         group: GroupId,
+        /// The key that signed them.
+        issuer: u16,
         /// The tickets.
         tickets: Vec<(TicketHandle, SealedTicket)>,
     },
@@ -51,7 +53,8 @@ pub enum Record {
         /// The tickets.
         slots: Vec<LinkedSlot>,
     },
-    /// A member of a ticket authority will sign these bodies under these names, and no others.
+    /// A member of a ticket authority will sign these bodies under these names, and no others while
+    /// their keys count.
     Taken {
         /// The group.
         group: GroupId,
@@ -102,6 +105,8 @@ pub struct LinkedSlot {
 pub struct TakenTicket {
     pub(super) handle: TicketHandle,
     pub(super) slot: u32,
+    /// Under which key.
+    pub(super) issuer: u16,
     /// Of all of the ticket but its signature.
     pub(super) body: Digest,
 }
@@ -172,7 +177,7 @@ impl Record {
         Some(Slot::from_number(last.unwrap_or(0)))
     }
 
-    /// The bytes to store: version 1, a check value 8, then what is kept. Some hold shares of secrets.
+    /// The bytes to store: version 2, a check value 8, then what is kept. Some hold shares of secrets.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let content = Zeroizing::new(encode(self));
         let check = Digest::of(Purpose::IssuingRecord, &[&content]).prefix();
@@ -210,4 +215,4 @@ impl std::fmt::Debug for Record {
 pub(super) const RECORD_ENTRIES_MAX: usize = 2_048;
 /// Bytes of the longest one: a request with all its blobs.
 pub const RECORD_LENGTH_MAX: usize = 512 * 1024;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;

@@ -2,7 +2,9 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::town::{GROUP, Plan, Town};
 use crate::{
-    issuing::{Body, ReleaseOrder, Seat, SeatKey, SeatKeys, SeedRecovery},
+    issuing::{
+        Body, CarAnswer, ReleaseOrder, Seat, SeatKey, SeatKeys, SeedRecovery, TicketRefusal,
+    },
     ledger::TicketHandle,
     security::{LinkageAuthority, RevokedSeries, Slot, Ticket},
 };
@@ -175,6 +177,50 @@ fn a_key_that_begins_while_tickets_are_made_signs_them() {
 }
 
 #[test]
+fn m9_a_withdrawn_key_s_tickets_are_made_anew_once_and_no_others() {
+    let mut town = Town::new(&Plan::default()).with_cars(1);
+    let slot = town.slot(5);
+    town.ask(0, &[slot]);
+    town.run(PATIENCE);
+    town.collect();
+    let old = town.cars[0].tickets.remove(0).ticket().clone();
+
+    // Another key is there, and the first one counts still.
+    town.add_issuer();
+    assert_eq!(refused(&mut town, slot), Some(TicketRefusal::Used));
+
+    town.facts.issuers.remove(0);
+    assert!(town.domain().admit(&old).is_err());
+    town.ask(0, &[slot, town.slot(6)]);
+    assert_eq!(refused(&mut town, slot), Some(TicketRefusal::Used));
+    town.run(PATIENCE);
+    town.collect();
+    let slots = town.cars[0].tickets.iter();
+    let slots: Vec<_> = slots.map(|it| it.ticket().slot()).collect();
+    assert_eq!(slots, [slot, town.slot(6)]);
+    let new = town.cars[0].tickets[0].ticket().clone();
+    assert!(town.domain().admit(&new).is_ok());
+    assert_eq!(
+        new.linkage(),
+        old.linkage(),
+        "one vehicle to whoever hears both"
+    );
+    assert_eq!(named(&town, &new), named(&town, &old));
+
+    // Neither a restart nor compaction lets anybody forget it.
+    for seat in [0, 1, 2, 3, 4].map(Seat::first) {
+        town.restart(seat);
+        let (facts, now) = (&town.facts, town.now);
+        let records = town.desks.get_mut(&seat).unwrap().compact(facts, now);
+        let bytes = records.iter().map(|it| it.to_bytes().to_vec());
+        town.journals.insert(seat, bytes.collect());
+        town.restart(seat);
+    }
+    assert_eq!(refused(&mut town, slot), Some(TicketRefusal::Used));
+    assert_eq!(named(&town, &new), named(&town, &old));
+}
+
+#[test]
 fn one_operator_without_a_key_that_counts_stops_nothing() {
     for lapsed in [2, 3, 4] {
         let mut town = Town::new(&Plan::default()).with_cars(2);
@@ -223,6 +269,17 @@ fn custodians_are_those_whose_keys_count_while_only_few_have_none() {
     assert_eq!(named(&town), Some(vec![0, 1, 2, 4]));
     end(&mut town, 2);
     assert_eq!(named(&town), None, "three of five are too few");
+}
+
+/// Why a car gets no ticket of a slot.
+fn refused(town: &mut Town, slot: Slot) -> Option<TicketRefusal> {
+    let draft = town.draft(0, &[slot]).remove(0);
+    let answer = town.request(draft.to, &draft.sealed).unwrap();
+    let answer = draft.secrets.open(town.facts.chain, draft.token, &answer);
+    match answer.unwrap() {
+        CarAnswer::Refused(refusal) => Some(refusal),
+        CarAnswer::Accepted { .. } | CarAnswer::Collected { .. } => None,
+    }
 }
 
 /// What all members that signed a ticket call it.
