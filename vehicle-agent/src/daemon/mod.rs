@@ -40,7 +40,7 @@ use crate::{
     identity::IdentityError,
     ledger::Records,
     record::{Recorder, Recording},
-    speaking::Speaking,
+    speaking::{Speaking, take_over_operators},
 };
 use sink::Sink;
 
@@ -315,6 +315,7 @@ fn start_ledger(
         None => ledger::LedgerTasks::default(),
     };
     if let Some(speaking) = speaking {
+        take_over_operators(speaking, handle);
         speaking::restore_list(speaking, handle)?;
         tasks.helpers.extend(speaking::start(speaking, handle, hub));
     }

@@ -8,7 +8,7 @@ use wayside::{
         issuing::v1::{GetIssuingRequest, GetIssuingResponse},
         ledger::v1::{ProveRequest, ProveResponse, StateKey, prove_request},
     },
-    security::TrustDomain,
+    security::{Operators, TrustDomain},
     transport::{
         Handle,
         door::{CallError, Client},
@@ -136,7 +136,18 @@ async fn believe(
 /// Lets everybody know.
 async fn take_over(speaking: &Speaking, station: &Handle) {
     take_over_domain(speaking, station).await;
+    take_over_operators(speaking, station);
     speaking.pass_on();
+}
+
+/// Has the station believe the units of those who keep the ledger, and of nobody else.
+pub(crate) fn take_over_operators(speaking: &Speaking, station: &Handle) {
+    let trust = speaking.units();
+    let operators = Operators {
+        chain: trust.chain,
+        keys: trust.operators.into_values().collect(),
+    };
+    station.call(|station, _| station.handle_operators(operators));
 }
 
 async fn take_over_domain(speaking: &Speaking, station: &Handle) {

@@ -43,6 +43,6 @@ pub use shared::{Speaking, SpeakingState};
 
 pub(crate) use shared::Opened;
 
-pub(crate) use follow::follow_issuing;
+pub(crate) use follow::{follow_issuing, take_over_operators};
 pub(crate) use list::{keep_list, listen};
 pub(crate) use preload::preload;

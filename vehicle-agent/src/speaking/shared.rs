@@ -9,6 +9,7 @@ use wayside::{
     ledger::Committees,
     security::Slot,
     time::{Instant, Now, Timestamp},
+    transport::door::UnitTrust,
 };
 
 use super::RevocationFile;
@@ -161,18 +162,18 @@ impl Speaking {
         &self.shared.list_file
     }
 
-    /// Tells the others what is known of the trust domain.
-    pub(super) fn pass_on(&self) {
+    /// Which units are believed.
+    pub(super) fn units(&self) -> UnitTrust {
         let identity = self.records().identity();
         let chain = identity.genesis.chain();
-        let (units, doors, horizon, domain) = self.with_trust(|trust| {
-            (
-                trust.units(chain, &identity.operators),
-                trust.doors(),
-                trust.horizon(),
-                trust.domain(),
-            )
-        });
+        self.with_trust(|trust| trust.units(chain, &identity.operators))
+    }
+
+    /// Tells the others what is known of the trust domain.
+    pub(super) fn pass_on(&self) {
+        let units = self.units();
+        let (doors, horizon, domain) =
+            self.with_trust(|trust| (trust.doors(), trust.horizon(), trust.domain()));
         self.records().handle_units(units, &doors);
         if let (Some(horizon), Ok(Some(domain))) = (horizon, domain) {
             let domain = Arc::new(domain);
