@@ -15,7 +15,11 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::tickets::{TicketMetrics, TicketSupply};
+use super::{
+    roadside::{RoadsideMetrics, RoadsideStanding},
+    tickets::{TicketMetrics, TicketSupply},
+};
+use crate::relay::Load;
 
 /// Everything a daemon counts, by names that dashboards may rely on.
 ///
@@ -38,6 +42,7 @@ pub struct Metrics {
     clock_offset: Gauge<f64, AtomicU64>,
     state_silent: Gauge,
     tickets: TicketMetrics,
+    roadside: RoadsideMetrics,
     outbox_depth: Gauge,
     outbox_depth_max: Gauge,
     outbox: Gauge,
@@ -190,6 +195,16 @@ impl Metrics {
         self.tickets.set_list(next, age);
     }
 
+    /// How much of what it hears the station can verify.
+    pub fn set_load(&self, load: Load) {
+        self.roadside.set_load(load);
+    }
+
+    /// How the vehicle stands with roadside units.
+    pub fn set_roadside(&self, standing: &RoadsideStanding) {
+        self.roadside.set_standing(standing);
+    }
+
     /// What waits for the ledger; no times if nothing does.
     pub fn set_outbox(&self, fill: OutboxFill) {
         let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
@@ -267,6 +282,7 @@ impl Metrics {
             clock_offset: Gauge::default(),
             state_silent: Gauge::default(),
             tickets: TicketMetrics::default(),
+            roadside: RoadsideMetrics::default(),
             outbox_depth: Gauge::default(),
             outbox_depth_max: Gauge::default(),
             outbox: Gauge::default(),
@@ -360,6 +376,7 @@ impl Metrics {
             self.certificate_expiry.clone(),
         );
         self.tickets.register(registry);
+        self.roadside.register(registry);
         registry.register_with_unit(
             "clock_offset",
             "How far the clock seems to be off",

@@ -11,6 +11,7 @@ mod issuing;
 mod ledger;
 mod logs;
 mod metrics;
+mod roadside;
 mod server;
 mod tickets;
 
@@ -18,6 +19,7 @@ pub use issuing::IssuingMetrics;
 pub use ledger::{AuditResult, LedgerMetrics, RulesKnown, ShardStanding};
 pub use logs::{LogConfig, LogError, LogFormat, LogHandle, init_logs};
 pub use metrics::{DropReason, GrpcMethod, Metrics, OutboxFill};
+pub use roadside::RoadsideStanding;
 pub use server::{MetricsError, MetricsServer};
 pub use tickets::TicketSupply;
 

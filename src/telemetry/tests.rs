@@ -9,9 +9,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{DropReason, GrpcMethod, Metrics, MetricsServer};
+use super::{DropReason, GrpcMethod, Metrics, MetricsServer, RoadsideStanding};
+use crate::relay::Load;
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 20] = [
     "wayside_messages_published_total{type=\"telemetry\"} 1",
     "wayside_messages_delivered_total{type=\"hazard\"} 1",
     "wayside_messages_rejected_total{type=\"telemetry\",reason=\"stale\"} 1",
@@ -21,6 +22,11 @@ const NAMES: [&str; 15] = [
     "wayside_peers{state=\"connected\"} 2",
     "wayside_certificate_expiry_seconds{role=\"ticket\"} 90.0",
     "wayside_tickets_remaining 4",
+    "wayside_load{state=\"normal\"} 0",
+    "wayside_load{state=\"shedding_far\"} 1",
+    "wayside_roadside_units{state=\"connected\"} 1",
+    "wayside_roadside_neighbours{state=\"dialled\"} 5",
+    "wayside_roadside_messages_lost_total{reason=\"far\"} 9",
     "wayside_clock_offset_seconds 0.5",
     "wayside_state_silent 1",
     "wayside_grpc_requests_total{service=\"s\",method=\"m\",code=\"OK\"} 1",
@@ -96,6 +102,15 @@ fn count_one_of_each(metrics: &Metrics) {
     metrics.set_peers("connected", 2);
     metrics.set_certificate_expiry("ticket", Duration::from_secs(90));
     metrics.set_tickets_remaining(4);
+    metrics.set_load(Load::SheddingFar);
+    metrics.set_roadside(&RoadsideStanding {
+        units_known: 3,
+        units_dialled: 2,
+        units_connected: 1,
+        neighbours_dialled: 5,
+        neighbours_connected: 4,
+        lost: [("far", 9)].into(),
+    });
     metrics.set_clock_offset(Some(Duration::from_millis(500)));
     metrics.set_state_silent(true);
     metrics.count_grpc(method, "OK", Duration::from_millis(1));

@@ -87,6 +87,7 @@ impl Served {
                 bench: bench(&clock),
                 records: None,
                 speaking: None,
+                roadside: None,
             }),
             handle,
             metrics,

@@ -11,7 +11,7 @@ use wayside::{
     transport,
 };
 
-use crate::{Role, ledger::LedgerConfig, tickets::TicketsConfig};
+use crate::{Role, ledger::LedgerConfig, roadside::RoadsideConfig, tickets::TicketsConfig};
 
 /// Everything an agent can be told.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -35,6 +35,8 @@ pub struct Config {
     pub ledger: LedgerConfig,
     /// When the vehicle asks for tickets.
     pub tickets: TicketsConfig,
+    /// Which roadside units the vehicle uses.
+    pub roadside: RoadsideConfig,
     /// What the log says; reloadable, but for its format.
     pub log: LogConfig,
     /// How the agent ends.
@@ -80,9 +82,24 @@ impl DaemonConfig for Config {
         let checked = [
             self.grpc.validate(),
             self.metrics.validate(),
+            self.roadside.validate(),
+            self.validate_units(),
             self.shutdown.validate(),
         ];
         checked.into_iter().filter_map(Result::err).collect()
+    }
+}
+
+impl Config {
+    /// Refuses units that nobody would believe.
+    fn validate_units(&self) -> Result<(), ConfigError> {
+        if self.roadside.units.is_empty() || self.ledger.genesis.is_some() {
+            return Ok(());
+        }
+        Err(ConfigError::OutOfRange {
+            key: "roadside.units".to_owned(),
+            expected: "none without ledger.genesis, which says whose units are believed",
+        })
     }
 }
 

@@ -113,6 +113,35 @@ fn out_of_range_values_name_key_and_range() {
 }
 
 #[test]
+fn roadside_units_that_cannot_be_dialled_or_believed_are_refused() {
+    let genesis = || flag("genesis", "ledger.genesis", "/etc/wayside/genesis.toml");
+    let units = |unit: &str| Override {
+        origin: "flag --unit".to_owned(),
+        key: "roadside.units".to_owned(),
+        value: vec![unit].into(),
+    };
+    for (unit, is_good) in [
+        ("unit.example:7450", true),
+        ("[2001:db8::1]:7450", true),
+        ("unit.example", false),
+        ("unit.example:0", false),
+        (":7450", false),
+        ("unit.example:99999", false),
+    ] {
+        let loaded = load::<Config>(&Sources {
+            flags: vec![genesis(), units(unit)],
+            ..Sources::default()
+        });
+        assert_eq!(loaded.is_ok(), is_good, "{unit}");
+    }
+    let unbelieved = refused(Sources {
+        flags: vec![units("unit.example:7450")],
+        ..Sources::default()
+    });
+    assert!(unbelieved.contains("ledger.genesis"), "{unbelieved}");
+}
+
+#[test]
 fn missing_and_broken_files_are_named() {
     let folder = TempDir::new().unwrap();
     let missing = folder.path().join("missing.toml");

@@ -10,6 +10,7 @@ mod identity;
 mod ledger;
 mod monitor;
 mod process;
+mod roadside;
 mod sink;
 mod speaking;
 
@@ -40,6 +41,7 @@ use crate::{
     identity::IdentityError,
     ledger::Records,
     record::{Recorder, Recording},
+    roadside::Roadside,
     speaking::{Speaking, take_over_operators},
 };
 use sink::Sink;
@@ -102,30 +104,32 @@ impl Daemon {
 
         let hub = Hub::new();
         let (reservations, wanted) = mpsc::channel(RESERVATIONS_MAX);
+        let (roadside, following) = roadside::open(&config, stage.bench.is_none());
         let sink = Sink {
             hub: hub.clone(),
             metrics: Arc::clone(&metrics),
             reservations,
             recorder,
+            roadside: roadside.clone(),
         };
         let (handle, driver, journal) = start_driver(&config, identity, clock, sink)?;
         let stop = watch::Sender::new(false);
-        let shown = (
-            listener.certificate_end(),
-            records.clone(),
-            speaking.clone(),
-        );
+        let parts = Parts {
+            records,
+            speaking,
+            roadside,
+        };
+        let shown = (listener.certificate_end(), parts.clone());
         let watch = monitor::watch(handle.clone(), Arc::clone(&metrics), shown);
         let write = write_reservations(journal, wanted, handle.clone());
         let mut helpers = vec![tokio::spawn(write), tokio::spawn(watch)];
-        let tasks = start_ledger(ledger, speaking.as_ref(), (&handle, &hub), &stop)?;
+        let tasks = start_ledger(ledger, &parts, (&handle, &hub), &stop)?;
         helpers.extend(tasks.helpers);
-        let services = start_services(
-            &config,
-            (handle.clone(), hub, records, speaking.clone()),
-            metrics,
-            stage.bench,
-        );
+        // Whose units are believed is known by now.
+        helpers.extend(following.map(|it| roadside::start(it, &config, &handle)));
+        let speaking = parts.speaking.clone();
+        let station = (handle.clone(), hub);
+        let services = start_services(&config, station, parts, metrics, stage.bench);
         let servers = serve_doors(
             (&listener, doors),
             config.grpc.reflection,
@@ -256,6 +260,14 @@ struct Opened {
     speaking: Option<Speaking>,
 }
 
+/// What an agent may have beside its station.
+#[derive(Clone)]
+struct Parts {
+    records: Option<Records>,
+    speaking: Option<Speaking>,
+    roadside: Option<Roadside>,
+}
+
 /// Reads who the vehicle is and what it was doing; what belongs to a ledger's tickets only on a road.
 fn open(config: &Config, is_on_road: bool, now: Now) -> Result<Opened, StartError> {
     let trusted = speaking::open(config, is_on_road)?;
@@ -306,7 +318,7 @@ fn start_driver(
 /// Starts whatever has to do with a ledger; nothing without one.
 fn start_ledger(
     ledger: Option<ledger::OpenedLedger>,
-    speaking: Option<&Speaking>,
+    parts: &Parts,
     (handle, hub): (&Handle, &Hub),
     stop: &watch::Sender<bool>,
 ) -> Result<ledger::LedgerTasks, StartError> {
@@ -314,7 +326,7 @@ fn start_ledger(
         Some(ledger) => ledger::start(ledger, hub, stop.subscribe()),
         None => ledger::LedgerTasks::default(),
     };
-    if let Some(speaking) = speaking {
+    if let Some(speaking) = &parts.speaking {
         take_over_operators(speaking, handle);
         speaking::restore_list(speaking, handle)?;
         tasks.helpers.extend(speaking::start(speaking, handle, hub));
@@ -324,7 +336,8 @@ fn start_ledger(
 
 fn start_services(
     config: &Config,
-    (handle, hub, records, speaking): (Handle, Hub, Option<Records>, Option<Speaking>),
+    (handle, hub): (Handle, Hub),
+    parts: Parts,
     metrics: Arc<Metrics>,
     bench: Option<Bench>,
 ) -> Services {
@@ -341,8 +354,9 @@ fn start_services(
         },
         config: Arc::new(move || shown.clone()),
         bench,
-        records,
-        speaking,
+        records: parts.records,
+        speaking: parts.speaking,
+        roadside: parts.roadside,
     })
 }
 

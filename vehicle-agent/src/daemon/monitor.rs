@@ -4,21 +4,19 @@ use tokio::time::{MissedTickBehavior, interval};
 use wayside::{
     link::{Class, DropReason as LinkDrop},
     pipeline::{NotReady, Readiness},
-    telemetry::{DropReason, Metrics, OutboxFill, TicketSupply},
+    telemetry::{DropReason, Metrics, OutboxFill, RoadsideStanding, TicketSupply},
     time::Timestamp,
     transport::Handle,
 };
 
-use crate::{
-    ledger::Records,
-    speaking::{Speaking, SpeakingState},
-};
+use super::Parts;
+use crate::{roadside::RoadsideState, speaking::SpeakingState};
 
 /// Shows once a second what the station does not report by itself.
 pub(super) async fn watch(
     handle: Handle,
     metrics: Arc<Metrics>,
-    (certificate_end, records, speaking): (Option<Timestamp>, Option<Records>, Option<Speaking>),
+    (certificate_end, parts): (Option<Timestamp>, Parts),
 ) {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -35,7 +33,7 @@ pub(super) async fn watch(
         });
         show(&metrics, &readiness, now.timestamp);
         metrics.set_peers("connected", connected);
-        if let Some(records) = &records {
+        if let Some(records) = &parts.records {
             let state = records.state();
             metrics.set_outbox(OutboxFill {
                 records: state.waiting,
@@ -48,8 +46,11 @@ pub(super) async fn watch(
                     .map(|at| records.now().timestamp.since(at)),
             });
         }
-        if let Some(speaking) = &speaking {
+        if let Some(speaking) = &parts.speaking {
             show_supply(&metrics, &speaking.state());
+        }
+        if let Some(roadside) = &parts.roadside {
+            show_roadside(&metrics, &roadside.state());
         }
         if let Some(end) = certificate_end {
             metrics.set_certificate_expiry("grpc_server", end.since(now.timestamp));
@@ -79,6 +80,20 @@ fn show_supply(metrics: &Metrics, state: &SpeakingState) {
     });
 }
 
+fn show_roadside(metrics: &Metrics, state: &RoadsideState) {
+    let lost = state.lost.iter();
+    metrics.set_roadside(&RoadsideStanding {
+        units_known: state.units_known,
+        units_dialled: state.units.len(),
+        units_connected: state.units.iter().filter(|it| it.station.is_some()).count(),
+        neighbours_dialled: state.neighbours,
+        neighbours_connected: state.neighbours_connected,
+        lost: lost
+            .map(|(reason, count)| (reason.name(), *count))
+            .collect(),
+    });
+}
+
 fn show(metrics: &Metrics, readiness: &Readiness, now: Timestamp) {
     let doubt = readiness.not_ready.iter().find_map(|reason| match reason {
         NotReady::ClockDoubted(doubt) => Some(*doubt),
@@ -88,6 +103,7 @@ fn show(metrics: &Metrics, readiness: &Readiness, now: Timestamp) {
         .clock_error_ms
         .map(|error_ms| Duration::from_millis(error_ms.unsigned_abs()));
     metrics.set_clock_offset(doubt.or(error));
+    metrics.set_load(readiness.load);
     metrics.set_tickets_remaining(readiness.tickets_left);
     let list_age = readiness.revocations_as_of.map(|as_of| now.since(as_of));
     metrics.set_revocation_list(readiness.revocations_next, list_age);

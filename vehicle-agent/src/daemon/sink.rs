@@ -11,7 +11,7 @@ use wayside::{
     transport::EventSink,
 };
 
-use crate::{grpc::Hub, record::Recorder};
+use crate::{grpc::Hub, record::Recorder, roadside::Roadside};
 
 /// Passes on what the station reports: to subscribers, metrics, the journal and the recording.
 ///
@@ -21,6 +21,8 @@ pub(super) struct Sink {
     pub(super) metrics: Arc<Metrics>,
     pub(super) reservations: mpsc::Sender<Reservation>,
     pub(super) recorder: Option<Recorder>,
+    /// What units say; `None` where the vehicle uses none.
+    pub(super) roadside: Option<Roadside>,
 }
 
 impl EventSink for Sink {
@@ -73,16 +75,28 @@ impl EventSink for Sink {
             Event::OwnReinstated => info!("this vehicle's tickets are no longer revoked"),
             Event::ListAdvanced { next, .. } => debug!(next, "the revocation list advanced"),
             Event::TicketChanged => info!("changed to the next ticket"),
-            Event::LoadChanged(load) => info!(load = load.name(), "the load is in another state"),
-            Event::Shed { peer, shed } => {
-                debug!(?peer, ?shed, "a peer dropped messages that were for us");
+            Event::LoadChanged(load) => {
+                self.metrics.set_load(load);
+                info!(load = load.name(), "the load changed");
             }
-            Event::HazardForgotten { .. }
-            | Event::HazardKept { .. }
-            | Event::Introduced { .. }
-            | Event::Rotate { .. }
-            | Event::UnitsTold { .. }
-            | Event::World(_) => {}
+            Event::Introduced { peer, neighbours } => {
+                if let Some(roadside) = &self.roadside {
+                    roadside.handle_introduced(peer, neighbours);
+                }
+            }
+            Event::UnitsTold { peer, units } => {
+                if let Some(roadside) = &self.roadside {
+                    roadside.handle_told(peer, units);
+                }
+            }
+            Event::Shed { shed, .. } => {
+                if let Some(roadside) = &self.roadside {
+                    roadside.handle_shed(&shed);
+                }
+            }
+            // Only units keep the hazards of others.
+            Event::HazardKept { .. } | Event::HazardForgotten { .. } => {}
+            Event::Rotate { .. } | Event::World(_) => {}
         }
     }
 }

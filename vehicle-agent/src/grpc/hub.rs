@@ -51,13 +51,13 @@ impl Hub {
             pipeline::Event::Delivered(_)
             | pipeline::Event::Disconnect { .. }
             | pipeline::Event::Equivocation(_)
+            | pipeline::Event::HazardForgotten { .. }
+            | pipeline::Event::HazardKept { .. }
+            | pipeline::Event::Introduced { .. }
             | pipeline::Event::PeerRevoked { .. }
             | pipeline::Event::Published { .. }
             | pipeline::Event::Received { .. }
             | pipeline::Event::Refused { .. }
-            | pipeline::Event::HazardForgotten { .. }
-            | pipeline::Event::HazardKept { .. }
-            | pipeline::Event::Introduced { .. }
             | pipeline::Event::Rotate { .. }
             | pipeline::Event::Shed { .. }
             | pipeline::Event::UnitsTold { .. } => {}

@@ -5,16 +5,20 @@ use tonic::server::NamedService;
 use tonic_health::{ServingStatus, server::HealthReporter};
 use wayside::{
     pipeline::{NotReady, Station},
+    relay::Load,
     rpc::{
         self,
-        agent::v1::{EnrolmentStanding, OwnRevocation, Readiness, Reason, TicketSupply},
+        agent::v1::{
+            EnrolmentStanding, LoadState, Lost, OwnRevocation, Readiness, Reason, Roadside,
+            RoadsideUnit, TicketSupply,
+        },
         record::v1::record_service_server::RecordServiceServer,
     },
     time::{Now, Timestamp},
 };
 
 use super::{records::RecordDoor, server::Inner};
-use crate::{outbox::Level, speaking::SpeakingState, trust::Enrolled};
+use crate::{outbox::Level, roadside::RoadsideState, speaking::SpeakingState, trust::Enrolled};
 
 /// Whether the agent works, now.
 pub(super) fn readiness(agent: &Inner) -> Readiness {
@@ -27,6 +31,10 @@ pub(super) fn readiness(agent: &Inner) -> Readiness {
             .handle
             .call(|station, now| station.next_ticket_change(now));
         add_supply(&mut readiness, &speaking.state(), next_change);
+    }
+    if let Some(roadside) = &agent.roadside {
+        let now = agent.handle.clock().now();
+        readiness.roadside = Some(to_wire_roadside(&roadside.state(), now));
     }
     if let Some(records) = &agent.records {
         let state = records.state();
@@ -81,9 +89,55 @@ fn same(a: &Readiness, b: &Readiness) -> bool {
             issuing_as_of: None,
             ..supply.clone()
         }),
+        roadside: readiness.roadside.as_ref().map(|roadside| Roadside {
+            units: roadside.units.iter().map(without_distance).collect(),
+            lost: Vec::new(),
+            ..roadside.clone()
+        }),
         ..readiness.clone()
     };
     still(a) == still(b)
+}
+
+fn without_distance(unit: &RoadsideUnit) -> RoadsideUnit {
+    RoadsideUnit {
+        distance_m: None,
+        since: None,
+        ..unit.clone()
+    }
+}
+
+fn to_wire_roadside(state: &RoadsideState, now: Now) -> Roadside {
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let units = state.units.iter().map(|unit| RoadsideUnit {
+        address: unit.address.to_string(),
+        station_id: unit.station.map(|it| it.to_string()).unwrap_or_default(),
+        connected: unit.station.is_some(),
+        since: Some(rpc::to_wire_time(
+            now.timestamp.saturating_sub(now.instant.since(unit.since)),
+        )),
+        distance_m: unit.distance_m,
+    });
+    let lost = state.lost.iter().map(|(reason, count)| Lost {
+        reason: reason.name().to_owned(),
+        count: *count,
+    });
+    Roadside {
+        units: units.collect(),
+        units_known: number(state.units_known),
+        neighbours: number(state.neighbours),
+        neighbours_connected: number(state.neighbours_connected),
+        lost: lost.collect(),
+    }
+}
+
+fn to_wire_load(load: Load) -> LoadState {
+    match load {
+        Load::Normal => LoadState::Normal,
+        Load::SheddingFar => LoadState::SheddingFar,
+        Load::HazardsOnly => LoadState::HazardsOnly,
+        Load::Isolated => LoadState::Isolated,
+    }
 }
 
 /// Says how the vehicle comes by its tickets, and why not.
@@ -207,6 +261,8 @@ fn of_station(station: &Station, draining: bool, now: Now) -> Readiness {
             .map(|silent| rpc::to_wire_time(now.timestamp.saturating_sub(silent))),
         draining,
         undelivered_since: None,
+        load: to_wire_load(readiness.load).into(),
+        roadside: None,
     }
 }
 

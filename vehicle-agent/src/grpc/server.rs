@@ -35,7 +35,7 @@ use super::{
     state::TelemetryDoor,
     world::WorldDoor,
 };
-use crate::{Role, ledger::Records, speaking::Speaking};
+use crate::{Role, ledger::Records, roadside::Roadside, speaking::Speaking};
 
 /// What the services speak for.
 pub struct Agent {
@@ -57,6 +57,8 @@ pub struct Agent {
     pub records: Option<Records>,
     /// How the vehicle comes by its tickets; `None` if it does not ask for them itself.
     pub speaking: Option<Speaking>,
+    /// The roadside units that the vehicle uses; `None` if it uses none.
+    pub roadside: Option<Roadside>,
 }
 
 /// What one listener shows beside the services.
@@ -88,6 +90,7 @@ pub(super) struct Inner {
     pub(super) draining: watch::Sender<bool>,
     pub(super) records: Option<Records>,
     pub(super) speaking: Option<Speaking>,
+    pub(super) roadside: Option<Roadside>,
     has_bench: bool,
 }
 
@@ -107,6 +110,7 @@ impl Services {
             draining: watch::Sender::new(false),
             records: agent.records,
             speaking: agent.speaking,
+            roadside: agent.roadside,
             has_bench: bench.is_some(),
         });
         let (health, _) = health_reporter();

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use wayside::serve::ConfigError;
 
 /// Which roadside units the vehicle uses, and whom it is introduced to.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -38,3 +39,39 @@ impl Default for RoadsideConfig {
         }
     }
 }
+
+impl RoadsideConfig {
+    /// Refuses what cannot be dialled, and no time or place for it.
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let is_address = |unit: &String| {
+            let parts = unit.rsplit_once(':');
+            parts.is_some_and(|(host, port)| {
+                !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0)
+            })
+        };
+        let wrong = if !self.units.iter().all(is_address) {
+            ("units", "host:port of each")
+        } else if self.units.len() > CONFIGURED_MAX {
+            ("units", "at most 32")
+        } else if !(1..=UNITS_MAX).contains(&self.units_max) {
+            ("units_max", "1 to 8")
+        } else if self.neighbours_max > NEIGHBOURS_MAX {
+            ("neighbours_max", "0 to 64")
+        } else if !(ANSWER_TIMEOUT_MIN..=ANSWER_TIMEOUT_MAX).contains(&self.answer_timeout) {
+            ("answer_timeout", "500ms to 60s")
+        } else {
+            return Ok(());
+        };
+        let (key, expected) = wrong;
+        Err(ConfigError::OutOfRange {
+            key: format!("roadside.{key}"),
+            expected,
+        })
+    }
+}
+
+const CONFIGURED_MAX: usize = 32;
+const UNITS_MAX: usize = 8;
+const NEIGHBOURS_MAX: usize = 64;
+const ANSWER_TIMEOUT_MIN: Duration = Duration::from_millis(500);
+const ANSWER_TIMEOUT_MAX: Duration = Duration::from_secs(60);

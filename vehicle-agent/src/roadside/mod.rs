@@ -10,6 +10,8 @@
 //! neighbours introduced, who answers    ─▶ Introductions ─▶ dial, part
 //! ```
 //!
+//! [`follow_units`] runs both on the station's connections.
+//!
 //! # What an evil unit can do
 //!
 //! It is an operator's, which is believed to relay and no more:
@@ -26,12 +28,17 @@ mod address;
 mod chooser;
 mod config;
 mod introductions;
+mod shared;
+mod task;
 mod unit;
 
 pub use chooser::{Chooser, UnitStanding};
 pub use config::RoadsideConfig;
 pub use introductions::Introductions;
+pub use shared::{Roadside, RoadsideState, UnitState};
 pub use unit::{Answer, Order};
+
+pub(crate) use task::{Following, begin, follow_units};
 
 #[cfg(test)]
 mod tests;

@@ -67,6 +67,7 @@ pub(super) async fn run(
         }),
         records: None,
         speaking: None,
+        roadside: None,
     });
     let (stop, stopped) = oneshot::channel::<()>();
     let server = services.clone();
