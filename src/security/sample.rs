@@ -188,8 +188,13 @@ impl SampleUnit {
 
     /// One whose certificate counts from here to there.
     pub(crate) fn certified(valid_from: Timestamp, valid_until: Timestamp) -> Self {
+        Self::certified_as(0, valid_from, valid_until)
+    }
+
+    /// One of several.
+    pub(crate) fn certified_as(number: u8, valid_from: Timestamp, valid_until: Timestamp) -> Self {
         let operators = [b"first".as_slice(), b"second"].map(|name| key(&[b"operator", name]));
-        let unit = key(&[b"roadside unit"]);
+        let unit = key(&[b"roadside unit", &[number]]);
         let order = UnitOrder {
             chain: ChainId::from_bytes([7; 32]),
             key: unit.verifying_key(),

@@ -292,6 +292,41 @@ fn a_units_own_roadworks_reach_cars_of_another_unit() {
 }
 
 #[test]
+fn a_unit_that_restarts_goes_on_with_its_own_roadworks() {
+    let (mut street, [unit, ..]) = three();
+    let now = street.now;
+    let report = HazardReport {
+        position: Some(east(600.0)),
+        ..HazardReport::of(Cause::from_codes(3, 0).unwrap())
+    };
+    let action = street.with(unit, |it| it.report_hazard(report.clone(), now).unwrap());
+    let kept = street.events[unit].iter().find_map(|event| {
+        let Event::HazardKept { signer, bytes, .. } = event else {
+            return None;
+        };
+        Some((signer.clone(), bytes.clone()))
+    });
+    let (signer, bytes) = kept.unwrap();
+    assert_eq!(signer.len(), 297);
+    // The same unit by another name in this test: its keys follow from its number.
+    let again = street.unit(1, 0.0);
+    let now = street.now;
+    let restored = street.with(again, |it| it.restore_hazard(&signer, bytes, now));
+    assert_eq!(restored, Ok(()));
+    assert_eq!(street.stations[again].own_hazards().count(), 1);
+    let late = street.car(3, 6);
+    street.connect(late, again);
+    street.drive(late, 0.0);
+    assert!(street.stations[late].world().hazard(action).is_some());
+    street.with(again, |it| it.update_hazard(action, &report, now).unwrap());
+    let known = street.stations[late].world().hazard(action).unwrap();
+    assert_eq!(known.hazard().update, 1);
+    street.with(again, |it| it.cancel_hazard(action, now).unwrap());
+    assert_eq!(street.stations[late].world().hazards_len(), 0);
+    assert_eq!(street.stations[late].counters().refused.len(), 0);
+}
+
+#[test]
 fn neighbours_are_introduced_and_units_told() {
     let (mut street, [unit, a, b]) = three();
     let peer = street.peer_of(a, unit).unwrap();

@@ -16,7 +16,7 @@ use crate::{
     pipeline::{Config, Delivery, Event, GenerationRule, Handshake, OwnState, Station},
     relay::{self, UnitPlace},
     security::{
-        Operators, Slot, UnitCertificate, UnitOrder, Wallet,
+        Operators, Reservation, Slot, UnitCertificate, UnitOrder, Wallet,
         sample::{Authority, key, start},
         unit_credentials,
     },
@@ -34,6 +34,8 @@ pub(super) struct Street {
     /// What was sent, to whom, since it was last looked at.
     pub(super) sent: Vec<(usize, Transmit)>,
     next_peer: u64,
+    /// What stations wrote down, for those that start anew.
+    journal: Vec<Reservation>,
 }
 
 impl Street {
@@ -46,6 +48,7 @@ impl Street {
             ends: BTreeMap::new(),
             sent: Vec::new(),
             next_peer: 1,
+            journal: Vec::new(),
         }
     }
 
@@ -87,7 +90,7 @@ impl Street {
             ..config
         };
         let domain = Arc::clone(&self.authority.domain);
-        let mut station = Station::new(config, domain, wallet, &[], self.now);
+        let mut station = Station::new(config, domain, wallet, &self.journal, self.now);
         station.handle_operators(operators());
         self.stations.push(station);
         self.events.push(Vec::new());
@@ -225,6 +228,7 @@ impl Street {
     fn take_events(&mut self, station: usize) {
         while let Some(event) = self.stations[station].poll_event() {
             if let Event::Reserve(reservation) = &event {
+                self.journal.push(*reservation);
                 self.stations[station].handle_reserved(*reservation);
             }
             if let Event::Disconnect { peer, .. } = &event

@@ -322,7 +322,7 @@ fn a_flood_of_events_pushes_out_only_its_own() {
         lab.relay
             .store
             .iter()
-            .any(|(_, kept)| &kept.bytes == real.bytes())
+            .any(|(_, kept)| kept.bytes == real.bytes())
     );
 }
 

@@ -1,5 +1,6 @@
 mod crowds;
 mod faults;
+mod relays;
 mod replays;
 mod restarts;
 mod revocations;
