@@ -73,6 +73,7 @@ impl Ceremonies {
     /// Goes on with every group of the operator, and gives its members the keys that are done.
     pub(super) fn poll(&mut self, offices: &mut Offices, view: &View<'_>) {
         self.give(offices, view);
+        self.forget(offices, view);
         if offices.seat.replica != 0 {
             return;
         }
@@ -186,12 +187,49 @@ impl Ceremonies {
         Ok(None)
     }
 
-    /// Keeps a part of a key, durably before anything is said about it.
+    /// Keeps a part of a key, durably before anything is said about it; what it was made of is of no
+    /// use any more.
     fn keep(&mut self, place: (GroupId, u32), key: TicketKey, offices: &mut Offices) {
         let (group, ceremony) = place;
         let secret = (name(group, ceremony, KEY), key.to_bytes());
         offices.out.secrets.push(secret);
+        offices.out.forgotten.push(name(group, ceremony, SEED));
+        self.seeds.remove(&place);
         self.keys.insert(place, key);
+    }
+
+    /// Lets go of what nothing is signed with any more.
+    fn forget(&mut self, offices: &mut Offices, view: &View<'_>) {
+        let counting: BTreeSet<_> = view.issuing.issuers.iter().map(|it| it.key).collect();
+        let current = |id| view.state.key_board(id).map_or(0, |board| board.ceremony);
+        let names = self.let_go(&counting, current);
+        offices.out.forgotten.extend(names);
+    }
+
+    /// Drops the seeds of all makings but the current and later ones, and the parts of keys of which
+    /// that is so too and that are not among those by which tickets count. Returns their names.
+    pub(super) fn let_go(
+        &mut self,
+        counting: &BTreeSet<AccountKey>,
+        current: impl Fn(GroupId) -> u32,
+    ) -> Vec<Vec<u8>> {
+        let is_over = |(group, number): &(GroupId, u32)| *number < current(*group);
+        let mut names = Vec::new();
+        self.seeds.retain(|place, _| {
+            if is_over(place) {
+                names.push(name(place.0, place.1, SEED));
+            }
+            !is_over(place)
+        });
+        self.keys.retain(|place, key| {
+            let counts = counting.contains(&AccountKey::from(key.verifying_key()));
+            let is_kept = counts || !is_over(place);
+            if !is_kept {
+                names.push(name(place.0, place.1, KEY));
+            }
+            is_kept
+        });
+        names
     }
 
     /// Says which key was made; the first member decides from when on and until when it signs.

@@ -22,6 +22,23 @@ pub(super) struct Journal {
     database: Database,
     chain: ChainId,
     next: u64,
+    base: Base,
+    compaction: Option<Compaction>,
+}
+
+/// What stands for the earliest records: those of a table that was written anew, before all later ones.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Base {
+    /// Which of the two tables; the other one is being written, or empty.
+    is_second: bool,
+    /// The first record that it does not stand for.
+    until: u64,
+}
+
+/// A compaction under way.
+struct Compaction {
+    base: Base,
+    written: u64,
 }
 
 /// Whether a journal knows all that its unit ever promised.
@@ -49,6 +66,8 @@ impl Journal {
             database,
             chain,
             next: 0,
+            base: Base::default(),
+            compaction: None,
         };
         journal.claim(path)?;
         Ok(journal)
@@ -74,41 +93,104 @@ impl Journal {
         Ok(())
     }
 
-    /// Makes records and secrets durable.
+    /// Makes records and secrets durable, and forgets secrets by their names. The disk may keep the
+    /// bytes of these until their room is used again.
     pub(super) fn append(
         &mut self,
         records: &[Zeroizing<Vec<u8>>],
         secrets: &[Secret],
+        forgotten: &[Vec<u8>],
     ) -> Result<(), JournalError> {
-        if records.is_empty() && secrets.is_empty() {
+        if records.is_empty() && secrets.is_empty() && forgotten.is_empty() {
             return Ok(());
         }
-        self.write(records, secrets, Manner::Append)
+        self.write(records, (secrets, forgotten), Manner::Append)
     }
 
     /// Makes records durable by which nothing is promised twice, whatever is missing.
     pub(super) fn settle(&mut self, records: &[Zeroizing<Vec<u8>>]) -> Result<(), JournalError> {
-        self.write(records, &[], Manner::Settle)
+        self.write(records, (&[], &[]), Manner::Settle)
     }
 
-    /// Puts these in the place of all records, since nothing else matters any more; secrets stay.
-    pub(super) fn replace(&mut self, records: &[Zeroizing<Vec<u8>>]) -> Result<(), JournalError> {
-        self.write(records, &[], Manner::Replace)
+    /// Begins to put others in the place of all records so far. These stay until
+    /// [`Self::end_compaction`]; what is appended meanwhile stands after both.
+    pub(super) fn begin_compaction(&mut self) -> Result<(), JournalError> {
+        let base = Base {
+            is_second: !self.base.is_second,
+            until: self.next,
+        };
+        let write = self.database.begin_write()?;
+        // What an earlier one left that was broken off.
+        write.delete_table(base.table())?;
+        write.open_table(base.table())?;
+        write.commit()?;
+        self.compaction = Some(Compaction { base, written: 0 });
+        Ok(())
+    }
+
+    /// Writes some of the records that shall take the place of the others, in order.
+    pub(super) fn compact(&mut self, records: &[Zeroizing<Vec<u8>>]) -> Result<(), JournalError> {
+        let Some(compaction) = &mut self.compaction else {
+            return Ok(());
+        };
+        let write = self.database.begin_write()?;
+        {
+            let mut table = write.open_table(compaction.base.table())?;
+            for bytes in records {
+                let number = compaction.written;
+                let check = check_base(self.chain, compaction.base, number, bytes);
+                table.insert(number, (check.as_bytes(), &***bytes))?;
+                compaction.written += 1;
+            }
+        }
+        write.commit()?;
+        Ok(())
+    }
+
+    /// From now on they do. What they stand for is removed by [`Self::trim`].
+    pub(super) fn end_compaction(&mut self) -> Result<(), JournalError> {
+        let Some(Compaction { base, .. }) = self.compaction.take() else {
+            return Ok(());
+        };
+        let write = self.database.begin_write()?;
+        write
+            .open_table(ABOUT)?
+            .insert(BASE, base.to_bytes().as_slice())?;
+        write.delete_table(self.base.table())?;
+        write.commit()?;
+        self.base = base;
+        Ok(())
+    }
+
+    /// Removes some of the records that matter no more; whether there are others.
+    pub(super) fn trim(&mut self) -> Result<bool, JournalError> {
+        let write = self.database.begin_write()?;
+        let mut has_more = true;
+        {
+            let mut table = write.open_table(RECORDS)?;
+            for _ in 0..TRIMMED_AT_ONCE {
+                let first = table.first()?.map(|(number, _)| number.value());
+                has_more = first.is_some_and(|number| number < self.base.until);
+                if !has_more {
+                    break;
+                }
+                table.pop_first()?;
+            }
+        }
+        write.commit()?;
+        Ok(has_more)
     }
 
     fn write(
         &mut self,
         records: &[Zeroizing<Vec<u8>>],
-        secrets: &[Secret],
+        (secrets, forgotten): (&[Secret], &[Vec<u8>]),
         manner: Manner,
     ) -> Result<(), JournalError> {
         let write = self.database.begin_write()?;
         let mut number = self.next;
         {
             let mut table = write.open_table(RECORDS)?;
-            if manner == Manner::Replace {
-                table.retain(|_, _| false)?;
-            }
             for bytes in records {
                 let check = check(self.chain, number, bytes);
                 table.insert(number, (check.as_bytes(), &***bytes))?;
@@ -118,6 +200,9 @@ impl Journal {
             for (name, bytes) in secrets {
                 let check = check_secret(self.chain, name, bytes);
                 kept.insert(name.as_slice(), (check.as_bytes(), &***bytes))?;
+            }
+            for name in forgotten {
+                kept.remove(name.as_slice())?;
             }
             let mut about = write.open_table(ABOUT)?;
             about.insert(NEXT, number.to_be_bytes().as_slice())?;
@@ -150,6 +235,9 @@ impl Journal {
             let next = about.get(NEXT)?;
             let next = next.and_then(|next| next.value().try_into().ok());
             self.next = next.map_or(0, u64::from_be_bytes);
+            let base = about.get(BASE)?;
+            let base = base.and_then(|base| Base::from_bytes(base.value()));
+            self.base = base.unwrap_or_default();
         }
         write.commit()?;
         Ok(())
@@ -174,9 +262,20 @@ impl Journal {
     /// The records, in the order in which they were written.
     pub(super) fn read(&self) -> Result<Vec<Zeroizing<Vec<u8>>>, JournalError> {
         let read = self.database.begin_read()?;
-        let table = read.open_table(RECORDS)?;
         let mut records = Vec::new();
-        for record in table.iter()? {
+        if self.base != Base::default() {
+            let table = read.open_table(self.base.table())?;
+            for record in table.iter()? {
+                let (number, value) = record?;
+                let (number, (found, bytes)) = (number.value(), value.value());
+                if found != check_base(self.chain, self.base, number, bytes).as_bytes() {
+                    return Err(JournalError::Damaged(number));
+                }
+                records.push(Zeroizing::new(bytes.to_vec()));
+            }
+        }
+        let table = read.open_table(RECORDS)?;
+        for record in table.range(self.base.until..)? {
             let (number, value) = record?;
             let (number, (found, bytes)) = (number.value(), value.value());
             if found != check(self.chain, number, bytes).as_bytes() {
@@ -194,6 +293,18 @@ fn check(chain: ChainId, number: u64, bytes: &[u8]) -> Digest {
     Digest::of(Purpose::IssuingRecord, parts)
 }
 
+/// The same for a record that stands for others.
+fn check_base(chain: ChainId, base: Base, number: u64, bytes: &[u8]) -> Digest {
+    let parts: &[&[u8]] = &[
+        chain.as_bytes(),
+        b"base",
+        &base.to_bytes(),
+        &number.to_be_bytes(),
+        bytes,
+    ];
+    Digest::of(Purpose::IssuingRecord, parts)
+}
+
 fn check_secret(chain: ChainId, name: &[u8], bytes: &[u8]) -> Digest {
     Digest::of(
         Purpose::IssuingRecord,
@@ -201,12 +312,32 @@ fn check_secret(chain: ChainId, name: &[u8], bytes: &[u8]) -> Digest {
     )
 }
 
+impl Base {
+    fn table(self) -> TableDefinition<'static, u64, (&'static [u8; 32], &'static [u8])> {
+        TableDefinition::new(if self.is_second { "base-2" } else { "base-1" })
+    }
+
+    fn to_bytes(self) -> [u8; 9] {
+        let mut bytes = [u8::from(self.is_second); 9];
+        let [_, until @ ..] = &mut bytes;
+        *until = self.until.to_be_bytes();
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (which, until) = bytes.split_first()?;
+        Some(Self {
+            is_second: *which != 0,
+            until: u64::from_be_bytes(until.try_into().ok()?),
+        })
+    }
+}
+
 /// How records are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Manner {
     Append,
     Settle,
-    Replace,
 }
 
 /// Makes an empty file that its owner alone may read, unless one is there.
@@ -225,6 +356,9 @@ const NEXT: &str = "next";
 const RECORDS: TableDefinition<'_, u64, (&[u8; 32], &[u8])> = TableDefinition::new("records");
 /// Check value and bytes, by name.
 const SECRETS: TableDefinition<'_, &[u8], (&[u8; 32], &[u8])> = TableDefinition::new("secrets");
+const BASE: &str = "base";
+/// So that nobody waits for long meanwhile.
+const TRIMMED_AT_ONCE: usize = 256;
 const PAST: &str = "past";
 const PAST_KNOWN: &[u8] = b"known";
 const PAST_RESTORED: &[u8] = b"restored";

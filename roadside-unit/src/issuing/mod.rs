@@ -25,6 +25,7 @@
 //! and slot. Both would have to be put back to the same past for a vehicle to get two.
 
 mod ceremonies;
+mod compacter;
 mod error;
 mod facts;
 mod issuer;

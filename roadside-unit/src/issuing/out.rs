@@ -37,6 +37,8 @@ pub(super) struct Out {
     pub(super) records: Vec<Record>,
     /// Secrets that have to be, too.
     pub(super) secrets: Vec<Secret>,
+    /// The names of secrets that are of no use any more.
+    pub(super) forgotten: Vec<Vec<u8>>,
     /// What comes then, in order.
     pub(super) effects: Vec<Effect>,
 }

@@ -2,18 +2,24 @@ use std::{
     fs::{self, OpenOptions},
     os::unix::fs::{FileExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use tempfile::TempDir;
 use wayside::{
+    crypto::SigningKey,
     id::{ChainId, GroupId},
-    ledger::{Enrolment, EnrolmentStatus, EnrolmentVoice, OrderKind},
-    time::Timestamp,
+    issuing::{Record, TicketKey},
+    ledger::{AccountKey, Enrolment, EnrolmentStatus, EnrolmentVoice, OrderKind},
+    security::Slot,
+    time::{Instant, Timestamp},
 };
 use zeroize::Zeroizing;
 
 use super::{
     JournalError,
+    ceremonies::Ceremonies,
+    compacter::Compacter,
     journal::{Journal, Past},
     mark_restored,
     orders::{follows, tightens},
@@ -24,20 +30,107 @@ fn what_was_promised_is_there_again_in_order() {
     let folder = TempDir::new().unwrap();
     let path = file(folder.path());
     let mut journal = Journal::open(&path, chain()).unwrap();
-    journal.append(&records(&["one", "two"]), &[]).unwrap();
+    journal.append(&records(&["one", "two"]), &[], &[]).unwrap();
     let secret = (b"name".to_vec(), Zeroizing::new(b"secret".to_vec()));
-    journal.append(&[], std::slice::from_ref(&secret)).unwrap();
-    journal.append(&records(&["three"]), &[]).unwrap();
+    let other = (b"other".to_vec(), Zeroizing::new(b"secret".to_vec()));
+    let secrets = [secret.clone(), other.clone()];
+    journal.append(&[], &secrets, &[]).unwrap();
+    journal.append(&records(&["three"]), &[], &[]).unwrap();
+    journal.append(&[], &[], &[other.0]).unwrap();
     drop(journal);
 
-    let mut journal = Journal::open(&path, chain()).unwrap();
+    let journal = Journal::open(&path, chain()).unwrap();
 
     assert_eq!(journal.read().unwrap(), records(&["one", "two", "three"]));
     assert_eq!(journal.secrets().unwrap(), std::slice::from_ref(&secret));
-    journal.replace(&records(&["three"])).unwrap();
-    journal.append(&records(&["four"]), &[]).unwrap();
-    assert_eq!(journal.read().unwrap(), records(&["three", "four"]));
-    assert_eq!(journal.secrets().unwrap(), [secret]);
+}
+
+#[test]
+fn compaction_takes_effect_at_once_whenever_it_is_broken_off() {
+    let folder = TempDir::new().unwrap();
+    let path = file(folder.path());
+    let mut journal = Journal::open(&path, chain()).unwrap();
+    let many: Vec<String> = (0..600).map(|it| it.to_string()).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    journal.append(&records(&many), &[], &[]).unwrap();
+
+    // Broken off: nothing of it counts.
+    journal.begin_compaction().unwrap();
+    journal.compact(&records(&["lost"])).unwrap();
+    journal.append(&records(&["later"]), &[], &[]).unwrap();
+    drop(journal);
+    let mut journal = Journal::open(&path, chain()).unwrap();
+    let all: Vec<_> = many.iter().copied().chain(["later"]).collect();
+    assert_eq!(journal.read().unwrap(), records(&all));
+
+    for round in ["first", "second", "third"] {
+        journal.begin_compaction().unwrap();
+        journal.compact(&records(&[round])).unwrap();
+        journal.append(&records(&["meanwhile"]), &[], &[]).unwrap();
+        journal.compact(&records(&["last"])).unwrap();
+        journal.end_compaction().unwrap();
+        let expected = records(&[round, "last", "meanwhile"]);
+        assert_eq!(journal.read().unwrap(), expected);
+        drop(journal);
+        journal = Journal::open(&path, chain()).unwrap();
+        assert_eq!(journal.read().unwrap(), expected);
+        let mut turns = 0;
+        while journal.trim().unwrap() {
+            turns += 1;
+        }
+        assert!(turns <= 3, "a little at a time");
+        assert_eq!(journal.read().unwrap(), expected);
+    }
+}
+
+#[test]
+fn compaction_leaves_what_happens_meanwhile_and_takes_many_turns() {
+    let folder = TempDir::new().unwrap();
+    let mut journal = Journal::open(&file(folder.path()), chain()).unwrap();
+    let floor = |slot| Record::floor(GroupId(1), Slot::from_number(slot));
+    let bytes = |records: &[Record]| records.iter().map(Record::to_bytes).collect::<Vec<_>>();
+    let kept: Vec<_> = (0..30_000).map(floor).collect();
+    let mut compacter = Compacter::default();
+    let mut now = Instant::from_origin(Duration::from_secs(1_000));
+    assert!(!compacter.is_due(now), "not right after a start");
+    now = now + Duration::from_secs(300);
+    assert!(compacter.is_due(now));
+    compacter.begin(kept.clone(), &mut journal).unwrap();
+    let late = [floor(1_000_000)];
+    journal.append(&bytes(&late), &[], &[]).unwrap();
+
+    let mut turns = 0;
+    while compacter.pause() < Duration::from_secs(1) {
+        compacter.go_on(&mut journal, now).unwrap();
+        now = now + compacter.pause().min(Duration::from_secs(1));
+        turns += 1;
+        assert!(turns < 100);
+    }
+    assert!(turns > 3, "{turns}");
+    let expected: Vec<_> = kept.iter().chain(&late).cloned().collect();
+    assert!(journal.read().unwrap() == bytes(&expected), "all, in order");
+}
+
+#[test]
+fn secrets_of_makings_that_are_over_are_let_go_of() {
+    let seed = |number: u32| {
+        let name = [&[0, 1][..], &number.to_be_bytes(), &[1]].concat();
+        (name, Zeroizing::new(vec![7; 32]))
+    };
+    let key = |number: u32, seed: u8| {
+        let name = [&[0, 1][..], &number.to_be_bytes(), &[2]].concat();
+        let key = Box::new(SigningKey::from_seed(&[seed; 32]));
+        let account = AccountKey::from(key.verifying_key());
+        let key = TicketKey::Single { member: 0, key };
+        ((name, key.to_bytes()), account)
+    };
+    let ((counting, account), (gone, _), (made, _)) = (key(3, 1), key(4, 2), key(6, 3));
+    let kept = vec![seed(5), seed(6), counting, gone.clone(), made];
+    let mut ceremonies = Ceremonies::new(Duration::from_secs(60), kept);
+
+    let names = ceremonies.let_go(&[account].into(), |_| 6);
+    assert_eq!(names, [seed(5).0, gone.0]);
+    assert!(ceremonies.let_go(&[account].into(), |_| 6).is_empty());
 }
 
 #[test]
@@ -57,7 +150,8 @@ fn a_record_that_the_disk_changed_is_named_and_not_believed() {
     let path = file(folder.path());
     let mut journal = Journal::open(&path, chain()).unwrap();
     let marked = "a record that is long enough to be found again";
-    journal.append(&records(&["before", marked]), &[]).unwrap();
+    let both = records(&["before", marked]);
+    journal.append(&both, &[], &[]).unwrap();
     drop(journal);
     let bytes = fs::read(&path).unwrap();
     let places = bytes.windows(marked.len()).enumerate();
@@ -93,7 +187,7 @@ fn o8_a_journal_that_began_anew_or_was_put_back_says_so_until_that_is_settled() 
 
     let fresh = TempDir::new().unwrap();
     let mut journal = Journal::open(&file(fresh.path()), chain()).unwrap();
-    journal.append(&records(&["early"]), &[]).unwrap();
+    journal.append(&records(&["early"]), &[], &[]).unwrap();
     drop(journal);
     let journal = Journal::open(&file(fresh.path()), chain()).unwrap();
     assert_eq!(journal.past().unwrap(), Past::New);

@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use super::{
     JournalError, KeyRing, Peers, Place, Refusal, Standing,
     ceremonies::Ceremonies,
+    compacter::Compacter,
     facts::{to_enrolment, to_places},
     journal::{Journal, Past},
     keys::Certified,
@@ -105,7 +106,7 @@ pub(super) struct Worker {
     words: BTreeMap<About, Instant>,
     unsaid: Vec<(Instant, Box<Word>)>,
     looked: Option<Instant>,
-    compacted: Option<Instant>,
+    compacter: Compacter,
 }
 
 /// What the ledger says, as of one block.
@@ -140,7 +141,7 @@ impl Worker {
             words: BTreeMap::new(),
             unsaid: Vec::new(),
             looked: None,
-            compacted: None,
+            compacter: Compacter::default(),
         }
     }
 
@@ -171,6 +172,7 @@ impl Worker {
                 self.handle(event, now);
             }
             self.poll(now)?;
+            self.compacter.go_on(&mut self.journal, now.instant)?;
         }
     }
 
@@ -179,7 +181,8 @@ impl Worker {
         let now = self.parts.clock.now().instant;
         let due = self.offices.as_ref().zip(self.known.as_ref());
         let due = due.and_then(|(offices, known)| offices.poll_timeout(&known.facts));
-        due.map_or(LOOK_EVERY, |due| due.since(now).clamp(WAIT_MIN, LOOK_EVERY))
+        let longest = self.compacter.pause().min(LOOK_EVERY);
+        due.map_or(longest, |due| due.since(now).clamp(WAIT_MIN, longest))
     }
 
     fn handle(&mut self, event: Event, now: Now) {
@@ -264,7 +267,8 @@ impl Worker {
     /// Makes promises durable, and only then does what rests on them.
     fn release(&mut self, out: Out, now: Now) -> Result<(), JournalError> {
         let records: Vec<Zeroizing<Vec<u8>>> = out.records.iter().map(Record::to_bytes).collect();
-        self.journal.append(&records, &out.secrets)?;
+        self.journal
+            .append(&records, &out.secrets, &out.forgotten)?;
         for effect in out.effects {
             match effect {
                 Effect::Reply(reply, answer) => reply.send(answer),
@@ -361,7 +365,7 @@ impl Worker {
             self.ceremonies.poll(offices, &view);
             offices.look_at_orders(&view);
         }
-        self.compact(now)?;
+        self.begin_compaction(now)?;
         self.show_standing(now);
         if let Some(known) = &self.known {
             let head = known.state.revocation_head();
@@ -445,22 +449,16 @@ impl Worker {
         Ok(())
     }
 
-    /// From time to time, leaves only what still matters in the journal.
-    fn compact(&mut self, now: Now) -> Result<(), JournalError> {
-        let Some(at) = self.compacted else {
-            self.compacted = Some(now.instant);
-            return Ok(());
-        };
+    /// From time to time, begins to leave only what still matters in the journal.
+    fn begin_compaction(&mut self, now: Now) -> Result<(), JournalError> {
         let (Some(offices), Some(known)) = (&mut self.offices, &self.known) else {
             return Ok(());
         };
-        if now.instant.since(at) < COMPACT_EVERY || !offices.out.records.is_empty() {
+        if !offices.out.records.is_empty() || !self.compacter.is_due(now.instant) {
             return Ok(());
         }
-        self.compacted = Some(now.instant);
         let records = offices.desk.compact(&known.facts, now);
-        let bytes: Vec<_> = records.iter().map(Record::to_bytes).collect();
-        self.journal.replace(&bytes)
+        self.compacter.begin(records, &mut self.journal)
     }
 
     fn show_standing(&mut self, now: Now) {
@@ -570,7 +568,6 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(5);
 const UNSAID_MAX: usize = 10_000;
 /// What words are counted as that are not said again, in metrics.
 const LOST_BATCH: &str = "lost_batch";
-const COMPACT_EVERY: Duration = Duration::from_secs(300);
 /// How old the newest block may be when a process takes its parts or a request: some heartbeats.
 const LEDGER_AGE_MAX: Duration = Duration::from_secs(150);
 /// A few seconds under load.
