@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use tracing::{error, info, warn};
+use tracing::{debug, info, warn};
 use wayside::{
     crypto::{KeySeed, SigningKey},
     id::{GroupId, ShardId},
@@ -18,18 +18,22 @@ use zeroize::Zeroizing;
 use super::{
     offices::Offices,
     out::{About, View},
+    stuck::Stuck,
 };
 
 /// Has the keys made by which this operator's groups sign tickets, before there is need of them.
 ///
 /// All that a member says follows from a seed, which is durable before it says anything, and from the
-/// ledger; so a restart loses nothing, and a member that lost its seed begins anew.
+/// ledger; so a restart loses nothing, and a member that lost its seed begins anew. So does one to whom
+/// somebody posted what cannot be, after a while; who that was it says in its log, since it is for a
+/// quorum to have the group go on without them: all members of a group have to confirm its key.
 pub(super) struct Ceremonies {
     lifetime: Duration,
     seeds: BTreeMap<(GroupId, u32), KeySeed>,
     keys: BTreeMap<(GroupId, u32), TicketKey>,
     /// Which issuers the members have been given the keys of.
     given: BTreeSet<u16>,
+    stuck: Stuck,
 }
 
 /// A group's next key, as far as it has come.
@@ -51,6 +55,7 @@ impl Ceremonies {
             seeds: BTreeMap::new(),
             keys: BTreeMap::new(),
             given: BTreeSet::new(),
+            stuck: Stuck::default(),
         };
         for (name, bytes) in kept {
             if !ceremonies.remember(&name, &bytes) {
@@ -89,10 +94,19 @@ impl Ceremonies {
                 own,
                 board,
             };
+            let (ceremony, now) = (making.board.ceremony, view.now.instant);
             match self.next_word(&making, offices, view) {
                 Ok(Some(action)) => offices.say(ShardId::GOVERNANCE, action, About::Key(id.0)),
-                Ok(None) => {}
-                Err(reason) => error!(group = id.0, %reason, "no key for tickets can be made"),
+                Ok(None) => self.stuck.clear(*id),
+                // It has one after a while, or another group is formed.
+                Err(reason @ (CeremonyError::NoKey(_) | CeremonyError::NotAMember)) => {
+                    debug!(group = id.0, %reason, "no key for tickets can be made now");
+                }
+                Err(reason @ (CeremonyError::Culprits(_) | CeremonyError::Threshold(_))) => {
+                    if self.stuck.note(*id, ceremony, now) {
+                        warn!(group = id.0, ceremony, %reason, "no key for tickets came of a making");
+                    }
+                }
             }
         }
     }
@@ -140,9 +154,12 @@ impl Ceremonies {
             own,
             board,
         } = making;
-        if let Some(key) = self.keys.get(&(*id, board.ceremony)) {
+        let now = view.now.instant;
+        let is_stuck = self.stuck.is_over(*id, board.ceremony, now);
+        let key = self.keys.get(&(*id, board.ceremony));
+        if let Some(key) = key.filter(|_| !is_stuck) {
             let key = AccountKey::from(key.verifying_key());
-            return Ok(self.confirmation(making, key, view));
+            return self.confirmation(making, key, view);
         }
         if group.members.len() == 1 {
             let key = TicketKey::Single {
@@ -154,7 +171,8 @@ impl Ceremonies {
         }
         let has_posted = |round| board.posted.contains(&(round, *own));
         let is_lost = has_posted(1) && !self.seeds.contains_key(&(*id, board.ceremony));
-        let number = board.ceremony.saturating_add(is_lost.into());
+        let begins_anew = is_lost || is_stuck;
+        let number = board.ceremony.saturating_add(begins_anew.into());
         let seed = self.seeds.entry((*id, number)).or_insert_with(|| {
             let seed = KeySeed::generate();
             let bytes = Zeroizing::new(seed.to_bytes().to_vec());
@@ -169,7 +187,7 @@ impl Ceremonies {
             threshold: group.threshold,
         };
         let mut ceremony = KeyCeremony::new(of, *own, seed)?;
-        if is_lost || !has_posted(1) {
+        if begins_anew || !has_posted(1) {
             return Ok(Some(posted(*id, number, 1, ceremony.first_part())));
         }
         for (round, member) in &board.posted {
@@ -238,37 +256,33 @@ impl Ceremonies {
         making: &Making<'_>,
         key: AccountKey,
         view: &View<'_>,
-    ) -> Option<Action> {
+    ) -> Result<Option<Action>, CeremonyError> {
         let Making {
             id,
             group,
             own,
             board,
         } = making;
-        let first = *group.members.first()?;
+        let first = group.members.first();
+        let first = *first.ok_or(CeremonyError::NotAMember)?;
         let decided = board.confirmed.get(&first).copied();
         let made = match decided {
             Some(made) if made.key == key => made,
-            Some(_) if first != *own => {
-                warn!(
-                    group = id.0,
-                    "the first member says another key than was made here"
-                );
-                return None;
-            }
-            None if first != *own => return None,
+            // All made it of the same parts, so that one of both is lying.
+            Some(_) if first != *own => return Err(CeremonyError::Culprits(vec![first])),
+            None if first != *own => return Ok(None),
             Some(_) | None => self.span(making, key, view),
         };
         if board.confirmed.get(own) == Some(&made) {
-            return None;
+            return Ok(None);
         }
-        Some(Action::ConfirmTicketKey(ConfirmTicketKey {
+        Ok(Some(Action::ConfirmTicketKey(ConfirmTicketKey {
             group: *id,
             ceremony: board.ceremony,
             key,
             from: made.from,
             until: made.until,
-        }))
+        })))
     }
 
     /// Right after the key before, or at once where there is none of these members.

@@ -39,6 +39,7 @@ mod peers;
 mod refusal;
 mod speaker;
 mod start;
+mod stuck;
 mod worker;
 
 pub use error::JournalError;

@@ -23,6 +23,7 @@ use super::{
     journal::{Journal, Past},
     mark_restored,
     orders::{follows, tightens},
+    stuck::Stuck,
 };
 
 #[test]
@@ -109,6 +110,26 @@ fn compaction_leaves_what_happens_meanwhile_and_takes_many_turns() {
     assert!(turns > 3, "{turns}");
     let expected: Vec<_> = kept.iter().chain(&late).cloned().collect();
     assert!(journal.read().unwrap() == bytes(&expected), "all, in order");
+}
+
+#[test]
+fn a_making_that_comes_to_nothing_is_given_up_after_a_while() {
+    let (group, other) = (GroupId(1), GroupId(2));
+    let start = Instant::from_origin(Duration::from_secs(1_000));
+    let later = |seconds| start + Duration::from_secs(seconds);
+    let mut stuck = Stuck::default();
+    assert!(stuck.note(group, 3, start), "it is news once");
+    assert!(!stuck.note(group, 3, later(100)));
+    assert!(!stuck.is_over(group, 3, later(119)));
+    assert!(stuck.is_over(group, 3, later(120)));
+    assert!(!stuck.is_over(group, 4, later(120)) && !stuck.is_over(other, 3, later(120)));
+
+    // The next one has as long.
+    assert!(stuck.note(group, 4, later(130)));
+    assert!(!stuck.is_over(group, 4, later(249)));
+    assert!(stuck.is_over(group, 4, later(250)));
+    stuck.clear(group);
+    assert!(!stuck.is_over(group, 4, later(1_000)));
 }
 
 #[test]
