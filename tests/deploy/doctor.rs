@@ -47,12 +47,17 @@ async fn everything_that_is_wrong_with_an_agent_is_found_at_once() {
     let text = fs::read_to_string(&config).unwrap();
     let listen = format!("listen = \"{}\"", taken.local_addr().unwrap());
     let text = text.replace("listen = \"127.0.0.1:7441\"", &listen);
-    let more = "genesis = \"/nonexistent/genesis.toml\"\n";
-    fs::write(
-        &config,
-        format!("{text}\n[ledger]\n{more}[tickets]\nfetch = false\n"),
-    )
-    .unwrap();
+    let key = pki.path("tls/server.key");
+    fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
+    let more = format!(
+        "[ledger]\ngenesis = \"/nonexistent/genesis.toml\"\n[tickets]\nfetch = false\n\
+         [grpc.tcp]\naddress = \"127.0.0.1:0\"\n[grpc.tcp.tls]\n\
+         certificate = {:?}\nkey = {key:?}\nclient_authority = {:?}\n\
+         [transport.discovery]\ninterface = \"203.0.113.1\"\n",
+        pki.path("tls/server.pem"),
+        pki.path("tls/authority.pem"),
+    );
+    fs::write(&config, format!("{text}\n{more}")).unwrap();
 
     let found = Findings::of_agent(&config).await;
 
@@ -62,6 +67,8 @@ async fn everything_that_is_wrong_with_an_agent_is_found_at_once() {
         ("transport.listen", "cannot be had"),
         ("genesis", "/nonexistent/genesis.toml"),
         ("enrolment key", "cannot use"),
+        ("gRPC certificate", "can be read by others"),
+        ("multicast", "cannot be joined"),
     ] {
         assert_eq!(found.level(about), "wrong", "{about}: {}", found.0);
         assert!(found.text(about).contains(expected), "{}", found.0);

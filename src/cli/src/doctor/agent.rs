@@ -181,7 +181,11 @@ async fn look_at_ledger(config: &Config, now: Timestamp, report: &mut Report) {
     for unit in &ledger.units {
         let about = format!("unit {unit}");
         match reach(unit, &trust, &door, now).await {
-            Ok(operator) => report.well(&about, format!("is operator {operator}'s")),
+            Ok(operator) => {
+                let known = identity.genesis.operators.get(operator);
+                let name = known.map_or("a later operator", |it| it.name.as_str());
+                report.well(&about, format!("answers, of {name}"));
+            }
             Err(reason) => report.doubtful(
                 &about,
                 format!("not reached: {reason}"),

@@ -38,7 +38,10 @@ pub(crate) struct Arguments {
     /// unless given.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     config: Vec<PathBuf>,
-    /// Prints one JSON object instead of text.
+    /// Says what is as it should be, too.
+    #[arg(long)]
+    all: bool,
+    /// Prints one JSON object, with all that was looked at, instead of text.
     #[arg(long)]
     json: bool,
 }
@@ -58,7 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.json {
         writeln!(output, "{}", serde_json::to_string(&report)?)?;
     } else {
-        write!(output, "{report}")?;
+        write!(output, "{}", report.lines(arguments.all))?;
     }
     Ok(match report.count_wrong() {
         0 => ExitCode::SUCCESS,

@@ -67,11 +67,25 @@ impl Report {
     fn count(&self, level: Level) -> usize {
         self.findings.iter().filter(|it| it.level == level).count()
     }
+
+    /// All in lines for people; what is as it should be only if asked for.
+    pub(super) fn lines(&self, includes_well: bool) -> impl Display {
+        Lines {
+            report: self,
+            includes_well,
+        }
+    }
 }
 
-impl Display for Report {
+struct Lines<'a> {
+    report: &'a Report,
+    includes_well: bool,
+}
+
+impl Display for Lines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for finding in &self.findings {
+        let is_shown = |it: &&Finding| self.includes_well || it.level != Level::Well;
+        for finding in self.report.findings.iter().filter(is_shown) {
             let level = match finding.level {
                 Level::Well => "well    ",
                 Level::Doubtful => "doubtful",
@@ -82,8 +96,9 @@ impl Display for Report {
                 writeln!(f, "         -> {remedy}")?;
             }
         }
-        let (wrong, doubtful) = (self.count_wrong(), self.count(Level::Doubtful));
-        writeln!(f, "{wrong} wrong, {doubtful} doubtful")
+        let [wrong, doubtful, well] =
+            [Level::Wrong, Level::Doubtful, Level::Well].map(|level| self.report.count(level));
+        writeln!(f, "{wrong} wrong, {doubtful} doubtful, {well} well")
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
 fn found(look: impl FnOnce(&mut Report)) -> String {
     let mut report = Report::default();
     look(&mut report);
-    report.to_string()
+    report.lines(true).to_string()
 }
 
 #[test]
