@@ -2,5 +2,6 @@
 
 mod board;
 mod config;
+mod container;
 mod doctor;
 mod service;
