@@ -11,9 +11,11 @@ mod follow;
 mod grpc;
 pub mod index;
 mod issuing;
+mod relay;
 mod role;
 mod vault;
 mod voice;
 
 pub use issuing::{JournalError, read_known};
+pub use relay::RelayStartError;
 pub use role::Role;

@@ -17,11 +17,13 @@ pub enum Role {
     Client,
     /// May read vehicles' records, too.
     Reader,
+    /// May tell vehicles of hazards in the operator's name, too.
+    Operator,
 }
 
 impl serve::Role for Role {
-    const ALL: &'static [Self] = &[Self::Vehicle, Self::Client, Self::Reader];
-    const OWNER: Self = Self::Reader;
+    const ALL: &'static [Self] = &[Self::Vehicle, Self::Client, Self::Reader, Self::Operator];
+    const OWNER: Self = Self::Operator;
     const METHODS: &'static [(&'static str, Access<Self>)] = METHODS;
     /// Each waits for others, within a bound of its own.
     const UNTIMED: &'static [&'static str] = &[
@@ -40,6 +42,7 @@ impl fmt::Display for Role {
             Self::Vehicle => "vehicle",
             Self::Client => "client",
             Self::Reader => "reader",
+            Self::Operator => "operator",
         })
     }
 }

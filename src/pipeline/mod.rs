@@ -24,6 +24,7 @@ mod outbound;
 mod peers;
 mod readiness;
 mod relaying;
+mod restored;
 mod roadside;
 mod shedding;
 mod station;
@@ -40,6 +41,7 @@ pub use inbound::Handshake;
 pub use lists::ListError;
 pub use outbound::{OwnState, Published};
 pub use readiness::{NotReady, Readiness};
+pub use restored::hazard_in;
 pub use roadside::RoadsideConfig;
 pub use station::{Identity, Station};
 

@@ -144,3 +144,20 @@ pub mod record {
         include!(concat!(env!("OUT_DIR"), "/wayside.record.v1.rs"));
     }
 }
+
+/// What operators say on the road, and what their units relay: `wayside.road`.
+pub mod road {
+    /// Version 1, frozen but for additions.
+    pub mod v1 {
+        #![expect(
+            clippy::allow_attributes,
+            clippy::allow_attributes_without_reason,
+            clippy::doc_lazy_continuation,
+            clippy::too_many_lines,
+            unused_qualifications,
+            reason = "generated"
+        )]
+
+        include!(concat!(env!("OUT_DIR"), "/wayside.road.v1.rs"));
+    }
+}

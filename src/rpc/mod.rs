@@ -32,8 +32,10 @@ pub use error::{
 };
 pub use event::required_event;
 pub use feed::{Moment, to_wire_hazard_event, to_wire_world_event};
-pub use generated::{agent, hazard, issuing, ledger, record, replay, telemetry, types, world};
-pub use name::{parse_request_id, parse_station, required_action};
+pub use generated::{
+    agent, hazard, issuing, ledger, record, replay, road, telemetry, types, world,
+};
+pub use name::{parse_hazard_id, parse_request_id, parse_station, required_action};
 pub use object::to_wire_object;
 pub use on_ledger::{
     parse_account, parse_shard, parse_transaction, parse_vehicle, to_wire_finalized,

@@ -31,6 +31,19 @@ pub fn parse_request_id(text: &str) -> Result<Option<&str>, FieldError> {
     })
 }
 
+/// Reads an operator's own name for a hazard: 1 to 64 letters, digits and any of `-_.:`.
+pub fn parse_hazard_id(text: &str) -> Result<&str, FieldError> {
+    let field = "hazard_id";
+    if text.is_empty() {
+        return Err(FieldError::new(field, FieldProblem::Missing));
+    }
+    let well_formed = text.len() <= REQUEST_ID_LEN_MAX && text.bytes().all(plain);
+    well_formed.then_some(text).ok_or_else(|| {
+        let problem = FieldProblem::Malformed("at most 64 letters, digits and any of -_.:");
+        FieldError::new(field, problem)
+    })
+}
+
 impl From<ActionId> for wire::ActionId {
     fn from(action: ActionId) -> Self {
         Self {

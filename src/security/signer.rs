@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::{
     domain::TrustDomain,
-    envelope::Header,
+    envelope::{Envelope, Header},
     reservation::Reservation,
     sequences::Sequences,
     slot::Slot,
@@ -308,6 +308,18 @@ impl Signer {
     /// Our ticket with this id, if it is still kept.
     pub fn ticket_of(&self, station: StationId) -> Option<&Ticket> {
         self.wallet.for_station(station).map(Credential::ticket)
+    }
+
+    /// Whether one of our tickets that are still kept signed this envelope.
+    pub fn has_signed(&self, envelope: &Envelope) -> bool {
+        let station = envelope.station();
+        let Some(credential) = self.wallet.for_station(station) else {
+            return false;
+        };
+        let (signed, signature) = envelope.signed_part();
+        let key = credential.key().verifying_key();
+        let parts = [station.as_bytes().as_slice(), signed];
+        key.verify(Context::Message, &parts, &signature).is_ok()
     }
 
     /// Why a message of this kind could not be signed now, if so.

@@ -110,6 +110,14 @@ impl Metrics {
         metrics
     }
 
+    /// Metrics of a daemon whose station is no vehicle's: the messages, and none of a vehicle's own.
+    pub fn of_relay(version: &'static str) -> Self {
+        let mut metrics = Self::unregistered();
+        metrics.register_messages();
+        metrics.register_grpc(version);
+        metrics
+    }
+
     /// One message of our own went out to be sent.
     pub fn count_published(&self, kind: &'static str) {
         self.published

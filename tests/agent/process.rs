@@ -187,7 +187,7 @@ pub(super) fn state(latitude_deg: f64) -> PublishStateRequest {
 }
 
 /// The command that starts an agent on free ports.
-pub(super) fn agent(config: &Path) -> Command {
+pub(crate) fn agent(config: &Path) -> Command {
     let mut command = wayside(&["agent", "--config"]);
     command
         .arg(config)

@@ -11,6 +11,7 @@ mod issuing;
 mod ledger;
 pub(crate) mod process;
 mod rejoin;
+mod relay;
 mod rivals;
 mod start;
 mod vault;

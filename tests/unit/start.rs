@@ -26,7 +26,7 @@ async fn without_a_configuration_it_is_a_development_committee_of_one() {
     assert_eq!(shards, [0, 1]);
     assert_eq!(info.chain_id, unit.genesis().chain().to_string());
     assert_eq!(info.chain_id, unit.process.address("chain"));
-    assert_eq!(info.roles, ["reader"]);
+    assert_eq!(info.roles, ["operator"]);
 }
 
 #[tokio::test]

@@ -4,8 +4,10 @@
 //! ([`wayside::serve`]). Without any genesis a unit is a committee of one for development, in a
 //! folder of its own: it says so wherever it is looked at.
 
+mod relay;
 mod sections;
 
+pub use relay::{PlaceConfig, RelayConfig, RelayLimits};
 pub use sections::{
     Config, DoorConfig, EngineConfig, IdentityConfig, IssuingConfig, Profile, ProfileSet,
     StorageConfig, VaultConfig,

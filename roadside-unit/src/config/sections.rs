@@ -15,6 +15,7 @@ use wayside::{
 };
 use wayside_engine::Timing;
 
+use super::RelayConfig;
 use crate::Role;
 
 /// Everything a roadside unit can be told.
@@ -37,6 +38,8 @@ pub struct Config {
     pub issuing: IssuingConfig,
     /// Where vehicles hand in their transactions; needs the profile `relay`.
     pub door: DoorConfig,
+    /// How it hands on what vehicles say; needs the profile `relay`. It does not, unless given.
+    pub relay: Option<RelayConfig>,
     /// Who watches that everybody is shown the same.
     pub witnesses: WitnessesConfig,
     /// How clients reach it.
@@ -58,7 +61,8 @@ pub struct ProfileSet(BTreeSet<Profile>);
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
-    /// Opens a door for vehicles, which show no name there.
+    /// Opens a door for vehicles, which show no name there, and hands on what they say to each other, if
+    /// it is told how.
     Relay,
     /// Votes for its operator. A unit without this follows what those make final that do.
     Validator,
@@ -248,6 +252,7 @@ impl DaemonConfig for Config {
             self.validate_identity(),
             self.issuing.validate(),
             self.validate_door(),
+            self.validate_relay(),
         ];
         checked.into_iter().filter_map(Result::err).collect()
     }
@@ -287,6 +292,19 @@ impl Config {
             });
         }
         Ok(())
+    }
+
+    fn validate_relay(&self) -> Result<(), ConfigError> {
+        let Some(relay) = &self.relay else {
+            return Ok(());
+        };
+        if !self.profile.has(Profile::Relay) {
+            return Err(ConfigError::OutOfRange {
+                key: "relay".to_owned(),
+                expected: "nothing without the profile \"relay\"",
+            });
+        }
+        relay.validate()
     }
 
     fn validate_identity(&self) -> Result<(), ConfigError> {

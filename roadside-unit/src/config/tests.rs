@@ -77,6 +77,39 @@ fn a_unit_that_does_not_vote_needs_a_key_of_its_own_and_no_vote_key() {
     assert!(!config.is_validator());
 }
 
+#[test]
+fn a_relay_needs_its_profile_a_place_and_an_address_that_vehicles_can_reach() {
+    let place = (
+        "WAYSIDE__RELAY__POSITION",
+        "{ latitude_deg = 48.1, longitude_deg = 11.5 }",
+    );
+    let everywhere = ("WAYSIDE__RELAY__LISTEN", "0.0.0.0:7447");
+    let profile = ("WAYSIDE__PROFILE", "[\"relay\", \"validator\"]");
+    let reached = ("WAYSIDE__RELAY__ADDRESS", "203.0.113.7:7447");
+    let nowhere = (
+        "WAYSIDE__RELAY__POSITION",
+        "{ latitude_deg = 91.0, longitude_deg = 11.5 }",
+    );
+    let itself = ("WAYSIDE__RELAY__NEIGHBOURS", "[\"203.0.113.7:7447\"]");
+    for (variables, key) in [
+        (vec![place], "relay"),
+        (vec![profile, everywhere], "position"),
+        (vec![profile, place, everywhere], "relay.address"),
+        (vec![profile, nowhere], "relay.position"),
+        (
+            vec![profile, place, ("WAYSIDE__RELAY__RADIUS_M", "5")],
+            "relay.radius_m",
+        ),
+        (vec![profile, place, reached, itself], "relay.neighbours"),
+    ] {
+        let error = refused(&variables).to_string();
+        assert!(error.contains(key), "{variables:?}: {error}");
+    }
+    let config = load::<Config>(&sources(&[profile, place, everywhere, reached])).unwrap();
+    let shown = config.to_toml();
+    assert_eq!(toml::from_str::<Config>(&shown).unwrap().to_toml(), shown);
+}
+
 fn sources(variables: &[(&str, &str)]) -> Sources {
     let environment = variables.iter();
     Sources {

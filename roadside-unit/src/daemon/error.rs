@@ -8,7 +8,8 @@ use wayside::{
 };
 
 use crate::{
-    development::DevelopmentError, index::IndexError, issuing::IssuerStartError, vault::VaultError,
+    development::DevelopmentError, index::IndexError, issuing::IssuerStartError,
+    relay::RelayStartError, vault::VaultError,
 };
 
 /// Why a roadside unit did not start; nothing is left running.
@@ -65,6 +66,9 @@ pub enum StartError {
     /// The unit cannot issue tickets.
     #[error(transparent)]
     Issuing(#[from] IssuerStartError),
+    /// The unit cannot relay.
+    #[error(transparent)]
+    Relay(#[from] RelayStartError),
     /// Clients cannot be let in.
     #[error(transparent)]
     Listen(#[from] ListenError),

@@ -11,6 +11,7 @@ mod identity;
 mod monitor;
 mod process;
 mod rebuild;
+mod relaying;
 mod unit;
 
 pub use error::StartError;

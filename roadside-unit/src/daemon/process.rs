@@ -131,6 +131,7 @@ impl serve::Daemon for Daemon {
             "grpc_tcp": self.grpc_address(),
             "ledger": self.door_address(),
             "metrics": self.metrics_address(),
+            "relay": self.relay_address(),
             "chain": self.genesis().chain().to_string(),
             "development": self.genesis().development,
             "pid": std::process::id(),

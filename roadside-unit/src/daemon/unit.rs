@@ -17,7 +17,7 @@ use wayside::{
     id::ShardId,
     ledger::Genesis,
     serve::{DaemonConfig as _, Listener, MetricsServeError, serve_doors, socket_path},
-    telemetry::{IssuingMetrics, LedgerMetrics, Metrics, MetricsServer},
+    telemetry::{IssuingMetrics, LedgerMetrics, Metrics, MetricsServer, RelayMetrics},
     time::Timestamp,
     transport::{Clock, door},
 };
@@ -28,6 +28,7 @@ use super::{
     audit::Audits,
     identity::{self, DoorFiles, Opened},
     monitor::Monitor,
+    relaying::{self, RelayCounts, Relaying},
 };
 use crate::{
     config::{Config, Profile},
@@ -51,6 +52,7 @@ pub struct Daemon {
     listener: Listener,
     door: Option<Door>,
     issuing: Issuing,
+    relaying: Option<Relaying>,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
     helpers: Vec<JoinHandle<()>>,
@@ -77,14 +79,31 @@ struct Counts {
     grpc: Arc<Metrics>,
     ledger: Arc<LedgerMetrics>,
     issuing: Arc<IssuingMetrics>,
+    /// Of a unit that relays.
+    relay: Option<Arc<RelayMetrics>>,
 }
 
 impl Counts {
-    fn new() -> Self {
+    fn new(config: &Config) -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        let grpc = match config.relay {
+            Some(_) => Metrics::of_relay(version),
+            None => Metrics::without_station(version),
+        };
         Self {
-            grpc: Arc::new(Metrics::without_station(env!("CARGO_PKG_VERSION"))),
+            relay: config.relay.as_ref().map(|_| Arc::default()),
+            grpc: Arc::new(grpc),
             ledger: Arc::new(LedgerMetrics::new()),
             issuing: Arc::new(IssuingMetrics::new()),
+        }
+    }
+}
+
+impl Counts {
+    fn of_relay(&self) -> RelayCounts {
+        RelayCounts {
+            messages: Arc::clone(&self.grpc),
+            relay: self.relay.clone().unwrap_or_default(),
         }
     }
 }
@@ -101,7 +120,7 @@ impl Daemon {
         let (engine, running) = start_engine(&config, &opened)?;
         engine.ready().await?;
 
-        let counts = Counts::new();
+        let counts = Counts::new(&config);
         let metrics = serve_metrics(&config, &counts, &engine).await?;
         let followed = Arc::new(Followed::new(engine.clone(), index));
         let (follow, failed) = follow(&engine, &followed, &counts, &clock);
@@ -115,6 +134,8 @@ impl Daemon {
         let (kept, sweep) = open_vault(&config, &mut opened, &engine, &followed, &clock)?;
         let (issuing, wake) =
             start_issuing(&config, &opened, (&engine, &followed, &clock), &counts)?;
+        let counted = counts.of_relay();
+        let relaying = relaying::start(&config, &opened, (&engine, &clock), counted).await?;
         let helpers = [follow, sweep].into_iter().chain(watchers).chain(wake);
         let helpers = helpers.collect();
         let desk = Arc::new(Desk::new(DeskParts {
@@ -134,7 +155,7 @@ impl Daemon {
             peers: Arc::new(Peers::new(opened.genesis.chain(), clock.clone())),
         }));
         let door = open_door(&config, (opened.door, &opened.genesis), &desk, &clock)?;
-        let services = Services::start(desk);
+        let services = Services::start(desk, relaying.as_ref().map(Relaying::relay));
         let stop = watch::Sender::new(false);
         let servers = serve_doors(
             (&listener, doors),
@@ -152,6 +173,7 @@ impl Daemon {
             listener,
             door,
             issuing,
+            relaying,
             stop,
             servers,
             helpers,
@@ -181,16 +203,27 @@ impl Daemon {
         self.door.as_ref().map(|door| door.server.address())
     }
 
+    /// Where vehicles hear each other; `None` while they cannot.
+    pub fn relay_address(&self) -> Option<SocketAddr> {
+        self.relaying.as_ref()?.relay().address()
+    }
+
     /// Where metrics are served; `None` if they are not.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics.as_ref().map(MetricsServer::address)
     }
 
-    /// Whether the engine still answers and its blocks are followed; never returns while it does not
-    /// answer.
+    /// Whether the engine and the relay still answer and blocks are followed; never returns while one of
+    /// them does not answer.
     pub async fn is_alive(&self) -> bool {
         let has_failed = *self.failed.borrow();
-        !has_failed && self.engine.metrics().await.is_some()
+        if has_failed || self.engine.metrics().await.is_none() {
+            return false;
+        }
+        match &self.relaying {
+            Some(relaying) => relaying.relay().is_alive().await,
+            None => true,
+        }
     }
 
     /// Returns once the unit cannot go on, for instance because its disk is full.
@@ -217,6 +250,9 @@ impl Daemon {
                 Err(error) => warn!(%error, "kept the issuing keys: they cannot be read again"),
             }
         }
+        if let Some(relaying) = &self.relaying {
+            relaying.reload(config, (&self.genesis, &self.engine, &self.clock));
+        }
         if let Some(door) = &self.door
             && let Err(error) = self.reload_door(door, config)
         {
@@ -235,6 +271,9 @@ impl Daemon {
     /// Ends the unit in order, within the configured grace period.
     pub async fn shutdown(self) {
         self.services.drain();
+        if let Some(relaying) = self.relaying {
+            relaying.shutdown(self.grace).await;
+        }
         if let Some(door) = self.door {
             door.server.shutdown(self.grace).await;
         }
@@ -461,7 +500,9 @@ async fn serve_metrics(
         async move {
             let engine = engine.metrics().await.unwrap_or_default();
             let (ledger, issuing) = (counts.ledger.encode(), counts.issuing.encode());
-            let parts = [ledger, issuing, engine, counts.grpc.encode()];
+            let relay = counts.relay.map(|relay| relay.encode());
+            let relay = relay.unwrap_or_default();
+            let parts = [ledger, issuing, relay, engine, counts.grpc.encode()];
             // Each part may end with the mark that only the whole may have.
             let texts = parts.iter().map(|text| text.trim_end_matches(END_MARK));
             texts.chain([END_MARK]).collect()

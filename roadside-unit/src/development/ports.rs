@@ -9,6 +9,8 @@ pub struct UnitPorts {
     pub engine: u16,
     /// For vehicles, by UDP.
     pub door: u16,
+    /// For vehicles that hear each other there, by UDP.
+    pub relay: u16,
     /// For gRPC with certificates.
     pub grpc: u16,
     /// For metrics.
@@ -20,6 +22,7 @@ pub fn usual_ports() -> UnitPorts {
     UnitPorts {
         engine: 7_445,
         door: 7_444,
+        relay: 7_447,
         grpc: 7_446,
         metrics: 9_464,
     }
@@ -29,7 +32,7 @@ pub fn usual_ports() -> UnitPorts {
 pub fn free_ports(units: u16) -> Result<Vec<UnitPorts>, DevelopmentError> {
     let any = (Ipv4Addr::LOCALHOST, 0);
     // All are held until the last is found, so that none is found twice.
-    let mut held = Vec::new();
+    let (mut held, mut held_udp) = (Vec::new(), Vec::new());
     let mut found = Vec::new();
     for _ in 0..units {
         let mut tcp = || {
@@ -39,10 +42,17 @@ pub fn free_ports(units: u16) -> Result<Vec<UnitPorts>, DevelopmentError> {
             Ok(port)
         };
         let (engine, grpc, metrics) = (tcp(), tcp(), tcp());
-        let door = UdpSocket::bind(any).and_then(|socket| socket.local_addr());
+        let mut udp = || {
+            let socket = UdpSocket::bind(any)?;
+            let port = socket.local_addr()?.port();
+            held_udp.push(socket);
+            Ok(port)
+        };
+        let (door, relay) = (udp(), udp());
         found.push(UnitPorts {
             engine: engine.map_err(DevelopmentError::NoPorts)?,
-            door: door.map_err(DevelopmentError::NoPorts)?.port(),
+            door: door.map_err(DevelopmentError::NoPorts)?,
+            relay: relay.map_err(DevelopmentError::NoPorts)?,
             grpc: grpc.map_err(DevelopmentError::NoPorts)?,
             metrics: metrics.map_err(DevelopmentError::NoPorts)?,
         });
@@ -61,6 +71,8 @@ pub fn ports_from(first: u16, units: u16) -> Result<Vec<UnitPorts>, DevelopmentE
             Some(UnitPorts {
                 engine: port(0)?,
                 door: port(1)?,
+                // By another protocol than the engine's.
+                relay: port(0)?,
                 grpc: port(2)?,
                 metrics: port(3)?,
             })

@@ -6,16 +6,18 @@ use wayside::id::ShardId;
 
 use super::{
     desk::{Desk, is_far_behind},
-    server::{ISSUING, LEDGER, SERVICES},
+    server::{ISSUING, LEDGER, ROAD, SERVICES},
 };
+use crate::relay::Relay;
 
 /// Keeps what the health service tells up to date, until the unit stops.
 ///
 /// The name of a shard is `wayside.ledger.v1.LedgerService/shard-0`. A shard serves while this unit
 /// votes in it, if it has a vote, is not far behind, and its software knows the rules that the shard
 /// follows; the services do while every shard does, and that of issuing while nothing is missing for it
-/// (the log says what), where the unit has keys to issue with.
-pub(super) async fn keep_up(desk: Arc<Desk>, health: HealthReporter) {
+/// (the log says what), where the unit has keys to issue with. That of the road serves while the relay
+/// does, whatever the ledger; always, where the unit relays nothing.
+pub(super) async fn keep_up((desk, relay): (Arc<Desk>, Option<Relay>), health: HealthReporter) {
     let mut draining = desk.draining.subscribe();
     let mut ticks = interval(LOOK_INTERVAL);
     loop {
@@ -29,7 +31,11 @@ pub(super) async fn keep_up(desk: Arc<Desk>, health: HealthReporter) {
         }
         health.set_service_status("", status(whole)).await;
         for service in SERVICES {
-            let serves = whole && (service != ISSUING || issues(&desk));
+            let serves = match service {
+                ISSUING => whole && issues(&desk),
+                ROAD => !stopping && relay.as_ref().is_none_or(Relay::is_ready),
+                _ => whole,
+            };
             health.set_service_status(service, status(serves)).await;
         }
         if stopping {

@@ -2,11 +2,12 @@
 //!
 //! Nothing about the ledger is decided here, and no answer has to be believed: what counts is handed
 //! out as bytes that prove themselves. Clients come by gRPC, and vehicles by the QUIC door with the
-//! same messages; both end at one [`Desk`], so that no rule holds at one door only.
+//! same messages; both end at one [`Desk`], so that no rule holds at one door only. What is said on the road
+//! goes to the unit's relay.
 //!
 //! ```text
 //! gRPC ─▶ Gate: caller, role, rate, deadline ─▶ service ─┐
-//! QUIC ─▶ door: source's rate, deadline, the role table ─┴─▶ Desk ─▶ engine, index
+//! QUIC ─▶ door: source's rate, deadline, the role table ─┴─▶ Desk ─▶ engine, index, relay
 //! ```
 //!
 //! [`Services::start`] once, [`Services::routes`] for each door, [`Services::drain`] before the end, so
@@ -24,6 +25,7 @@ mod notes;
 mod proof;
 mod reading;
 mod refusal;
+mod road;
 mod roles;
 mod server;
 mod submission;

@@ -2,17 +2,19 @@
 
 use wayside::serve;
 
-use crate::Role::{self, Client, Reader, Vehicle};
+use crate::Role::{self, Client, Operator, Reader, Vehicle};
 
 type Access = serve::Access<Role>;
 
 /// What anybody needs to hand a transaction in and to see what became of it. A vehicle's history is
 /// given to whoever knows its name, which nobody can guess.
-const HAND_IN: Access = Access::Roles(&[Vehicle, Client, Reader]);
+const HAND_IN: Access = Access::Roles(&[Vehicle, Client, Reader, Operator]);
 /// Who keeps the ledger, and who holds a role there.
-const LOOK: Access = Access::Roles(&[Client, Reader]);
+const LOOK: Access = Access::Roles(&[Client, Reader, Operator]);
 /// Vehicles' records, also of those that the caller has not heard of.
-const READ: Access = Access::Roles(&[Reader]);
+const READ: Access = Access::Roles(&[Reader, Operator]);
+/// What vehicles believe because the operator's unit signs it.
+const SPEAK: Access = Access::Roles(&[Operator]);
 
 /// Every method, in the order of the bytes of its path.
 pub(crate) const METHODS: &[(&str, Access)] = &[
@@ -62,4 +64,9 @@ pub(crate) const METHODS: &[(&str, Access)] = &[
     // What is taken over are signatures of witnesses that the configuration names.
     ("/wayside.ledger.v1.WitnessService/AddCosignature", LOOK),
     ("/wayside.ledger.v1.WitnessService/GetHead", LOOK),
+    ("/wayside.road.v1.RoadService/CancelHazard", SPEAK),
+    ("/wayside.road.v1.RoadService/GetRelay", LOOK),
+    ("/wayside.road.v1.RoadService/ListHazards", READ),
+    ("/wayside.road.v1.RoadService/PublishHazard", SPEAK),
+    ("/wayside.road.v1.RoadService/UpdateHazard", SPEAK),
 ];

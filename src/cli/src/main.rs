@@ -10,6 +10,7 @@ mod ledger;
 mod lines;
 mod pki;
 mod replay;
+mod road;
 mod sim;
 mod verify;
 mod witness;
@@ -50,6 +51,8 @@ enum Command {
     Pki(pki::Arguments),
     /// Runs a recorded drive through real stations, in virtual or in real time.
     Replay(replay::Arguments),
+    /// Has a roadside unit tell vehicles of roadworks and other dangers, and shows what it relays.
+    Road(road::Arguments),
     /// Simulates roads with faults and liars, and says which promise broke on them.
     Sim(sim::Arguments),
     /// Runs a roadside unit, as `roadside-unit` does.
@@ -90,6 +93,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Ledger(arguments) => ledger::run(arguments),
         Command::Pki(arguments) => pki::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
+        Command::Road(arguments) => road::run(arguments),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Unit(arguments) => {
             roadside_unit::daemon::run_from_arguments(&arguments).map(|()| ExitCode::SUCCESS)

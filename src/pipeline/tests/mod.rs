@@ -1,4 +1,5 @@
 mod generation;
 mod relaying;
+mod restored;
 mod street;
 mod units;

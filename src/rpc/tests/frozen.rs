@@ -77,8 +77,8 @@ fn every_method_is_explained() {
         }
     }
     assert_eq!(
-        methods, 60,
-        "telemetry 2, world 3, hazard 7, agent 5, replay 7, ledger 14, governance 3, witness 2, vault 6, record 6, issuing 5"
+        methods, 65,
+        "telemetry 2, world 3, hazard 7, agent 5, replay 7, ledger 14, governance 3, witness 2, vault 6, record 6, issuing 5, road 5"
     );
 }
 

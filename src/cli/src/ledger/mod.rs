@@ -34,8 +34,6 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use unit::UnitArguments;
-
 pub(crate) use genesis::{DEVELOPMENT, read as read_genesis};
 pub(crate) use read::{checkpoint, history, places_of_bundle};
 pub(crate) use secret::{Secret, draw_home};
@@ -43,7 +41,7 @@ pub(crate) use send::{Answer, Fate, send};
 pub(crate) use signer::{Options, Signer};
 pub(crate) use tag::certify_vehicle;
 pub(crate) use text::utc;
-pub(crate) use unit::{TlsArguments, Unit, refused};
+pub(crate) use unit::{TlsArguments, Unit, UnitArguments, refused};
 
 /// Arguments of `wayside ledger`.
 #[derive(Args, Debug)]

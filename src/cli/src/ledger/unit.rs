@@ -15,6 +15,7 @@ use wayside::{
             ledger_service_client::LedgerServiceClient, vault_service_client::VaultServiceClient,
             witness_service_client::WitnessServiceClient,
         },
+        road::v1::road_service_client::RoadServiceClient,
     },
     serve::socket_path,
 };
@@ -57,6 +58,7 @@ pub(crate) struct Unit {
     pub(crate) vault: VaultServiceClient<Channel>,
     pub(crate) witness: WitnessServiceClient<Channel>,
     pub(crate) issuing: IssuingServiceClient<Channel>,
+    pub(crate) road: RoadServiceClient<Channel>,
 }
 
 impl UnitArguments {
@@ -133,6 +135,7 @@ impl Unit {
             vault: VaultServiceClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
             witness: WitnessServiceClient::new(channel.clone()),
+            road: RoadServiceClient::new(channel.clone()),
             issuing: IssuingServiceClient::new(channel)
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
         }

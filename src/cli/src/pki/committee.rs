@@ -1,10 +1,11 @@
 use std::{
     fmt::Write as _,
     fs,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Args;
 use roadside_unit::{
     Role,
@@ -35,6 +36,10 @@ pub(crate) struct Committee {
     /// How many roadside units more follow the ledger without a vote; the operators own them in turn.
     #[arg(long, value_name = "N", default_value_t = 0, requires = "operators", value_parser = clap::value_parser!(u16).range(0..=16))]
     followers: u16,
+    /// How many of the units also hand on what vehicles say, side by side along the main road of the
+    /// bundled drive; vehicles then hear each other through them.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "operators", value_parser = clap::value_parser!(u16).range(0..=32))]
+    relays: u16,
     /// How many shards the ledger has.
     #[arg(long, value_name = "N", default_value_t = 2, requires = "operators", value_parser = clap::value_parser!(u16).range(1..=64))]
     shards: u16,
@@ -57,6 +62,7 @@ impl Committee {
         Self {
             operators: Some(operators).filter(|count| *count > 0),
             followers: 0,
+            relays: 0,
             shards,
             spare_shards: 0,
             snapshot_interval: Domain::SNAPSHOT_INTERVAL,
@@ -66,6 +72,11 @@ impl Committee {
 
     pub(super) fn is_wanted(self) -> bool {
         self.operators.is_some()
+    }
+
+    /// Whether vehicles hear each other through units.
+    pub(super) fn has_relays(self) -> bool {
+        self.relays > 0
     }
 
     /// Makes genesis, keys, certificates and configurations; nothing, if no ledger is wanted.
@@ -79,6 +90,11 @@ impl Committee {
             return Ok(None);
         };
         let units = operators + self.followers;
+        ensure!(
+            self.relays <= units,
+            "{} relays are more than the {units} units",
+            self.relays
+        );
         let mut ports: Vec<UnitPorts> = match self.base_port {
             Some(first) => ports_from(first, units)?,
             None => free_ports(units)?,
@@ -98,14 +114,63 @@ impl Committee {
             authority.issue_client(&root.join("tls"), &role.to_string())?;
         }
         let units = made.units.iter().map(Kept::validator);
-        for unit in units.chain(made.followers.iter().map(Kept::follower)) {
+        let units = units.chain(made.followers.iter().map(Kept::follower));
+        for (number, unit) in (0..).zip(units) {
             authority.issue_server(unit.folder, "unit")?;
-            let text = configuration(&made, &unit, root)?;
+            let mut text = configuration(&made, &unit, root)?;
+            if number < self.relays {
+                let relays = relays(&made, self.relays);
+                text.push_str(&relay(&relays, number, &root.join("trust-domain.toml"))?);
+            }
             fs::write(unit.folder.join("unit.toml"), text)
                 .with_context(|| format!("cannot write to {}", unit.folder.display()))?;
         }
         Ok(Some(made))
     }
+}
+
+/// What has a vehicle's agent hear others through the relays; nothing, if there are none.
+pub(super) fn write_roadside(committee: Committee, made: &Made) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let relays = relays(made, committee.relays);
+    if !relays.is_empty() {
+        let relays: Vec<String> = relays.iter().map(|it| format!("\"{it}\"")).collect();
+        writeln!(text, "\n[roadside]")?;
+        writeln!(text, "units = [{}]", relays.join(", "))?;
+    }
+    Ok(text)
+}
+
+/// Where the first units relay.
+fn relays(made: &Made, count: u16) -> Vec<SocketAddr> {
+    let ports = made.units.iter().map(|unit| unit.ports);
+    let ports = ports.chain(made.followers.iter().map(|unit| unit.ports));
+    let ports = ports.take(count.into());
+    let addresses = ports.map(|ports| SocketAddr::from((Ipv4Addr::LOCALHOST, ports.relay)));
+    addresses.collect()
+}
+
+/// The section of one of the relays, which stand in a row; each keeps up a connection to the one before.
+fn relay(relays: &[SocketAddr], number: u16, trust_domain: &Path) -> anyhow::Result<String> {
+    let index = usize::from(number);
+    let own = relays.get(index).context("a relay has an address")?;
+    let before = index.checked_sub(1).and_then(|index| relays.get(index));
+    let before = before.map(|address| format!("\"{address}\""));
+    let count = f64::from(u16::try_from(relays.len()).unwrap_or(u16::MAX));
+    let share_m = ROAD_M / count;
+    let east_m = (f64::from(number) + 0.5) * share_m - ROAD_M / 2.0;
+    let longitude_deg = ROAD_LONGITUDE_DEG + east_m / DEGREE_M;
+    let mut text = String::new();
+    writeln!(text, "\n[relay]")?;
+    writeln!(text, "listen = \"{own}\"")?;
+    writeln!(
+        text,
+        "position = {{ latitude_deg = {ROAD_LATITUDE_DEG:.1}, longitude_deg = {longitude_deg:.7} }}"
+    )?;
+    writeln!(text, "radius_m = {:.0}", share_m / 2.0 + OVERLAP_M)?;
+    writeln!(text, "neighbours = [{}]", before.unwrap_or_default())?;
+    writeln!(text, "trust_domain = {}", quoted(trust_domain))?;
+    Ok(text)
 }
 
 /// What lets a vehicle be brought to the ledger: who owns it and which vehicle it is.
@@ -230,3 +295,13 @@ fn configuration(made: &Made, unit: &Kept<'_>, root: &Path) -> anyhow::Result<St
     writeln!(text, "address = \"127.0.0.1:{}\"", ports.metrics)?;
     Ok(text)
 }
+
+/// The middle of the bundled drive's town, and how long its main road is, from west to east.
+const ROAD_LATITUDE_DEG: f64 = 55.0;
+const ROAD_LONGITUDE_DEG: f64 = 2.5;
+const ROAD_M: f64 = 1_400.0;
+/// A degree of longitude there.
+const DEGREE_M: f64 = 63_850.0;
+/// How far a relay serves beyond its share of the road, so that vehicles are handed over without a gap and
+/// side roads are served.
+const OVERLAP_M: f64 = 300.0;

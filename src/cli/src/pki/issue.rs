@@ -13,7 +13,7 @@ use wayside::{
 
 use super::{
     Enrol, Init, Issue, Period,
-    committee::write_vehicle,
+    committee::{write_roadside, write_vehicle},
     files::{ISSUER_ID, Layout, TICKETS, WARNING, quoted},
     issuing,
     tls::Authority,
@@ -47,6 +47,7 @@ impl Init {
             issue(&issuer, &domain, self.period, &folder)?;
             let mut text = self.agent(&layout, number, &folder)?;
             if let Some(ledger) = &ledger {
+                text.push_str(&write_roadside(self.committee, ledger)?);
                 text.push_str(&write_vehicle(ledger, &folder, number)?);
             }
             fs::write(folder.join("agent.toml"), text)?;
@@ -86,13 +87,18 @@ impl Init {
     }
 
     /// The configuration of one vehicle's agent; each dials those before it, so that every two
-    /// have one connection.
+    /// have one connection, unless relays let them hear each other.
     fn agent(&self, layout: &Layout, number: u16, folder: &Path) -> anyhow::Result<String> {
         let port = |first: u16, number: u16| {
             let port = first.checked_add(number);
             port.context("the vehicles need more ports than there are")
         };
-        let nearest = number.saturating_sub(PEERS_MAX)..number;
+        let first = if self.committee.has_relays() {
+            number
+        } else {
+            number.saturating_sub(PEERS_MAX)
+        };
+        let nearest = first..number;
         let peers = nearest
             .map(|peer| Ok(format!("\"127.0.0.1:{}\"", port(self.quic_port, peer)?)))
             .collect::<anyhow::Result<Vec<_>>>()?

@@ -1,0 +1,2 @@
+mod roadworks;
+mod store;
