@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 use wayside::{
     replay::{Drive, mcap},
-    sim::{Replay, Seed},
+    sim::{Placement, Replay, Seed},
 };
 
 #[test]
@@ -160,6 +160,46 @@ fn a_live_replay_covers_everybody_over_real_sockets() {
     assert!(report["delivered"].as_u64().unwrap() > 50, "{report}");
     assert_eq!(report["refused"], serde_json::json!({}));
     assert!(report["cpu_us_per_msg"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn roadside_units_cover_the_town_and_tell_nobody_more_than_was_asked_for() {
+    let report = Replay::of(town())
+        .duration(seconds(20))
+        .units(Some(Placement {
+            count: 2,
+            radius_m: None,
+        }))
+        .run()
+        .unwrap()
+        .report;
+    assert!(report.coverage >= 0.99, "{}", report.coverage);
+    assert!(report.expected > 1_000, "{}", report.expected);
+    let roadside = report.roadside.unwrap();
+    assert_eq!(roadside.units, 2);
+    assert_eq!(roadside.outside, 0);
+    assert!(roadside.handovers > 0);
+    let [brake] = report.hazards.as_slice() else {
+        panic!("{:?}", report.hazards);
+    };
+    assert!(brake.heard_by >= brake.expected);
+}
+
+#[test]
+fn the_command_puts_units_along_a_drive_in_virtual_and_in_real_time() {
+    let common = ["replay", TOWN, "--vehicles", "6", "--duration", "5"];
+    let units = ["--units", "2", "--report", "-"];
+    for mode in [&[][..], &["--live"]] {
+        let output = wayside(&[&common[..], &units, mode].concat());
+        assert!(output.status.success(), "{output:?}");
+        let report = json(&output.stdout);
+        assert!(report["coverage"].as_f64().unwrap() >= 0.85, "{report}");
+        assert!(report["delivered"].as_u64().unwrap() > 50, "{report}");
+        assert_eq!(report["roadside"]["units"], 2);
+        assert_eq!(report["roadside"]["outside"], 0);
+    }
+    let output = wayside(&["replay", TOWN, "--unit-radius-m", "500"]);
+    assert_eq!(output.status.code(), Some(2));
 }
 
 fn town() -> Drive {

@@ -121,10 +121,13 @@ impl Transmit {
         Self::HazardStream(stream.freeze())
     }
 
-    /// Whether it is about the revocation list, which is no part of opening a connection.
-    pub fn is_about_list(&self) -> bool {
+    /// Whether it is about something else than the connection and who is at its ends: the revocation
+    /// list, or the road.
+    pub fn is_about_others(&self) -> bool {
         match self {
-            Self::Control(frame) => ControlFrame::is_about_list(frame),
+            Self::Control(frame) => {
+                ControlFrame::is_about_list(frame) || ControlFrame::is_roadside(frame)
+            }
             Self::Datagram(_) | Self::HazardStream(_) => false,
         }
     }

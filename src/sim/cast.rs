@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use super::Seed;
 use crate::{
-    id::DomainId,
+    id::{ChainId, DomainId},
     message::{StationType, Telemetry},
     security::{
-        Class, Credential, Issuer, IssuerKey, LinkageAuthority, LinkageSeed, Permissions,
-        RevokedSeries, Slot, SlotClock, TicketOrder, TrustDomain, Wallet,
+        Class, Credential, Issuer, IssuerKey, LinkageAuthority, LinkageSeed, Operators,
+        Permissions, RevokedSeries, Slot, SlotClock, TicketOrder, TrustDomain, UnitCertificate,
+        UnitOrder, Wallet, unit_credentials,
     },
     time::Timestamp,
 };
@@ -66,6 +67,29 @@ impl Cast {
             slot = current.next();
         }
         Wallet::new(self.domain.slots(), credentials)
+    }
+
+    /// Who certifies roadside units in this world.
+    pub fn operators(&self) -> Operators {
+        Operators {
+            chain: ChainId::from_bytes(self.seed.bytes("ledger")),
+            keys: vec![self.seed.signing_key("operator").verifying_key()],
+        }
+    }
+
+    /// A roadside unit's certificate, and its tickets for the whole time; the same for the same name.
+    pub fn unit(&self, name: &str) -> (UnitCertificate, Wallet) {
+        let slots = self.domain.slots();
+        let key = self.seed.signing_key(&format!("door of {name}"));
+        let order = UnitOrder {
+            chain: self.operators().chain,
+            key: key.verifying_key(),
+            valid_from: slots.valid_from(self.first),
+            valid_until: slots.valid_until(self.last),
+        };
+        let certificate = UnitCertificate::issue(&self.seed.signing_key("operator"), &order);
+        let credentials = unit_credentials(&key, &self.domain, self.first..=self.last);
+        (certificate, Wallet::new(slots, credentials))
     }
 
     /// What revokes the tickets of one vehicle, from a slot on.

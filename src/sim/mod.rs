@@ -11,6 +11,7 @@
 //! Time is virtual and every choice follows from a [`Seed`], so that a failure can be had again.
 
 mod cast;
+mod coverage;
 mod invariant;
 mod liars;
 mod model;
@@ -19,6 +20,7 @@ mod range;
 mod replay;
 mod report;
 mod road;
+mod roadside;
 mod scenario;
 mod script;
 mod seed;
@@ -27,13 +29,15 @@ mod trial;
 mod witness;
 
 pub use cast::{Cast, class_of};
+pub use coverage::{Coverage, Placement};
 pub use invariant::{Broken, Invariant};
 pub use liars::LiarKind;
 pub use model::{Expected, HazardEnd, Model};
 pub use range::Range;
 pub use replay::{Outcome, Replay, ReplayError};
-pub use report::{HazardReport, Latency, Mode, Report, ReportOptions};
+pub use report::{HazardReport, Latency, Mode, Report, ReportOptions, RoadsideReport};
 pub use road::{Conditions, NodeId, Road};
+pub use roadside::{interest_reach_m, interest_within};
 pub use scenario::{Fault, FaultKind, HazardPlan, Scenario, TICK};
 pub use script::{Action, Script, Step};
 pub use seed::{Choices, Seed};

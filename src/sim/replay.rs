@@ -4,8 +4,9 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::{
-    Action, Cast, Conditions, Mode, NodeId, Range, Report, ReportOptions, Road, Script, Seed, Step,
-    Tally,
+    Action, Cast, Conditions, Mode, NodeId, Placement, Range, Report, ReportOptions, Road,
+    RoadsideReport, Script, Seed, Step, Tally, interest_reach_m, interest_within,
+    roadside::Roadside,
 };
 use crate::{
     geo::Position,
@@ -37,6 +38,7 @@ pub struct Replay {
     range_m: f64,
     conditions: Conditions,
     vehicles: Option<usize>,
+    units: Option<Placement>,
     duration: Option<Duration>,
     config: Config,
     progress: Box<dyn FnMut(Duration, Duration)>,
@@ -58,6 +60,9 @@ pub enum ReplayError {
     /// Nothing happens in it.
     #[error("the drive holds no record to play")]
     Empty,
+    /// Its messages are signed already, and nobody could introduce roadside units to it.
+    #[error("the recording's messages are signed already: roadside units need a drive of states")]
+    NobodySigns,
     /// It holds signed messages but not whose they are.
     #[error("the recording's signed messages have no trust domain beside them")]
     NoTrustDomain,
@@ -76,6 +81,7 @@ impl Replay {
             range_m: RANGE_DEFAULT_M,
             conditions: Conditions::default(),
             vehicles: None,
+            units: None,
             duration: None,
             config: Config::default(),
             progress: Box::new(|_, _| {}),
@@ -109,6 +115,17 @@ impl Replay {
         self
     }
 
+    /// Sets up to how much is added to that time by chance, so that messages overtake each other.
+    pub fn jitter(mut self, jitter: Duration) -> Self {
+        self.conditions.jitter = jitter;
+        self
+    }
+
+    /// Puts roadside units along the drive, by which alone its vehicles hear each other.
+    pub fn units(self, units: Option<Placement>) -> Self {
+        Self { units, ..self }
+    }
+
     /// Plays only the first so many vehicles.
     pub fn vehicles(self, vehicles: Option<usize>) -> Self {
         Self { vehicles, ..self }
@@ -140,6 +157,9 @@ impl Replay {
             return Err(ReplayError::Empty);
         }
         let tickets = Tickets::of(&self.drive, &script, self.seed)?;
+        if self.units.is_some() && tickets.cast.is_none() {
+            return Err(ReplayError::NobodySigns);
+        }
         let mut run = Run::new(&self, &script, &tickets);
         let mut progress = self.progress;
         let whole = script.end.since(script.start);
@@ -147,22 +167,24 @@ impl Replay {
             run.play(step);
             progress(step.at.since(script.start).min(whole), whole);
         }
-        run.finish(self.conditions.delay);
+        run.finish((self.conditions.delay + self.conditions.jitter) * 3);
         let options = ReportOptions {
             seed: self.seed.0,
             range_m: self.range_m,
             loss: self.conditions.loss,
-            delay_ms: u64::try_from(self.conditions.delay.as_millis()).unwrap_or(u64::MAX),
+            delay_ms: milliseconds(self.conditions.delay),
+            jitter_ms: milliseconds(self.conditions.jitter),
             vehicles: self.vehicles,
             duration_s: self.duration.map(|duration| duration.as_secs_f64()),
             rate: None,
         };
-        let report = Report::new(
+        let mut report = Report::new(
             (&self.drive, &script),
             (Mode::Virtual, options),
             &run.tally,
             self.cut.as_ref(),
         );
+        report.roadside = run.roadside_report();
         Ok(Outcome {
             report,
             recording: self
@@ -233,6 +255,7 @@ impl Tickets {
 struct Run {
     road: Road,
     range: Range,
+    roadside: Option<Roadside>,
     tally: Tally,
     start: Timestamp,
     names: Vec<String>,
@@ -251,13 +274,30 @@ impl Run {
             replay.conditions,
             replay.seed,
         );
+        let mut config = replay.config.clone();
+        if replay.units.is_some() {
+            config.roadside = interest_within(replay.range_m);
+        }
         for vehicle in 0..script.vehicles.len() {
-            let node = road.add(replay.config.clone(), tickets.wallet(script, vehicle));
+            let node = road.add(config.clone(), tickets.wallet(script, vehicle));
             for ticket in &tickets.recorded {
                 road.with(node, |station, now| station.handle_ticket(ticket, now));
             }
         }
+        let mut roadside = None;
+        if let (Some(placement), Some(cast)) = (replay.units, &tickets.cast) {
+            for vehicle in 0..script.vehicles.len() {
+                let operators = cast.operators();
+                road.with(NodeId(vehicle), |station, _| {
+                    station.handle_operators(operators)
+                });
+            }
+            let units = placement.along(script, interest_reach_m(replay.range_m));
+            let vehicles = script.vehicles.len();
+            roadside = Some(Roadside::new(&mut road, (cast, &config), units, vehicles));
+        }
         Self {
+            roadside,
             range: Range::new(script.vehicles.len(), replay.range_m),
             tally: Tally::new(script.start, 1.0),
             start: script.start,
@@ -273,15 +313,18 @@ impl Run {
         let at = Instant::from_origin(step.at.since(self.start));
         self.road.run_until(at);
         self.settle();
+        if let Some(roadside) = &mut self.roadside {
+            roadside.part(&mut self.road);
+        }
         for vehicle in &step.leaving {
             self.range.set(*vehicle, None);
-            self.rejoin(*vehicle);
+            self.rejoin(*vehicle, None, step.at);
         }
         // Everybody moves before anybody speaks.
         for (vehicle, action) in &step.actions {
             if let Action::State(telemetry) = action {
                 self.range.set(*vehicle, Some(telemetry.position));
-                self.rejoin(*vehicle);
+                self.rejoin(*vehicle, Some(telemetry.position), step.at);
             }
         }
         self.road.run_until(at);
@@ -300,9 +343,12 @@ impl Run {
     }
 
     /// Joins the vehicle to those it reaches now, and parts it from those it left behind.
-    fn rejoin(&mut self, vehicle: usize) {
+    fn rejoin(&mut self, vehicle: usize, position: Option<Position>, at: Timestamp) {
         if self.listening {
             return;
+        }
+        if let Some(roadside) = &mut self.roadside {
+            return roadside.rejoin(&mut self.road, (vehicle, position), at);
         }
         for other in (0..self.names.len()).filter(|other| *other != vehicle) {
             let (a, b) = (NodeId(vehicle), NodeId(other));
@@ -420,9 +466,40 @@ impl Run {
         });
     }
 
-    /// Counts what the stations told.
+    fn hearers(&self, of: usize) -> Vec<usize> {
+        match &self.roadside {
+            Some(roadside) => roadside.hearers(of, &self.range),
+            None => self.range.hearers(of),
+        }
+    }
+
+    fn roadside_report(&self) -> Option<RoadsideReport> {
+        let roadside = self.roadside.as_ref()?;
+        let units = roadside.coverage().units();
+        Some(RoadsideReport {
+            units: units.len(),
+            radius_m: units.first().map_or(0, |unit| unit.radius_m),
+            handovers: roadside.handovers(),
+            outside: self.tally.outside(),
+        })
+    }
+
+    /// Counts what a vehicle was told of beyond what it asked for.
+    fn note_told(&mut self, vehicle: usize, place: Position, relevant_within_m: f64) {
+        if let Some(roadside) = &self.roadside {
+            let reach_m = interest_reach_m(self.range.range_m()).max(relevant_within_m);
+            let coverage = roadside.coverage();
+            self.tally.handle_told(coverage, (vehicle, place), reach_m);
+        }
+    }
+
+    /// Counts what the stations told; of units, only what they refused.
     fn settle(&mut self) {
         for (instant, NodeId(vehicle), event) in self.road.take_events() {
+            let is_unit = vehicle >= self.names.len();
+            if is_unit && !matches!(event, Event::Refused { .. }) {
+                continue;
+            }
             let now = Now {
                 instant,
                 timestamp: self.start.saturating_add(instant.since_origin()),
@@ -434,7 +511,7 @@ impl Run {
                     bytes,
                     ..
                 } => {
-                    let hearers = self.range.hearers(vehicle);
+                    let hearers = self.hearers(vehicle);
                     self.note_published(vehicle, &bytes, &hearers, generated);
                     if kind == MessageType::Hazard {
                         self.note_hazard(vehicle, &hearers);
@@ -442,8 +519,14 @@ impl Run {
                 }
                 Event::Delivered(delivery) => self.tally.handle_delivery(vehicle, &delivery, now),
                 Event::World(WorldEvent::HazardChanged(known)) => {
+                    let hazard = known.hazard();
                     self.tally
-                        .handle_hazard_heard(vehicle, known.hazard(), now.timestamp);
+                        .handle_hazard_heard(vehicle, hazard, now.timestamp);
+                    let relevant_within_m = f64::from(hazard.relevance_radius.m());
+                    self.note_told(vehicle, hazard.position, relevant_within_m);
+                }
+                Event::World(WorldEvent::ObjectChanged(object)) => {
+                    self.note_told(vehicle, object.telemetry().position, 0.0);
                 }
                 Event::Refused { reason, .. } => self.tally.handle_refused(reason),
                 Event::Disconnect { .. }
@@ -465,9 +548,7 @@ impl Run {
                 | Event::TicketChanged
                 | Event::UnitsTold { .. }
                 | Event::World(
-                    WorldEvent::ObjectChanged(_)
-                    | WorldEvent::ObjectRemoved { .. }
-                    | WorldEvent::HazardRemoved { .. },
+                    WorldEvent::ObjectRemoved { .. } | WorldEvent::HazardRemoved { .. },
                 ) => {}
             }
         }
@@ -482,6 +563,10 @@ impl Run {
             self.tally.handle_hazard(name, &own.hazard, hearers);
         }
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 const RANGE_DEFAULT_M: f64 = 300.0;

@@ -31,7 +31,8 @@ pub struct Report {
     pub published: u64,
     /// How many receivers took a message into their world, once each.
     pub delivered: u64,
-    /// How many receivers were in range when the messages were generated.
+    /// How many receivers were in range when the messages were generated; with roadside units, of
+    /// those whose unit serves the sender's place.
     pub expected: u64,
     /// `delivered / expected`, or 1 where nothing was expected.
     pub coverage: f64,
@@ -45,6 +46,9 @@ pub struct Report {
     pub duplicate: u64,
     /// From generation to the receiver's world.
     pub latency_us: Latency,
+    /// What roadside units did, where vehicles heard each other by them alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roadside: Option<RoadsideReport>,
     /// Every hazard that was reported.
     pub hazards: Vec<HazardReport>,
     /// Processor time of the whole run per delivered message; live runs only.
@@ -80,6 +84,8 @@ pub struct ReportOptions {
     pub loss: f64,
     /// Time that every message takes, in milliseconds.
     pub delay_ms: u64,
+    /// Up to so much is added to that by chance, in milliseconds.
+    pub jitter_ms: u64,
     /// At most this many vehicles.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vehicles: Option<usize>,
@@ -89,6 +95,19 @@ pub struct ReportOptions {
     /// Speed against the drive's own clock; live runs only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
+}
+
+/// Roadside units of a run.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct RoadsideReport {
+    /// How many.
+    pub units: usize,
+    /// How far each serves, in metres.
+    pub radius_m: u32,
+    /// How often a vehicle went over from one to another.
+    pub handovers: u64,
+    /// Stations and hazards that a vehicle was told of and that lay outside of what it asked for.
+    pub outside: u64,
 }
 
 /// Latency in microseconds.
@@ -152,6 +171,7 @@ impl Report {
             flagged: tally.flagged.clone(),
             duplicate: tally.duplicate,
             latency_us: tally.latency_us(),
+            roadside: None,
             hazards: tally.hazards(),
             cpu_us_per_msg: None,
             cut: cut.map(Cut::to_string),

@@ -368,7 +368,7 @@ impl Road {
             return None;
         }
         // Connections open at once, so that what is measured is what messages suffer.
-        let is_stream = matches!(frame, Transmit::HazardStream(_)) || frame.is_about_list();
+        let is_stream = matches!(frame, Transmit::HazardStream(_)) || frame.is_about_others();
         if control && !is_stream {
             return Some(Duration::ZERO);
         }

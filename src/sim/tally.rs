@@ -6,9 +6,13 @@ use std::{
 use bytes::Bytes;
 use hdrhistogram::Histogram;
 
-use super::report::{HazardReport, Latency};
+use super::{
+    Coverage,
+    report::{HazardReport, Latency},
+};
 use crate::{
     crypto::{DigestBuilder, Purpose},
+    geo::Position,
     id::ActionId,
     message::{Hazard, MessageType},
     pipeline::Delivery,
@@ -24,6 +28,7 @@ pub struct Tally {
     pub(super) expected: u64,
     pub(super) delivered: u64,
     pub(super) duplicate: u64,
+    outside: u64,
     pub(super) refused: BTreeMap<String, u64>,
     pub(super) unpublished: BTreeMap<String, u64>,
     pub(super) flagged: BTreeMap<String, u64>,
@@ -54,6 +59,7 @@ impl Tally {
             expected: 0,
             delivered: 0,
             duplicate: 0,
+            outside: 0,
             refused: BTreeMap::new(),
             unpublished: BTreeMap::new(),
             flagged: BTreeMap::new(),
@@ -160,6 +166,24 @@ impl Tally {
         {
             record(&mut tally.latency_us, at.since(hazard.detected));
         }
+    }
+
+    /// A receiver was told of something at a place by a roadside unit, where it asked for what lies
+    /// within `reach_m` of it.
+    pub fn handle_told(
+        &mut self,
+        coverage: &Coverage,
+        (receiver, place): (usize, Position),
+        reach_m: f64,
+    ) {
+        if coverage.is_outside(receiver, place, reach_m) {
+            self.outside += 1;
+        }
+    }
+
+    /// What receivers were told of that lay outside of what they asked for.
+    pub fn outside(&self) -> u64 {
+        self.outside
     }
 
     /// A receiver refused a message.

@@ -4,6 +4,7 @@ mod relays;
 mod replays;
 mod restarts;
 mod revocations;
+mod roadside;
 mod tracker;
 mod worlds;
 

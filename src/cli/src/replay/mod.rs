@@ -8,6 +8,7 @@ mod virtual_time;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
+use wayside::sim::Placement;
 
 use crate::drive::{Reading, report_cut};
 
@@ -45,6 +46,17 @@ pub(crate) struct Arguments {
     /// Time that every message takes.
     #[arg(long, value_name = "N", default_value_t = 0, conflicts_with_all = ["live", "serve"])]
     delay_ms: u64,
+    /// Up to so much is added to that by chance, so that messages overtake each other.
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with_all = ["live", "serve"])]
+    jitter_ms: u64,
+    /// Put N roadside units along the drive; vehicles hear each other only through them.
+    ///
+    /// They stand evenly on the longer axis of the box around everywhere that a vehicle is.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000), conflicts_with = "serve")]
+    units: Option<u16>,
+    /// How far each unit serves; as far as the drive needs where it is not given.
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..=10_000), requires = "units")]
+    unit_radius_m: Option<u32>,
     /// Serve this vehicle's agent by gRPC while the others drive; the replay service commands the
     /// clock, which stands still at first. Prints the address as one line of JSON. Implies --live.
     #[arg(long, value_name = "VEHICLE")]
@@ -66,6 +78,17 @@ pub(crate) struct Arguments {
     /// Write the report here instead of a summary to the terminal; `-` is standard output.
     #[arg(long, value_name = "OUT.json")]
     report: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Where roadside units shall stand.
+    fn placement(&self) -> Option<Placement> {
+        let count = usize::from(self.units?);
+        Some(Placement {
+            count,
+            radius_m: self.unit_radius_m,
+        })
+    }
 }
 
 /// Replays; fails if the file cannot be played, and exits with 1 if it was cut.

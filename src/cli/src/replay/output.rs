@@ -58,6 +58,13 @@ fn summarise(out: &mut impl std::io::Write, report: &Report) -> std::io::Result<
             writeln!(out, "{title}: {count} {reason}")?;
         }
     }
+    if let Some(roadside) = &report.roadside {
+        writeln!(
+            out,
+            "{} roadside units of {} m: {} handovers, {} deliveries outside of what was asked for",
+            roadside.units, roadside.radius_m, roadside.handovers, roadside.outside,
+        )?;
+    }
     for hazard in &report.hazards {
         writeln!(
             out,

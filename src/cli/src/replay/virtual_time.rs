@@ -19,6 +19,8 @@ pub(super) fn run(arguments: &Arguments, input: Imported) -> Result<Outcome, Rep
         .range_m(arguments.range_m)
         .loss(arguments.loss)
         .delay(Duration::from_millis(arguments.delay_ms))
+        .jitter(Duration::from_millis(arguments.jitter_ms))
+        .units(arguments.placement())
         .vehicles(arguments.vehicles)
         .duration(arguments.duration.map(Duration::from_secs_f64))
         .generation(generation(arguments))

@@ -6,9 +6,10 @@ use wayside::{
     geo::Position,
     message::{Hazard, MessageType, Telemetry},
     pipeline::{Event, Station},
+    relay::UnitPlace,
     replay::{Content, Record},
     security::Reservation,
-    sim::{Range, Script, Tally},
+    sim::{Coverage, Range, RoadsideReport, Script, Tally, interest_reach_m},
     time::{Now, Timestamp},
     transport::EventSink,
     world::WorldEvent,
@@ -19,6 +20,8 @@ use super::Arguments;
 /// Who is where and who heard what, seen from above.
 pub(super) struct Audience {
     range: Range,
+    /// Roadside units, by which alone vehicles hear each other then.
+    coverage: Option<Coverage>,
     tally: Tally,
     names: Vec<String>,
     /// Everything said, if somebody wants it recorded.
@@ -29,6 +32,7 @@ impl Audience {
     pub(super) fn new(script: &Script, arguments: &Arguments) -> Self {
         Self {
             range: Range::new(script.vehicles.len(), arguments.range_m),
+            coverage: None,
             tally: Tally::new(script.start, arguments.rate),
             names: script.vehicles.clone(),
             records: arguments.record.is_some().then(Vec::new),
@@ -39,8 +43,46 @@ impl Audience {
         self.range.range_m()
     }
 
-    pub(super) fn place(&mut self, vehicle: usize, position: Option<Position>) {
+    /// Takes in where roadside units stand.
+    pub(super) fn handle_units(&mut self, units: Vec<UnitPlace>) {
+        self.coverage = Some(Coverage::new(units, self.names.len()));
+    }
+
+    /// Where roadside units stand.
+    pub(super) fn units(&self) -> Option<&[UnitPlace]> {
+        self.coverage.as_ref().map(Coverage::units)
+    }
+
+    pub(super) fn roadside_report(&self, handovers: u64) -> Option<RoadsideReport> {
+        let units = self.units()?;
+        Some(RoadsideReport {
+            units: units.len(),
+            radius_m: units.first().map_or(0, |unit| unit.radius_m),
+            handovers,
+            outside: self.tally.outside(),
+        })
+    }
+
+    pub(super) fn place(&mut self, vehicle: usize, position: Option<Position>, at: Timestamp) {
         self.range.set(vehicle, position);
+        if let Some(coverage) = &mut self.coverage {
+            coverage.set(vehicle, position, at);
+        }
+    }
+
+    fn hearers(&self, of: usize) -> Vec<usize> {
+        match &self.coverage {
+            Some(coverage) => coverage.hearers(of, &self.range),
+            None => self.range.hearers(of),
+        }
+    }
+
+    /// Counts what a vehicle was told of beyond what it asked for.
+    fn note_told(&mut self, vehicle: usize, place: Position, relevant_within_m: f64) {
+        if let Some(coverage) = &self.coverage {
+            let reach_m = interest_reach_m(self.range.range_m()).max(relevant_within_m);
+            self.tally.handle_told(coverage, (vehicle, place), reach_m);
+        }
     }
 
     pub(super) fn tally(&mut self) -> &mut Tally {
@@ -63,6 +105,10 @@ impl Audience {
     }
 
     fn handle_event(&mut self, vehicle: usize, station: &Station, event: Event, now: Now) {
+        // Of units, only what they refused.
+        if vehicle >= self.names.len() && !matches!(event, Event::Refused { .. }) {
+            return;
+        }
         match event {
             Event::Published {
                 kind,
@@ -70,7 +116,7 @@ impl Audience {
                 bytes,
                 ..
             } => {
-                let hearers = self.range.hearers(vehicle);
+                let hearers = self.hearers(vehicle);
                 self.tally.handle_published(&bytes, &hearers, now.instant);
                 self.note_signed(vehicle, bytes, generated);
                 let newest = station.own_hazards().last().map(|own| &own.hazard);
@@ -80,8 +126,14 @@ impl Audience {
             }
             Event::Delivered(delivery) => self.tally.handle_delivery(vehicle, &delivery, now),
             Event::World(WorldEvent::HazardChanged(known)) => {
+                let hazard = known.hazard();
                 self.tally
-                    .handle_hazard_heard(vehicle, known.hazard(), now.timestamp);
+                    .handle_hazard_heard(vehicle, hazard, now.timestamp);
+                let relevant_within_m = f64::from(hazard.relevance_radius.m());
+                self.note_told(vehicle, hazard.position, relevant_within_m);
+            }
+            Event::World(WorldEvent::ObjectChanged(object)) => {
+                self.note_told(vehicle, object.telemetry().position, 0.0);
             }
             Event::Refused { reason, .. } => self.tally.handle_refused(reason),
             Event::Disconnect { .. }
@@ -102,11 +154,8 @@ impl Audience {
             | Event::Shed { .. }
             | Event::TicketChanged
             | Event::UnitsTold { .. }
-            | Event::World(
-                WorldEvent::ObjectChanged(_)
-                | WorldEvent::ObjectRemoved { .. }
-                | WorldEvent::HazardRemoved { .. },
-            ) => {}
+            | Event::World(WorldEvent::ObjectRemoved { .. } | WorldEvent::HazardRemoved { .. }) => {
+            }
         }
     }
 

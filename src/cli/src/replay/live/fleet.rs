@@ -1,7 +1,7 @@
 use std::{
     collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -10,8 +10,9 @@ use tokio::{sync::mpsc, task::JoinSet};
 use vehicle_agent::grpc::Hub;
 use wayside::{
     pipeline::{Config, Station},
-    security::Wallet,
-    sim::{Cast, Script, Seed},
+    relay::{self, UnitPlace},
+    security::{Reservation, Wallet},
+    sim::{Cast, Script, Seed, interest_within},
     time::Now,
     transport::{self, Clock, Driver, Handle, Setup},
 };
@@ -24,6 +25,11 @@ use super::{
 /// Every vehicle's station on its endpoint.
 pub(super) struct Fleet {
     members: Vec<Member>,
+    /// How many of them are vehicles; the others are roadside units.
+    vehicles: usize,
+    reservations: mpsc::UnboundedSender<(usize, Reservation)>,
+    /// Those of the members, for whoever confirms reservations.
+    handles: Arc<Mutex<Vec<Handle>>>,
     /// Who is joined or being joined, the lower index first; that one dials.
     joined: BTreeSet<(usize, usize)>,
     cast: Cast,
@@ -48,15 +54,22 @@ impl Fleet {
         (clock, audience): (&Clock, &Arc<Mutex<Audience>>),
     ) -> anyhow::Result<Self> {
         let (reservations, reserved) = mpsc::unbounded_channel();
+        let mut config = Config {
+            generation: generation(arguments),
+            ..Config::default()
+        };
+        if arguments.units.is_some() {
+            config.roadside = interest_within(arguments.range_m);
+        }
         let mut fleet = Self {
             members: Vec::new(),
+            vehicles: script.vehicles.len(),
+            reservations,
+            handles: Arc::default(),
             joined: BTreeSet::new(),
             cast,
             script: script.clone(),
-            config: Config {
-                generation: generation(arguments),
-                ..Config::default()
-            },
+            config,
             neighbours_max: arguments.neighbours_max,
             hub: Hub::new(),
         };
@@ -65,42 +78,86 @@ impl Fleet {
             let ear = Ear {
                 vehicle,
                 audience: audience.clone(),
-                reservations: reservations.clone(),
+                reservations: fleet.reservations.clone(),
                 hub: is_served.then(|| fleet.hub.clone()),
             };
-            let setup = Setup {
-                config: transport::Config {
-                    listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-                    keep_port: true,
-                    ..transport::Config::default()
-                },
-                clock: clock.clone(),
-                domain: fleet.cast.domain().id(),
-                seed: u64::from_be_bytes(first_bytes(
-                    Seed(arguments.seed).bytes(&format!("endpoint of {name}")),
-                )),
-            };
+            let setup = fleet.setup(name, arguments, clock);
             let station = fleet.new_station(vehicle, clock.now());
             let (handle, _) = Driver::start(setup, station, ear)
                 .with_context(|| format!("cannot start vehicle {name}"))?;
-            fleet.members.push(Member {
-                address: handle.local_addr(),
-                handle,
-            });
+            fleet.add(handle);
         }
-        tokio::spawn(confirm(
-            fleet
-                .members
-                .iter()
-                .map(|member| member.handle.clone())
-                .collect(),
-            reserved,
-        ));
+        tokio::spawn(confirm(fleet.handles.clone(), reserved));
         Ok(fleet)
     }
 
+    /// Opens an endpoint for each roadside unit, and joins all of them with each other; returns where
+    /// they stand, with their addresses.
+    pub(super) fn build_units(
+        &mut self,
+        mut places: Vec<UnitPlace>,
+        (arguments, clock, audience): (&Arguments, &Clock, &Arc<Mutex<Audience>>),
+    ) -> anyhow::Result<Vec<UnitPlace>> {
+        for (index, place) in places.iter_mut().enumerate() {
+            let name = format!("unit {index}");
+            let ear = Ear {
+                vehicle: self.members.len(),
+                audience: audience.clone(),
+                reservations: self.reservations.clone(),
+                hub: None,
+            };
+            let (certificate, wallet) = self.cast.unit(&name);
+            let (config, domain) = (self.config.clone(), self.cast.domain());
+            let station = Station::new(config, domain, wallet, &[], clock.now());
+            let setup = self.setup(&name, arguments, clock);
+            let (handle, _) = Driver::start(setup, station, ear)
+                .with_context(|| format!("cannot start {name}"))?;
+            place.address = handle.local_addr();
+            handle.call(|station, now| {
+                station.handle_operators(self.cast.operators());
+                station.handle_unit(certificate);
+                station.handle_relay(*place, relay::Config::default(), now);
+            });
+            let unit = self.add(handle);
+            for other in self.vehicles..unit {
+                self.join(other, unit);
+            }
+        }
+        Ok(places)
+    }
+
+    /// How many vehicles there are.
     pub(super) fn len(&self) -> usize {
-        self.members.len()
+        self.vehicles
+    }
+
+    /// The member that a roadside unit is.
+    pub(super) fn unit(&self, index: usize) -> usize {
+        self.vehicles + index
+    }
+
+    fn setup(&self, name: &str, arguments: &Arguments, clock: &Clock) -> Setup {
+        Setup {
+            config: transport::Config {
+                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                keep_port: true,
+                ..transport::Config::default()
+            },
+            clock: clock.clone(),
+            domain: self.cast.domain().id(),
+            seed: u64::from_be_bytes(first_bytes(
+                Seed(arguments.seed).bytes(&format!("endpoint of {name}")),
+            )),
+        }
+    }
+
+    fn add(&mut self, handle: Handle) -> usize {
+        lock_handles(&self.handles).push(handle.clone());
+        self.members.push(Member {
+            address: handle.local_addr(),
+            handle,
+        });
+        self.members.len() - 1
     }
 
     pub(super) fn handle(&self, vehicle: usize) -> Option<&Handle> {
@@ -119,10 +176,9 @@ impl Fleet {
     /// neighbours as it may.
     pub(super) fn join(&mut self, a: usize, b: usize) {
         let pair = (a.min(b), a.max(b));
-        if self.joined.contains(&pair)
-            || [a, b]
-                .iter()
-                .any(|one| self.neighbours(*one) >= self.neighbours_max)
+        let is_unit = |one: &usize| *one >= self.vehicles;
+        let is_full = |one: &usize| self.neighbours(*one) >= self.neighbours_max;
+        if self.joined.contains(&pair) || ![a, b].iter().any(is_unit) && [a, b].iter().any(is_full)
         {
             return;
         }
@@ -161,7 +217,7 @@ impl Fleet {
             self.joined.insert(pair);
             self.part(pair.0, pair.1);
         }
-        for vehicle in 0..self.members.len() {
+        for vehicle in 0..self.vehicles {
             let fresh = self.new_station(vehicle, now);
             if let Some(handle) = self.handle(vehicle) {
                 handle.call(|station, _| *station = fresh);
@@ -187,7 +243,10 @@ impl Fleet {
             (Some(name), Some(class)) => self.cast.wallet(name, *class),
             _ => Wallet::new(self.cast.domain().slots(), Vec::new()),
         };
-        Station::new(self.config.clone(), self.cast.domain(), wallet, &[], now)
+        let (config, domain) = (self.config.clone(), self.cast.domain());
+        let mut station = Station::new(config, domain, wallet, &[], now);
+        station.handle_operators(self.cast.operators());
+        station
     }
 
     fn neighbours(&self, vehicle: usize) -> usize {
@@ -199,14 +258,19 @@ impl Fleet {
 }
 
 async fn confirm(
-    handles: Vec<Handle>,
-    mut reserved: mpsc::UnboundedReceiver<(usize, wayside::security::Reservation)>,
+    handles: Arc<Mutex<Vec<Handle>>>,
+    mut reserved: mpsc::UnboundedReceiver<(usize, Reservation)>,
 ) {
     while let Some((vehicle, reservation)) = reserved.recv().await {
-        if let Some(handle) = handles.get(vehicle) {
+        let handle = lock_handles(&handles).get(vehicle).cloned();
+        if let Some(handle) = handle {
             handle.call(|station, _| station.handle_reserved(reservation));
         }
     }
+}
+
+fn lock_handles(handles: &Mutex<Vec<Handle>>) -> MutexGuard<'_, Vec<Handle>> {
+    handles.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn first_bytes(bytes: [u8; 32]) -> [u8; 8] {

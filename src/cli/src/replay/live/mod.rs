@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use wayside::{
     replay::Imported,
     security::SlotClock,
-    sim::{Cast, Mode, Report, ReportOptions, Script, Seed},
+    sim::{Cast, Mode, Report, ReportOptions, Script, Seed, interest_reach_m},
     transport::Clock,
 };
 
@@ -53,7 +53,12 @@ async fn play(arguments: &Arguments, input: Imported) -> anyhow::Result<()> {
     );
     let clock = Clock::drive(script.start, arguments.rate);
     let audience = Arc::new(Mutex::new(Audience::new(&script, arguments)));
-    let fleet = Fleet::start(&script, cast, arguments, (&clock, &audience))?;
+    let mut fleet = Fleet::start(&script, cast, arguments, (&clock, &audience))?;
+    if let Some(placement) = arguments.placement() {
+        let places = placement.along(&script, interest_reach_m(arguments.range_m));
+        let places = fleet.build_units(places, (arguments, &clock, &audience))?;
+        audience::lock(&audience).handle_units(places);
+    }
     let mut player = Player::new(script.clone(), fleet, clock, audience.clone());
     player.gather(script.start).await;
     if let Some(name) = &arguments.serve {
@@ -73,6 +78,7 @@ async fn play(arguments: &Arguments, input: Imported) -> anyhow::Result<()> {
         range_m: arguments.range_m,
         loss: 0.0,
         delay_ms: 0,
+        jitter_ms: 0,
         vehicles: arguments.vehicles,
         duration_s: arguments.duration,
         rate: Some(arguments.rate),
@@ -84,6 +90,7 @@ async fn play(arguments: &Arguments, input: Imported) -> anyhow::Result<()> {
         audience.tally(),
         input.cut.as_ref(),
     );
+    report.roadside = audience.roadside_report(player.handovers());
     report.cpu_us_per_msg = used.per_message_us(report.delivered);
     let recording = input
         .drive

@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -7,10 +7,11 @@ use std::{
 use indicatif::ProgressBar;
 use rustix::time::{ClockId, clock_gettime};
 use wayside::{
+    geo::Position,
     id::ActionId,
     message::Telemetry,
     pipeline::{HazardReport, OwnState, PublishError, Published},
-    sim::{Action, Range, Script},
+    sim::{Action, Coverage, Range, Script},
     time::{Instant, Timestamp},
     transport::{Clock, Handle},
 };
@@ -28,6 +29,10 @@ pub(super) struct Player {
     audience: Arc<Mutex<Audience>>,
     /// Where everybody will be a little later, to join those in time who will meet.
     ahead: Range,
+    /// The same, with roadside units, and when to part whom from a unit that it left.
+    served_ahead: Option<Coverage>,
+    parting: VecDeque<(Timestamp, usize, usize)>,
+    handovers: u64,
     ahead_step: usize,
     next_step: usize,
     /// The clock's reading at a moment of the drive.
@@ -51,6 +56,7 @@ impl Player {
     ) -> Self {
         let count = fleet.len();
         let join_within_m = lock(&audience).range_m() + JOIN_MARGIN_M;
+        let units = lock(&audience).units().map(<[_]>::to_vec);
         Self {
             anchor: (script.start, clock.now().instant),
             script,
@@ -58,6 +64,9 @@ impl Player {
             clock,
             audience,
             ahead: Range::new(count, join_within_m),
+            served_ahead: units.map(|units| Coverage::new(units, count)),
+            parting: VecDeque::new(),
+            handovers: 0,
             ahead_step: 0,
             next_step: 0,
             open: BTreeMap::new(),
@@ -91,7 +100,7 @@ impl Player {
         self.last_given.fill(None);
         for vehicle in 0..self.fleet.len() {
             self.ahead.set(vehicle, None);
-            lock(&self.audience).place(vehicle, None);
+            lock(&self.audience).place(vehicle, None, to);
         }
         self.gather(to).await;
     }
@@ -130,11 +139,11 @@ impl Player {
         {
             let mut audience = lock(&self.audience);
             for vehicle in &step.leaving {
-                audience.place(*vehicle, None);
+                audience.place(*vehicle, None, step.at);
             }
             for (vehicle, action) in &step.actions {
                 if let Action::State(telemetry) = action {
-                    audience.place(*vehicle, Some(telemetry.position));
+                    audience.place(*vehicle, Some(telemetry.position), step.at);
                 }
             }
         }
@@ -151,6 +160,11 @@ impl Player {
 
     pub(super) fn trust_domain(&self) -> String {
         self.fleet.trust_domain()
+    }
+
+    /// How often a vehicle went over from one roadside unit to another.
+    pub(super) fn handovers(&self) -> u64 {
+        self.handovers
     }
 
     pub(super) async fn shutdown(&self) {
@@ -170,14 +184,19 @@ impl Player {
             self.ahead_step += 1;
             for vehicle in &step.leaving {
                 self.ahead.set(*vehicle, None);
+                self.serve(*vehicle, None, step.at);
                 moved.insert(*vehicle);
             }
             for (vehicle, action) in &step.actions {
                 if let Action::State(telemetry) = action {
                     self.ahead.set(*vehicle, Some(telemetry.position));
+                    self.serve(*vehicle, Some(telemetry.position), step.at);
                     moved.insert(*vehicle);
                 }
             }
+        }
+        if self.served_ahead.is_some() {
+            return self.part_from_units(at);
         }
         let part_beyond_m = self.ahead.range_m() + PART_MARGIN_M;
         for vehicle in moved {
@@ -189,6 +208,39 @@ impl Player {
                     Some(distance_m) if distance_m <= part_beyond_m => {}
                     Some(_) | None => self.fleet.part(vehicle, other),
                 }
+            }
+        }
+    }
+
+    /// Joins a vehicle with the roadside unit that will serve it.
+    fn serve(&mut self, vehicle: usize, position: Option<Position>, at: Timestamp) {
+        let Some(coverage) = &mut self.served_ahead else {
+            return;
+        };
+        let former = coverage.attached(vehicle);
+        let present = coverage.set(vehicle, position, at);
+        if former == present {
+            return;
+        }
+        if let Some(unit) = present {
+            self.fleet.join(vehicle, self.fleet.unit(unit));
+            self.handovers += u64::from(former.is_some());
+        }
+        if let Some(former) = former {
+            let after = at.saturating_add(PART_AFTER);
+            self.parting.push_back((after, vehicle, former));
+        }
+    }
+
+    /// Parts vehicles from units that they have left for good.
+    fn part_from_units(&mut self, at: Timestamp) {
+        while let Some((after, vehicle, unit)) = self.parting.front().copied()
+            && after <= at
+        {
+            self.parting.pop_front();
+            let coverage = self.served_ahead.as_ref();
+            if coverage.and_then(|it| it.attached(vehicle)) != Some(unit) {
+                self.fleet.part(vehicle, self.fleet.unit(unit));
             }
         }
     }
@@ -289,6 +341,8 @@ fn processor_time() -> Duration {
 
 /// How long before they meet two vehicles are joined: a handshake and its retry fit well.
 const AHEAD: Duration = Duration::from_secs(2);
+/// How long a vehicle keeps the unit that it left.
+const PART_AFTER: Duration = Duration::from_secs(1);
 const JOIN_MARGIN_M: f64 = 20.0;
 const PART_MARGIN_M: f64 = 60.0;
 /// Ten seconds.
