@@ -29,7 +29,8 @@ pub struct RevocationNews {
 /// A revoked vehicle is told by two chains of seeds. Nothing is computed for a message: the slots
 /// whose tickets can come now have a table each, which grows by one step of every chain when time
 /// moves on. The tables of earlier slots, for hazards that outlive their ticket's slot, are kept
-/// while there is room and else made when they are asked for, within a budget.
+/// while there is room and else made when they are asked for, within a budget: at once where that is
+/// short, else part by part, so that nothing else waits long.
 #[derive(Debug)]
 pub(super) struct Revocations {
     slots: SlotClock,
@@ -41,6 +42,8 @@ pub(super) struct Revocations {
     cleared: Option<RangeInclusive<Slot>>,
     /// Of other slots, each with when it was last asked for.
     older: BTreeMap<Slot, (Instant, Table)>,
+    /// The table of another slot that is not yet whole.
+    begun: Option<Begun>,
     /// Until when the tables made on demand are paid for.
     busy_until: Instant,
     next: u64,
@@ -49,6 +52,15 @@ pub(super) struct Revocations {
 
 /// Linkage values, each with the number of the revocation that it belongs to.
 type Table = BTreeSet<([u8; 12], u64)>;
+
+/// A table that is made part by part.
+#[derive(Debug)]
+struct Begun {
+    slot: Slot,
+    table: Table,
+    /// The first revocation that is not in it yet.
+    next: u64,
+}
 
 /// One revoked vehicle, and its chains where they stand in the window's last slot.
 struct Chains {
@@ -69,6 +81,7 @@ impl Revocations {
             window: None,
             cleared: None,
             older: BTreeMap::new(),
+            begun: None,
             busy_until: Instant::default(),
             next: 0,
             as_of: None,
@@ -161,6 +174,9 @@ impl Revocations {
         self.advance(now);
         let mut found = Vec::new();
         let mut lifted = BTreeSet::new();
+        if !news.entries.is_empty() {
+            self.begun = None;
+        }
         for (number, series) in &news.entries {
             match series {
                 Some(series) => {
@@ -188,16 +204,19 @@ impl Revocations {
         (found, lifted)
     }
 
-    /// Refuses a ticket that is revoked.
+    /// Goes on with a table that was begun; to be called now and then.
+    pub(super) fn handle_timeout(&mut self, now: Now) {
+        self.go_on(STEPS_ASIDE, now);
+    }
+
+    /// Refuses a ticket that is revoked, or of which that cannot be told yet.
     pub(super) fn check(&mut self, slot: Slot, linkage: [u8; 12], now: Now) -> Result<(), Refusal> {
         self.advance(now);
         if self.series.is_empty() {
             return Ok(());
         }
-        if !self.tables.contains_key(&slot)
-            && !self.older.contains_key(&slot)
-            && !self.pay(slot, now)
-        {
+        self.go_on(STEPS_BESIDE, now);
+        if !self.has_table(slot) && !self.make(slot, now) {
             return Err(Refusal::OverBudget);
         }
         match self.find(slot, linkage, now) {
@@ -282,26 +301,62 @@ impl Revocations {
             .collect()
     }
 
+    fn has_table(&self, slot: Slot) -> bool {
+        self.tables.contains_key(&slot) || self.older.contains_key(&slot)
+    }
+
+    /// Makes the table of a slot outside of the window, or begins it; whether it is there now.
+    fn make(&mut self, slot: Slot, now: Now) -> bool {
+        if self.begun.is_some() || !self.pay(slot, now) {
+            return false;
+        }
+        self.begun = Some(Begun {
+            slot,
+            table: Table::new(),
+            next: 0,
+        });
+        self.go_on(STEPS_ASIDE, now);
+        self.has_table(slot)
+    }
+
+    /// Adds revocations to the table that was begun, for so many steps of both chains.
+    fn go_on(&mut self, steps_max: u64, now: Now) {
+        let Some(mut begun) = self.begun.take() else {
+            return;
+        };
+        let mut steps = 0;
+        for (number, chains) in self.series.range(begun.next..) {
+            if steps >= steps_max {
+                begun.next = *number;
+                self.begun = Some(begun);
+                return;
+            }
+            steps += chains.steps_to(begun.slot);
+            let value = chains.series.linkage_at(begun.slot);
+            begun.table.extend(value.map(|value| (value, *number)));
+        }
+        // The clock may have gone back to it.
+        if !self.tables.contains_key(&begun.slot) {
+            self.older.insert(begun.slot, (now.instant, begun.table));
+            self.trim();
+        }
+    }
+
     /// Whether a table may be made now for a slot outside of the window.
     fn pay(&mut self, slot: Slot, now: Now) -> bool {
-        let steps: u64 = self
-            .series
-            .values()
-            .filter(|chains| chains.covers(slot))
-            .map(|chains| u64::from(slot.number() - chains.series.slot_from.number()) + 1)
-            .sum();
         if self.busy_until.since(now.instant) > BUSY_MAX {
             return false;
         }
-        let cost = Duration::from_nanos(steps.saturating_mul(STEP_PRICE_NS));
+        let steps = self.series.values().map(|chains| chains.steps_to(slot));
+        let cost = Duration::from_nanos(steps.sum::<u64>().saturating_mul(STEP_PRICE_NS));
         self.busy_until = self.busy_until.max(now.instant) + cost;
         true
     }
 
-    /// Forgets the tables that were not asked for the longest.
+    /// Forgets the tables that were not asked for the longest; the last one stays, however long it is.
     fn trim(&mut self) {
         let mut values: usize = self.older.values().map(|(_, table)| table.len()).sum();
-        while values > OLDER_VALUES_MAX || self.older.len() > OLDER_MAX {
+        while self.older.len() > 1 && (values > OLDER_VALUES_MAX || self.older.len() > OLDER_MAX) {
             let unused = self.older.iter().min_by_key(|(_, (used, _))| *used);
             let Some(slot) = unused.map(|(slot, _)| *slot) else {
                 return;
@@ -323,6 +378,15 @@ impl Chains {
 
     fn covers(&self, slot: Slot) -> bool {
         (self.series.slot_from..=self.series.slot_until).contains(&slot)
+    }
+
+    /// How many steps lead from the series' beginning to a slot of it; none, for another slot.
+    fn steps_to(&self, slot: Slot) -> u64 {
+        if self.covers(slot) {
+            u64::from(slot.number() - self.series.slot_from.number()) + 1
+        } else {
+            0
+        }
     }
 
     fn value(&self) -> [u8; 12] {
@@ -384,5 +448,10 @@ const OLDER_VALUES_MAX: usize = 1 << 18;
 const OLDER_MAX: usize = 288;
 /// What a step of both chains is charged, several times what it costs.
 const STEP_PRICE_NS: u64 = 4_000;
+/// How many of them are done at once where nothing else waits, or a table can be whole with them: some
+/// 20 ms.
+const STEPS_ASIDE: u64 = 1 << 14;
+/// How many of them are done beside a message's own work: some 1 ms.
+const STEPS_BESIDE: u64 = 1 << 10;
 /// How far ahead tables for earlier slots may be charged.
 const BUSY_MAX: Duration = Duration::from_secs(1);

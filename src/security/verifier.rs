@@ -145,6 +145,7 @@ impl Verifier {
         } else {
             self.revocations.forget_over(now);
         }
+        self.revocations.handle_timeout(now);
     }
 
     /// The entry of the revocation list that names a ticket, with the last slot that it is for.

@@ -4,6 +4,7 @@ use super::{
     super::{
         Class, Credential, Issuer, LinkageAuthority, LinkageSeed, Permissions, Refusal,
         RevocationNews, RevokedSeries, Slot, TicketOrder,
+        revocation::{Revocations, Sought},
         sample::{self, Authority, key, start},
     },
     Forged, outcome, telemetry, tireless,
@@ -232,6 +233,32 @@ fn every_message_tells_how_old_the_list_was() {
     old.handle_ticket(&ticket, start()).unwrap();
     old.handle_revocations(&list, start());
     assert_eq!(say(&mut old, later(1)), (Some(minute * 61), true));
+}
+
+#[test]
+fn a_long_table_of_an_earlier_slot_is_made_part_by_part() {
+    let slots = Authority::new().domain.slots();
+    let mut revocations = Revocations::new(slots);
+    let entries = (0..=u8::MAX).map(|vehicle| (u64::from(vehicle), Some(series(vehicle, 200))));
+    let now = later(5 * 100);
+    revocations.handle_news(&news(256, entries.collect()), &Sought::<()>::new(), now);
+    let slot = Slot::from_number(current().number() + 80);
+    let linkage_of = |vehicle| series(vehicle, 200).linkage_at(slot).unwrap();
+
+    // Some 20 000 steps: more than are done at once.
+    let asked = revocations.check(slot, linkage_of(255), now);
+    assert_eq!(asked, Err(Refusal::OverBudget));
+    // What comes in the meantime is told apart as ever.
+    let present = slots.slot_at(now.timestamp);
+    let linkage = series(3, 200).linkage_at(present).unwrap();
+    let asked = revocations.check(present, linkage, now);
+    assert_eq!(asked, Err(Refusal::Revoked(3)));
+    revocations.handle_timeout(now);
+    for vehicle in [0, 128, 255] {
+        let asked = revocations.check(slot, linkage_of(vehicle), now);
+        assert_eq!(asked, Err(Refusal::Revoked(vehicle.into())));
+    }
+    assert_eq!(revocations.check(slot, [1; 12], now), Ok(()));
 }
 
 #[test]
