@@ -168,6 +168,13 @@ impl AccelerationControl {
     pub const GAS_PEDAL: u8 = 1 << 1;
     /// The emergency brake works.
     pub const EMERGENCY_BRAKE: u8 = 1 << 2;
+    /// The vehicle warns of a collision.
+    pub const COLLISION_WARNING: u8 = 1 << 3;
+
+    /// Whether the vehicle brakes to avoid a collision, or warns of one.
+    pub fn is_emergency(self) -> bool {
+        self.0 & (Self::EMERGENCY_BRAKE | Self::COLLISION_WARNING) != 0
+    }
 }
 
 impl Telemetry {

@@ -111,11 +111,14 @@ impl Station {
         if age > self.config.state_age_max {
             return Err(PublishError::Stale(age));
         }
-        self.check_ticket(now);
-        let due = self.generation.is_due(&state.telemetry, now.instant);
         let measured = state.measured;
-        let message = due.then(|| Message::Telemetry(state.telemetry.clone()));
-        self.own = Some((state, now.instant));
+        let (state, _) = self.own.insert((state, now.instant));
+        let telemetry = state.telemetry.clone();
+        // Whoever brakes hard is seen under one name.
+        self.check_emergency(now);
+        self.check_ticket(now);
+        let due = self.generation.is_due(&telemetry, now.instant);
+        let message = due.then_some(Message::Telemetry(telemetry));
         let Some(message) = message else {
             return Ok(Published::Held);
         };

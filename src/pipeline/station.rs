@@ -16,7 +16,7 @@ use crate::{
     crypto::VerifyingKey,
     id::{PeerId, StationId},
     link::{ControlFrame, LinkCounters, Transmit},
-    message::MessageType,
+    message::{AccelerationControl, MessageType},
     security::{
         ClockMonitor, Credential, OwnRevocation, Reservation, SignError, Signed, Signer, Ticket,
         TrustDomain, UnitCertificate, Verifier, Wallet,
@@ -48,8 +48,6 @@ pub struct Station {
     pub(super) own: Option<(OwnState, Instant)>,
     pub(super) clock_error_ms: Option<i64>,
     pub(super) stack_silent: bool,
-    /// Whether the driving stack says that the vehicle is in an emergency.
-    pub(super) is_stack_in_emergency: bool,
     pub(super) counters: Counters,
     /// Whose hello is refused, after too many offences, until when.
     pub(super) shunned: BTreeMap<StationId, Instant>,
@@ -97,7 +95,6 @@ impl Station {
             own: None,
             clock_error_ms: None,
             stack_silent: false,
-            is_stack_in_emergency: false,
             counters: Counters::default(),
             shunned: BTreeMap::new(),
             events: VecDeque::new(),
@@ -127,13 +124,6 @@ impl Station {
     /// made: who connects from now on is shown it.
     pub fn handle_unit(&mut self, certificate: UnitCertificate) {
         self.unit = Some(certificate);
-    }
-
-    /// Takes in whether the driving stack handles an emergency: while it does, and while an own hazard
-    /// is open, the ticket is not changed before it ends.
-    pub fn handle_emergency(&mut self, is_active: bool, now: Now) {
-        self.is_stack_in_emergency = is_active;
-        self.check_emergency(now);
     }
 
     /// To be called once [`Self::poll_timeout`] has passed.
@@ -367,8 +357,20 @@ impl Station {
 
     /// Holds or frees the ticket in use.
     pub(super) fn check_emergency(&mut self, now: Now) {
-        let is_active = self.is_stack_in_emergency || self.hazards.open().next().is_some();
+        let is_active = self.is_in_emergency(now) || self.hazards.open().next().is_some();
         self.signer.handle_emergency(is_active, now);
+    }
+
+    /// Whether the driving stack brakes to avoid a collision, or warns of one, as its latest state says.
+    fn is_in_emergency(&self, now: Now) -> bool {
+        let heard = self.own.as_ref().filter(|(_, heard)| {
+            let silent_for = now.instant.since(*heard);
+            silent_for < self.config.stack_silent_after
+        });
+        heard.is_some_and(|(own, _)| {
+            let control = own.telemetry.acceleration_control;
+            control.is_some_and(AccelerationControl::is_emergency)
+        })
     }
 
     /// Tells peers and edge when messages are signed under another ticket from now on.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::{Cast, Conditions, NodeId, Road, Seed};
 use crate::{
     geo::{LocalFrame, Offset, Position},
-    message::Telemetry,
+    message::{AccelerationControl, Telemetry},
     pipeline::{Config, Event, GenerationRule, OwnState, PublishError, Published},
     security::{Class, SlotClock},
     time::{Instant, Timestamp},
@@ -25,6 +25,8 @@ struct Convoy {
     road: Road,
     cast: Cast,
     cars: Vec<NodeId>,
+    /// Who brakes to avoid a collision, as its driving stack says.
+    braking: Option<NodeId>,
 }
 
 impl Convoy {
@@ -44,7 +46,12 @@ impl Convoy {
                 assert!(road.connect(*a, *b));
             }
         }
-        Self { road, cast, cars }
+        Self {
+            road,
+            cast,
+            cars,
+            braking: None,
+        }
     }
 
     /// Every car publishes its state every 100 ms for this long.
@@ -79,6 +86,8 @@ impl Convoy {
         Telemetry {
             speed: Speed::from_m_per_s(15.0),
             heading: Heading::from_deg(0.0),
+            acceleration_control: (self.braking == Some(car))
+                .then_some(AccelerationControl(AccelerationControl::EMERGENCY_BRAKE)),
             ..Telemetry::at(place(
                 north_m - 40.0 * f64::from(u32::try_from(car.0).unwrap()),
             ))

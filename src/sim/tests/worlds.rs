@@ -199,6 +199,24 @@ fn nothing_is_lost_where_tickets_change() {
 }
 
 #[test]
+fn a_car_that_brakes_hard_keeps_its_name_until_it_does_no_more() {
+    let slots = SlotClock::from_length_s(60).unwrap();
+    let mut convoy = Convoy::with_slots(2, Conditions::default(), 6, slots);
+    convoy.drive(seconds(1));
+    let name = |convoy: &Convoy| convoy.road.station(NodeId(0)).station().unwrap();
+    let calm = name(&convoy);
+    // To the end of this slot, beyond any jitter.
+    let start = convoy.road.now().timestamp;
+    let end = slots.end(slots.slot_at(start)).saturating_add(seconds(6));
+    convoy.braking = Some(NodeId(0));
+    convoy.drive(end.since(start));
+    assert_eq!(name(&convoy), calm);
+    convoy.braking = None;
+    convoy.drive(seconds(1));
+    assert_ne!(name(&convoy), calm);
+}
+
+#[test]
 fn virtual_time_has_its_start() {
     let mut convoy = Convoy::new(1, Conditions::default(), 7);
     convoy
