@@ -35,8 +35,13 @@ impl Backoff {
     /// at once, as one that refuses the ticket, is tried ever less often.
     pub(super) fn handle_end(&mut self, lasted: Duration) {
         if lasted >= LASTING {
-            self.next = self.min;
+            self.reset();
         }
+    }
+
+    /// To be called when there is a reason to think that it goes better now.
+    pub(super) fn reset(&mut self) {
+        self.next = self.min;
     }
 }
 

@@ -234,6 +234,9 @@ impl Core {
             if let Some(target) = self.peers.get(peer).and_then(|peer| peer.target) {
                 self.rotate(target);
             }
+        } else if let Event::OwnReinstated = event {
+            // Whoever refused us learns of it about now, too.
+            self.rotate_all();
         } else if let Event::TicketChanged = event {
             aftermath.ticket_changed = true;
         }

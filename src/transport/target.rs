@@ -36,8 +36,10 @@ enum DialError {
 enum Wake {
     /// The connection is gone.
     Closed(ConnectionError),
-    /// The pause is over, or a new connection is wanted.
+    /// The pause is over.
     Dial,
+    /// A new connection is wanted, as somebody whom the peer may not know.
+    Anew,
     /// Nobody wants the connection any more.
     Stop,
 }
@@ -81,6 +83,10 @@ pub(super) async fn keep_connected(
             let connection = current.as_ref().map(|(connection, _)| connection);
             match wait(connection, pause, &mut signal).await {
                 Wake::Dial => break,
+                Wake::Anew => {
+                    backoff.reset();
+                    break;
+                }
                 Wake::Stop => return stop(&shared, connection),
                 Wake::Closed(reason) => {
                     info!(%address, %reason, "disconnected");
@@ -133,7 +139,7 @@ async fn wait(
     };
     tokio::select! {
         changed = signal.changed() => match changed {
-            Ok(()) => Wake::Dial,
+            Ok(()) => Wake::Anew,
             Err(_) => Wake::Stop,
         },
         reason = closed => Wake::Closed(reason),

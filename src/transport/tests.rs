@@ -117,6 +117,9 @@ fn pauses_double_within_their_bounds() {
     assert!(backoff.next_pause() >= seconds(3));
     backoff.handle_end(seconds(60));
     assert!(backoff.next_pause() <= seconds(2));
+    assert!(backoff.next_pause() >= seconds(1));
+    backoff.reset();
+    assert!(backoff.next_pause() <= seconds(2));
 }
 
 #[test]
