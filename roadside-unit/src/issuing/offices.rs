@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use tracing::{error, warn};
 use wayside::{
     id::{GroupId, ShardId},
     issuing::{
@@ -7,13 +8,14 @@ use wayside::{
         LinkageSecret, Mailbox, Nonce, OpenedRequest, Record, SealedRequest, Seat, TicketKey,
         TicketMember, Token, Transmit,
     },
-    ledger::{Action, CommitTickets, SlotCount},
+    ledger::{Action, CommitTickets, SlotCount, StateView as _},
     security::Slot,
     time::Instant,
 };
 
 use super::{
     Refusal,
+    journal::Past,
     orders::Recovery,
     out::{About, Effect, Out, Reply, View, Word},
 };
@@ -162,7 +164,7 @@ impl Offices {
         }
         while let Some((commitment, culprits)) = self.desk.poll_commitment() {
             for operator in culprits {
-                tracing::warn!(
+                warn!(
                     operator,
                     "a member of the ticket authority gave false shares"
                 );
@@ -240,8 +242,44 @@ fn is_member(view: &View<'_>, group: GroupId, operator: u16) -> bool {
     is_now || issuers.any(|it| it.group == group && it.members.contains(&operator))
 }
 
+/// An enrolment authority that cannot know which tickets it gave, gives none of slots for which it may
+/// have given some.
+pub(super) fn floors(view: &View<'_>, seat: Seat, past: Past) -> Vec<Record> {
+    let groups = view.issuing.groups.iter().filter(|(id, group)| {
+        let issued = view.state.issued(**id).is_some_and(|it| it.batches > 0);
+        group.enrolment == seat.operator && (issued || past == Past::Restored)
+    });
+    let slot = floor(view);
+    let records = groups.map(|(id, _)| {
+        say_floor(*id, slot, seat, past);
+        Record::floor(*id, slot)
+    });
+    records.collect()
+}
+
+/// Says that tickets of some slots are lost, and why: vehicles will ask for them in vain.
+fn say_floor(group: GroupId, slot: Slot, seat: Seat, past: Past) {
+    let (group, first_slot) = (group.0, slot.number());
+    if past == Past::New && seat.replica == 0 {
+        error!(
+            group,
+            first_slot,
+            "tickets were given, and there is no journal of which: none is given of slots before the \
+             first one that nobody can have a ticket of. If the journal is somewhere, stop the unit and \
+             put it back"
+        );
+    } else {
+        warn!(
+            group,
+            first_slot,
+            "cannot know which tickets were given before, and gives none of slots before the first one \
+             that nobody can have a ticket of"
+        );
+    }
+}
+
 /// The first slot for which an authority gives tickets that cannot know what it gave before.
-pub(super) fn floor(view: &View<'_>) -> Slot {
+fn floor(view: &View<'_>) -> Slot {
     let (_, last) = view.facts.window(view.now.timestamp);
     Slot::from_number(last.number().saturating_add(2))
 }

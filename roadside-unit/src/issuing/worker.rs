@@ -26,7 +26,7 @@ use super::{
     facts::{to_enrolment, to_places},
     journal::{Journal, Past},
     keys::Certified,
-    offices::{Offices, floor},
+    offices::{Offices, floors},
     out::{About, Effect, Out, Reply, Said, View, Word},
     speaker::Speaker,
     start::Ending,
@@ -539,18 +539,6 @@ pub(super) fn read(journal: &Journal) -> Result<Vec<Record>, JournalError> {
         .enumerate()
         .map(|(place, bytes)| Record::from_bytes(bytes).map_err(|_| JournalError::Unknown(place)));
     records.collect()
-}
-
-/// An enrolment authority that cannot know which tickets it gave, gives none of slots for which it may
-/// have given some.
-fn floors(view: &View<'_>, seat: Seat, past: Past) -> Vec<Record> {
-    let groups = view.issuing.groups.iter();
-    let groups = groups.filter(|(id, group)| {
-        let issued = view.state.issued(**id).is_some_and(|it| it.batches > 0);
-        group.enrolment == seat.operator && (issued || past == Past::Restored)
-    });
-    let slot = floor(view);
-    groups.map(|(id, _)| Record::floor(*id, slot)).collect()
 }
 
 /// How often to look at what nothing announces.
