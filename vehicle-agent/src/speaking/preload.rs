@@ -82,6 +82,10 @@ async fn settle(speaking: &Speaking, station: &Handle) {
             let drafting = speaking.clone();
             let drafted = spawn_blocking(move || super::errand::draft(&drafting, &slots)).await;
             let drafted = drafted.unwrap_or_else(|error| Err(error.to_string()));
+            if drafted.is_err() {
+                // The ledger may name a newer key by now than it did when it was asked.
+                speaking.outdated().notify_one();
+            }
             speaking.call(|preloader, now| match drafted {
                 Ok(requests) => preloader.handle_draft(requests, now),
                 Err(reason) => {
