@@ -7,6 +7,7 @@ mod life;
 mod pki;
 pub(crate) mod process;
 mod records;
+mod revoked;
 mod roadside;
 mod start;
 mod tickets;

@@ -78,6 +78,16 @@ async fn with_one_signer_down_tickets_flow_and_a_revoked_car_is_heard_by_nobody(
 /// not.
 async fn issuing_town() -> (Town, Vec<Agent>, String) {
     let town = Town::new(5).await;
+    let mut units = start_units(&town).await;
+    pki(&["issuing"], &town, &[]).await;
+    let signer = unit_of(&town, "members/0").await;
+    kill(units.remove(signer - 1)).await;
+    let left = address(&town, if signer == 1 { 2 } else { 1 });
+    (town, units, left)
+}
+
+/// Starts the units of five operators.
+pub(super) async fn start_units(town: &Town) -> Vec<Agent> {
     // They wait for one another.
     let (one, two, three, four, five) = tokio::join!(
         town.start_unit(1),
@@ -86,13 +96,13 @@ async fn issuing_town() -> (Town, Vec<Agent>, String) {
         town.start_unit(4),
         town.start_unit(5)
     );
-    let mut units = vec![one, two, three, four, five];
-    pki(&["issuing"], &town, &[]).await;
-    let signer = unit_of_signer(&town).await;
-    kill(units.remove(signer - 1)).await;
-    let left = if signer == 1 { 2 } else { 1 };
-    let socket = town.path(&format!("unit-{left}/unit.sock"));
-    (town, units, format!("unix:{}", socket.display()))
+    vec![one, two, three, four, five]
+}
+
+/// Where a unit serves gRPC.
+pub(super) fn address(town: &Town, number: usize) -> String {
+    let socket = town.path(&format!("unit-{number}/unit.sock"));
+    format!("unix:{}", socket.display())
 }
 
 /// Starts the second vehicle's agent, with tickets but without a ledger.
@@ -146,7 +156,7 @@ async fn start(town: &Town, vehicle: u16) -> Agent {
 }
 
 /// Takes a vehicle's tickets away.
-fn clear(vehicle: &Path) {
+pub(super) fn clear(vehicle: &Path) {
     for entry in fs::read_dir(vehicle.join("tickets")).unwrap() {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }
@@ -162,14 +172,14 @@ fn without_ledger(vehicle: &Path) -> PathBuf {
 }
 
 /// Runs `wayside pki` on a domain, and returns what it printed.
-async fn pki(arguments: &[&str], town: &Town, more: &[&str]) -> String {
+pub(super) async fn pki(arguments: &[&str], town: &Town, more: &[&str]) -> String {
     let mut command = wayside(&["pki"]);
     command
         .args(arguments)
         .arg("--domain")
         .arg(town.path(""))
         .args(more);
-    let output = timeout(2 * PATIENCE, command.output())
+    let output = timeout(4 * PATIENCE, command.output())
         .await
         .unwrap()
         .unwrap();
@@ -177,14 +187,15 @@ async fn pki(arguments: &[&str], town: &Town, more: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The number of the unit of the first operator that signs tickets.
-async fn unit_of_signer(town: &Town) -> usize {
+/// The number of the unit of the operator that holds an office.
+pub(super) async fn unit_of(town: &Town, office: &str) -> usize {
     let shown: Value = serde_json::from_str(&pki(&["show"], town, &[]).await).unwrap();
-    let signer = shown.pointer("/groups/0/offices/members/0").unwrap();
+    let offices = shown.pointer("/groups/0/offices").unwrap();
+    let holder = offices.pointer(&format!("/{office}")).unwrap();
     let seats = shown.get("seats").unwrap().as_array().unwrap();
     let seat = seats
         .iter()
-        .find(|seat| seat.get("operator") == Some(signer));
+        .find(|seat| seat.get("operator") == Some(holder));
     let door = seat
         .unwrap()
         .pointer("/seat/door")
@@ -198,12 +209,12 @@ async fn unit_of_signer(town: &Town) -> usize {
 }
 
 /// The file of the ticket of this moment, which is the first: the vehicle was just given tickets.
-fn current_ticket(folder: &Path) -> PathBuf {
+pub(super) fn current_ticket(folder: &Path) -> PathBuf {
     let files = fs::read_dir(folder).unwrap();
     files.map(|file| file.unwrap().path()).min().unwrap()
 }
 
-async fn publish(
+pub(super) async fn publish(
     car: &Agent,
     step: u32,
 ) -> Result<tonic::Response<wayside::rpc::telemetry::v1::PublishStateResponse>, tonic::Status> {
