@@ -19,7 +19,6 @@ use super::{
     roadside::{RoadsideMetrics, RoadsideStanding},
     tickets::{TicketMetrics, TicketSupply},
 };
-use crate::relay::Load;
 
 /// Everything a daemon counts, by names that dashboards may rely on.
 ///
@@ -203,9 +202,9 @@ impl Metrics {
         self.tickets.set_list(next, age);
     }
 
-    /// How much of what it hears the station can verify.
-    pub fn set_load(&self, load: Load) {
-        self.roadside.set_load(load);
+    /// How much of what it hears the station can verify: the name of the state, of `all` that there are.
+    pub fn set_load(&self, load: &'static str, all: &[&'static str]) {
+        self.roadside.set_load(load, all);
     }
 
     /// How the vehicle stands with roadside units.

@@ -6,8 +6,6 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::relay::Load;
-
 /// What a vehicle tells about its load, and about the roadside units that it uses.
 #[derive(Default)]
 pub(super) struct RoadsideMetrics {
@@ -68,12 +66,12 @@ impl RoadsideMetrics {
         );
     }
 
-    pub(super) fn set_load(&self, load: Load) {
-        for state in Load::ALL {
-            let label = StateLabel {
-                state: state.name(),
-            };
-            self.load.get_or_create(&label).set((state == load).into());
+    pub(super) fn set_load(&self, load: &'static str, all: &[&'static str]) {
+        for state in all {
+            let is_it = *state == load;
+            self.load
+                .get_or_create(&StateLabel { state })
+                .set(is_it.into());
         }
     }
 

@@ -10,7 +10,6 @@ use tokio::{
 };
 
 use super::{DropReason, GrpcMethod, Metrics, MetricsServer, RoadsideStanding};
-use crate::relay::Load;
 
 const NAMES: [&str; 20] = [
     "wayside_messages_published_total{type=\"telemetry\"} 1",
@@ -102,7 +101,7 @@ fn count_one_of_each(metrics: &Metrics) {
     metrics.set_peers("connected", 2);
     metrics.set_certificate_expiry("ticket", Duration::from_secs(90));
     metrics.set_tickets_remaining(4);
-    metrics.set_load(Load::SheddingFar);
+    metrics.set_load("shedding_far", &["normal", "shedding_far"]);
     metrics.set_roadside(&RoadsideStanding {
         units_known: 3,
         units_dialled: 2,

@@ -4,6 +4,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use wayside::{
     link::{Class, DropReason as LinkDrop},
     pipeline::{NotReady, Readiness},
+    relay::Load,
     telemetry::{DropReason, Metrics, OutboxFill, RoadsideStanding, TicketSupply},
     time::Timestamp,
     transport::Handle,
@@ -103,7 +104,7 @@ fn show(metrics: &Metrics, readiness: &Readiness, now: Timestamp) {
         .clock_error_ms
         .map(|error_ms| Duration::from_millis(error_ms.unsigned_abs()));
     metrics.set_clock_offset(doubt.or(error));
-    metrics.set_load(readiness.load);
+    metrics.set_load(readiness.load.name(), &Load::ALL.map(Load::name));
     metrics.set_tickets_remaining(readiness.tickets_left);
     let list_age = readiness.revocations_as_of.map(|as_of| now.since(as_of));
     metrics.set_revocation_list(readiness.revocations_next, list_age);

@@ -75,10 +75,7 @@ impl EventSink for Sink {
             Event::OwnReinstated => info!("this vehicle's tickets are no longer revoked"),
             Event::ListAdvanced { next, .. } => debug!(next, "the revocation list advanced"),
             Event::TicketChanged => info!("changed to the next ticket"),
-            Event::LoadChanged(load) => {
-                self.metrics.set_load(load);
-                info!(load = load.name(), "the load changed");
-            }
+            Event::LoadChanged(load) => info!(load = load.name(), "the load changed"),
             Event::Introduced { peer, neighbours } => {
                 if let Some(roadside) = &self.roadside {
                     roadside.handle_introduced(peer, neighbours);
