@@ -51,7 +51,12 @@ impl Roadside {
             })
             .collect();
         Self {
-            convoy: Convoy { road, cast, cars },
+            convoy: Convoy {
+                road,
+                cast,
+                cars,
+                braking: None,
+            },
             units,
         }
     }
