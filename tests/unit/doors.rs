@@ -51,6 +51,10 @@ const CELLS: &[(&str, [bool; 3])] = &[
     ("/wayside.ledger.v1.VaultService/PutShare", LOOK),
     ("/wayside.ledger.v1.VaultService/ReleaseShare", LOOK),
     ("/wayside.ledger.v1.VaultService/SettleShares", LOOK),
+    ("/wayside.road.v1.RoadService/CancelHazard", [false; 3]),
+    ("/wayside.road.v1.RoadService/GetRelay", LOOK),
+    ("/wayside.road.v1.RoadService/ListHazards", READ),
+    ("/wayside.road.v1.RoadService/PublishHazard", [false; 3]),
 ];
 const LOOK: [bool; 3] = [false, true, true];
 const READ: [bool; 3] = [false, false, true];

@@ -6,7 +6,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use wayside::{
-    geo::Position, link, pipeline, relay, security, serve::ConfigError, transport, world,
+    geo::Position,
+    link, pipeline,
+    relay::{self, FIXED_RADIUS_MAX_M},
+    security,
+    serve::ConfigError,
+    transport, world,
 };
 
 /// How the unit hands on what vehicles say, and keeps hazards for those who come; for the profile
@@ -22,7 +27,7 @@ pub struct RelayConfig {
     pub address: Option<SocketAddr>,
     /// Where the unit stands.
     pub position: PlaceConfig,
-    /// How far around it serves, in metres, 10 to 50 000.
+    /// How far around it serves, in metres, 10 to 10 000.
     #[serde(default = "usual_radius")]
     pub radius_m: u32,
     /// Other units that it keeps up a connection to. Of two units one is enough to name the other.
@@ -110,7 +115,7 @@ impl RelayConfig {
             );
         }
         if !RADII_M.contains(&self.radius_m) {
-            return refuse("radius_m", "10 to 50000");
+            return refuse("radius_m", "10 to 10000");
         }
         let told = self.address.unwrap_or(self.listen);
         if told.ip().is_unspecified() {
@@ -204,4 +209,5 @@ const CONNECTIONS_MAX: usize = 1_024;
 const DIAL_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Many peers at once have much to report.
 const EVENTS_MAX: usize = 65_536;
-const RADII_M: std::ops::RangeInclusive<u32> = 10..=50_000;
+/// What vehicles take for a unit's circle.
+const RADII_M: std::ops::RangeInclusive<u32> = 10..=FIXED_RADIUS_MAX_M;
