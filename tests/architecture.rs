@@ -181,6 +181,7 @@ const CONFINED: &[(&str, &[&str])] = &[
         "rustls",
         &[
             "src/transport/",
+            "src/cli/peers",
             "src/cli/src/bench",
             "src/serve/",
             "tests/",

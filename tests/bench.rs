@@ -43,6 +43,82 @@ fn agents_prints_what_a_message_costs_and_how_long_it_takes() {
 }
 
 #[test]
+fn grpc_prints_what_a_message_costs_from_stack_to_stack() {
+    let report = bench(&["grpc", "--seconds", "1.5", "--json"]);
+
+    let rows = report["rows"].as_array().unwrap();
+    for case in ["bare_tonic_relay", "publish_to_subscribe"] {
+        let row = rows.iter().find(|row| row["case"] == case).unwrap();
+        for figure in [
+            "cpu_us_per_msg",
+            "p50_us",
+            "p99_us",
+            "rss_mib",
+            "delivered_msgs",
+        ] {
+            assert!(row[figure].as_f64().unwrap() > 0.0, "{case}: {figure}");
+        }
+    }
+    assert!(report["ratios"]["grpc_to_bare_tonic_relay"].is_number());
+}
+
+#[test]
+fn relay_prints_what_a_unit_spends_on_a_message() {
+    let cases = ["bare_quinn_relay_100_connections", "relay_100_connections"];
+    let mut arguments = vec!["relay", "--seconds", "0.6", "--json"];
+    for case in cases {
+        arguments.extend(["--case", case]);
+    }
+    let report = bench(&arguments);
+
+    for case in cases {
+        let rows = report["rows"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["case"] == case).unwrap();
+        for figure in [
+            "unit_cpu_us_per_msg",
+            "receiver_cpu_us_per_msg",
+            "p50_us",
+            "p99_us",
+            "rss_mib",
+            "delivered_msgs",
+        ] {
+            assert!(row[figure].as_f64().unwrap() > 0.0, "{case}: {figure}");
+        }
+    }
+    assert!(report["ratios"]["relay_100_connections_to_bare_quinn_relay"].is_number());
+}
+
+#[test]
+fn relay_measures_a_unit_with_cars_around_it_and_one_under_junk() {
+    let report = bench(&[
+        "relay",
+        "--seconds",
+        "1.2",
+        "--case",
+        "scale_10",
+        "--case",
+        "junk",
+        "--json",
+    ]);
+
+    let figure = |case: &str, name: &str| {
+        let rows = report["rows"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["case"] == case).unwrap();
+        row[name].as_f64().unwrap()
+    };
+    for name in [
+        "msgs_per_s",
+        "relayed_msgs_per_s",
+        "unit_cpu_us_per_msg",
+        "rss_mib",
+    ] {
+        assert!(figure("scale_10", name) > 0.0, "{name}");
+    }
+    assert!(figure("junk", "junk_msgs_per_s") > 0.0);
+    assert!(figure("junk", "delivered_share") > 0.0);
+}
+
+#[test]
 fn ledger_prints_what_each_stage_of_a_transaction_costs() {
     let report = bench(&["ledger", "--seconds", "0.2", "--case", "stages", "--json"]);
 

@@ -1,5 +1,6 @@
 use std::{fs, time::Duration};
 
+use anyhow::Context as _;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Processor time of this thread so far.
@@ -17,9 +18,25 @@ pub(super) fn monotonic() -> Duration {
     read(ClockId::Monotonic)
 }
 
+/// Processor time of another process so far, in microseconds, of the threads that it has now.
+pub(super) fn cpu_of(process: u32) -> anyhow::Result<f64> {
+    let mut spent_ns = 0.0;
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        let text = fs::read_to_string(thread?.path().join("schedstat"))?;
+        let ran_ns: Option<f64> = text.split(' ').next().and_then(|text| text.parse().ok());
+        spent_ns += ran_ns.context("the system does not say what a process spends")?;
+    }
+    Ok(spent_ns / 1e3)
+}
+
 /// The most memory that this process has held, or 0 where the system does not say.
 pub(super) fn rss_peak_mib() -> f64 {
-    let peak_kib = fs::read_to_string("/proc/self/status")
+    rss_peak_mib_of(std::process::id())
+}
+
+/// The most memory that another process has held, or 0 where the system does not say.
+pub(super) fn rss_peak_mib_of(process: u32) -> f64 {
+    let peak_kib = fs::read_to_string(format!("/proc/{process}/status"))
         .ok()
         .and_then(|status| {
             let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;

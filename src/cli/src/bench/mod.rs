@@ -5,17 +5,23 @@
 //! passes or fails; a promise that does not hold fails the run.
 
 mod agents;
+mod grpc;
 mod issuing;
 mod ledger;
 mod machine;
 mod meter;
+mod payload;
+mod peers;
 mod process;
+mod relay;
 mod report;
 mod rounds;
+mod stage;
+mod station;
 mod traffic;
 mod verify;
 
-use std::{io::Write as _, process::ExitCode, time::Duration};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, ValueEnum};
 
@@ -28,14 +34,20 @@ pub(crate) struct Arguments {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-    /// How long to measure: `verify` in all, `agents` and `ledger` each of their cases.
+    /// How long to measure: `verify` in all, the others each of their cases.
     #[arg(long, value_name = "S", default_value_t = 6.0, value_parser = parse_seconds)]
     seconds: f64,
-    /// Measure only this case of `agents`, `issuing` or `ledger`, and others that are named so. Four of `ledger`
-    /// run only if named, since they take minutes: `outage` kills roadside units for as long as it
-    /// measures, `handover` changes the committee, `rejoin` and `year` make many vehicles first.
+    /// Measure only this case, of a benchmark that has several, and others that are named so. Some run
+    /// only if named. Of `ledger`, since they take minutes: `outage` kills roadside units for as long as
+    /// it measures, `handover` changes the committee, `rejoin` and `year` make many vehicles first. Of
+    /// `relay`, `scale_10`, `scale_100` and `scale_1000` are of a unit with so many cars, and `junk` of
+    /// one under 20,000 useless messages a second.
     #[arg(long = "case", value_name = "CASE")]
     cases: Vec<String>,
+    /// Measure other products in the same rounds, too: the program built in `src/cli/peers`. For
+    /// `agents` and `relay`.
+    #[arg(long, value_name = "PROGRAM")]
+    peers: Option<PathBuf>,
     #[command(flatten)]
     scale: ledger::Scale,
     /// Be one of the processes of a benchmark; it says which, as JSON.
@@ -48,11 +60,15 @@ pub(crate) struct Arguments {
 enum Name {
     /// From one vehicle's agent to another's, over QUIC on loopback, beside bare QUIC.
     Agents,
+    /// From one driving stack to another's by way of its agent, beside a relay of tonic alone.
+    Grpc,
     /// Tickets: what it costs to issue and to revoke them, and what that gives away.
     Issuing,
     /// Transactions of a committee of four, beside the consensus engine alone; and what the stages
     /// of a transaction cost.
     Ledger,
+    /// A roadside unit between a hundred cars and one, beside bare QUIC that passes datagrams on.
+    Relay,
     /// The receive path on one core, beside bare signature verification.
     Verify,
 }
@@ -62,16 +78,21 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(part) = &arguments.part {
         match arguments.name {
             Name::Agents => agents::run_part(part)?,
+            Name::Grpc => grpc::run_part(part)?,
             Name::Ledger => ledger::run_part(part)?,
+            Name::Relay => relay::run_part(part)?,
             Name::Issuing | Name::Verify => anyhow::bail!("this benchmark has no parts"),
         }
         return Ok(ExitCode::SUCCESS);
     }
+    let peers = arguments.peers.as_deref();
     let length = Duration::from_secs_f64(arguments.seconds);
     let report = match arguments.name {
-        Name::Agents => agents::run(length, &arguments.cases)?,
+        Name::Agents => agents::run(length, &arguments.cases, peers)?,
+        Name::Grpc => grpc::run(length, &arguments.cases)?,
         Name::Issuing => issuing::run(&arguments.cases)?,
         Name::Ledger => ledger::run(length, &arguments.cases, arguments.scale)?,
+        Name::Relay => relay::run(length, &arguments.cases, peers)?,
         Name::Verify => verify::run(length)?,
     };
     let mut out = std::io::stdout().lock();

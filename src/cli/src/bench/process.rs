@@ -1,5 +1,6 @@
 use std::{
     io::{BufRead as _, BufReader, Write as _},
+    path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
@@ -18,8 +19,32 @@ pub(super) struct Process {
 impl Process {
     /// Starts `wayside bench NAME` as one of its parts.
     pub(super) fn start(name: &str, part: &impl Serialize) -> anyhow::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["bench", name, "--part", &serde_json::to_string(part)?])
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["bench", name, "--part", &serde_json::to_string(part)?]);
+        Self::spawn(command)
+    }
+
+    /// Starts one of Wayside's daemons, which logs errors only and is deaf to the user's environment.
+    pub(super) fn daemon(arguments: &[String]) -> anyhow::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("WAYSIDE") {
+                command.env_remove(name);
+            }
+        }
+        command.args(arguments).env("WAYSIDE_LOG", "error");
+        Self::spawn(command)
+    }
+
+    /// Starts one of the processes of another product.
+    pub(super) fn other(program: &Path, part: &impl Serialize) -> anyhow::Result<Self> {
+        let mut command = Command::new(program);
+        command.args(["--part", &serde_json::to_string(part)?]);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> anyhow::Result<Self> {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -30,6 +55,11 @@ impl Process {
             orders,
             words: BufReader::new(words),
         })
+    }
+
+    /// By which the system knows it.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Tells it what to do.

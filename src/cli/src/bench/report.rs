@@ -13,6 +13,9 @@ pub(super) struct Report {
     pub(super) rows: Vec<Row>,
     /// Figures of two rows, one against the other.
     pub(super) ratios: BTreeMap<&'static str, f64>,
+    /// What the design allows, beside what was found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) budgets: Vec<Budget>,
     /// Promises that did not hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) broken: Vec<String>,
@@ -28,6 +31,27 @@ pub(super) struct Row {
     pub(super) figures: BTreeMap<&'static str, f64>,
 }
 
+/// What the design allows, beside what was found. It fails no run, since machines differ.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Budget {
+    name: String,
+    found: f64,
+    at_most: f64,
+    is_held: bool,
+}
+
+impl Budget {
+    /// `None` unless both were measured.
+    pub(super) fn of(name: String, found: f64, at_most: f64) -> Option<Self> {
+        (found.is_finite() && at_most.is_finite()).then_some(Self {
+            name,
+            found,
+            at_most,
+            is_held: found <= at_most,
+        })
+    }
+}
+
 impl Report {
     /// A report without rows.
     pub(super) fn new(bench: &'static str, machine: Machine) -> Self {
@@ -37,6 +61,7 @@ impl Report {
             machine,
             rows: Vec::new(),
             ratios: BTreeMap::new(),
+            budgets: Vec::new(),
             broken: Vec::new(),
         }
     }
@@ -67,6 +92,16 @@ impl fmt::Display for Report {
         }
         for (name, ratio) in &self.ratios {
             writeln!(f, "{name:<44} {ratio:.2}")?;
+        }
+        for budget in &self.budgets {
+            let word = if budget.is_held { "held" } else { "MISSED" };
+            let Budget {
+                name,
+                found,
+                at_most,
+                ..
+            } = budget;
+            writeln!(f, "{word:<7} {found:>9.2} of {at_most:>9.2}  {name}")?;
         }
         for broken in &self.broken {
             writeln!(f, "BROKEN: {broken}")?;

@@ -28,28 +28,35 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    /// Cars that drive from `start` on; the same for the same start.
+    /// Cars that drive side by side from `start` on; the same for the same start.
     pub(super) fn new(start: Timestamp) -> anyhow::Result<Self> {
+        let lane = |car: usize| Offset {
+            east_m: 0.0,
+            north_m: car as f64 * LANE_GAP_M,
+        };
+        Self::placed(start, (0..CARS).map(lane))
+    }
+
+    /// Cars that drive from these places on, from [`origin`].
+    pub(super) fn placed(
+        start: Timestamp,
+        places: impl Iterator<Item = Offset>,
+    ) -> anyhow::Result<Self> {
         let slots = SlotClock::from_length_s(SLOT_S).context("slots have a length")?;
         let margin = slots.length();
         let (first, last) = (start.saturating_sub(margin), start.saturating_add(margin));
-        let origin = Position::from_deg(44.49, 11.32).context("a place in Bologna")?;
-        let origin = LocalFrame::at(origin);
-        let lane = |car: usize| {
-            let offset = Offset {
-                east_m: 0.0,
-                north_m: car as f64 * LANE_GAP_M,
-            };
-            Some(LocalFrame::at(origin.position(offset)?))
-        };
+        let origin = LocalFrame::at(origin()?);
+        let lanes = places.map(|place| Some(LocalFrame::at(origin.position(place)?)));
         Ok(Self {
             cast: Cast::new(Seed(7), slots, first, last),
             start,
-            lanes: (0..CARS)
-                .map(lane)
-                .collect::<Option<_>>()
-                .context("lanes in Bologna")?,
+            lanes: lanes.collect::<Option<_>>().context("places in Bologna")?,
         })
+    }
+
+    /// The same, by the moment in Unix milliseconds.
+    pub(super) fn since(start_unix_ms: u64) -> anyhow::Result<Self> {
+        Self::new(Timestamp::from_unix_ms(start_unix_ms).context("a moment in range")?)
     }
 
     /// The tickets of a car.
@@ -92,6 +99,11 @@ impl Traffic {
             acceleration_control: Some(AccelerationControl(AccelerationControl::GAS_PEDAL)),
         })
     }
+}
+
+/// Where the first car starts.
+pub(super) fn origin() -> anyhow::Result<Position> {
+    Position::from_deg(44.49, 11.32).context("a place in Bologna")
 }
 
 const SPEED_M_PER_S: f64 = 15.0;

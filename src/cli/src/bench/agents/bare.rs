@@ -3,12 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::Context as _;
-use bytes::Bytes;
 use quinn::Endpoint;
 
-use super::{
-    part::{Log, Part, Stage},
-    tls,
+use super::{part::Part, tls};
+use crate::bench::{
+    payload,
+    stage::{Log, Stage},
 };
 
 /// Counts what comes.
@@ -26,7 +26,7 @@ pub(super) fn receive() -> anyhow::Result<Stage> {
                     return;
                 };
                 while let Ok(datagram) = connection.read_datagram().await {
-                    if let Some((who, which)) = names(&datagram) {
+                    if let Some((who, which)) = payload::names(&datagram) {
                         log.note(who, which);
                     }
                 }
@@ -35,9 +35,8 @@ pub(super) fn receive() -> anyhow::Result<Stage> {
     });
     Ok(Stage {
         address: Some(address),
-        log,
-        publish: None,
         kept: Box::new(endpoint),
+        ..Stage::of(log)
     })
 }
 
@@ -59,34 +58,19 @@ pub(super) async fn send(part: &Part) -> anyhow::Result<Stage> {
     let publish = move |car: usize| {
         let who = car as u64;
         sequence += 1;
-        let mut payload = vec![0x5a; PAYLOAD_LEN];
-        let name = [who.to_be_bytes(), sequence.to_be_bytes()].concat();
-        for (byte, named) in payload.iter_mut().zip(name) {
-            *byte = named;
-        }
         sent.note(who, sequence);
         if let Some(connection) = connections.get(car % connections.len()) {
             // A connection that is gone shows as messages that never arrive.
-            let _ = connection.send_datagram(Bytes::from(payload));
+            let _ = connection.send_datagram(payload::named(who, sequence));
         }
     };
     Ok(Stage {
-        address: None,
-        log,
         publish: Some(Box::new(publish)),
         kept: Box::new(endpoints),
+        ..Stage::of(log)
     })
-}
-
-fn names(payload: &[u8]) -> Option<(u64, u64)> {
-    let (who, rest) = payload.split_first_chunk()?;
-    let which = rest.first_chunk()?;
-    Some((u64::from_be_bytes(*who), u64::from_be_bytes(*which)))
 }
 
 fn loopback() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
 }
-
-/// As long as in the measurements of other middleware that ours stand beside.
-const PAYLOAD_LEN: usize = 300;

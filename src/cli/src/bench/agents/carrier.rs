@@ -15,17 +15,17 @@ use wayside::{
     transport::Clock,
 };
 
-use super::{
-    part::{Log, Part, Stage, lock},
-    stations::{link_config, name_of, traffic},
-    tls,
+use super::{part::Part, stations::link_config, tls};
+use crate::bench::{
+    stage::{Log, Stage, lock},
+    station::name_of,
+    traffic::{CARS, Traffic},
 };
-use crate::bench::traffic::{CARS, Traffic};
 
 /// Connects and says hello under a ticket of its own.
 pub(super) async fn send(part: &Part) -> anyhow::Result<Stage> {
     let receiver = part.receiver.context("a receiver")?;
-    let traffic = traffic(part)?;
+    let traffic = Traffic::since(part.start_unix_ms)?;
     let clock = Clock::system();
     let now = clock.now();
     let wallet = traffic.named_wallet("carrier");
@@ -64,10 +64,9 @@ pub(super) async fn send(part: &Part) -> anyhow::Result<Stage> {
     }
     let publish = move |car: usize| lock(&carrier).publish(car);
     Ok(Stage {
-        address: None,
-        log,
         publish: Some(Box::new(publish)),
         kept: Box::new(endpoint),
+        ..Stage::of(log)
     })
 }
 

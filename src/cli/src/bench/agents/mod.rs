@@ -8,71 +8,111 @@ mod carrier;
 mod conductor;
 mod part;
 mod stations;
-mod tls;
+pub(super) mod tls;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use anyhow::ensure;
-use part::{Kind, Part, Role};
 
 use super::{
     machine::Machine,
     meter::median,
-    report::{Report, Row},
+    peers,
+    report::{Budget, Report, Row},
+    stage,
 };
+pub(super) use conductor::figures;
+pub(super) use part::{Kind, Part, Role};
 
-/// Measures all cases, or those named, in rounds, so that a noisy minute is shared by all.
-pub(super) fn run(length: Duration, names: &[String]) -> anyhow::Result<Report> {
+/// Measures all cases, or those named, in rounds, so that a noisy minute is shared by all; other
+/// products beside them, if there is a program that plays them.
+pub(super) fn run(
+    length: Duration,
+    names: &[String],
+    peers: Option<&Path>,
+) -> anyhow::Result<Report> {
     for name in names {
-        let is_known = CASES.iter().any(|case| case.name == name);
+        let is_known = CASES.iter().any(|case| case.name == name)
+            || peers::DIRECT.iter().any(|case| case.name == name);
         ensure!(is_known, "there is no case {name}");
     }
-    let wanted = |case: &&Case| names.is_empty() || names.iter().any(|name| name == case.name);
-    let cases: Vec<_> = CASES.iter().filter(wanted).collect();
+    let is_wanted = |case: &str| names.is_empty() || names.iter().any(|name| name == case);
     let mut report = Report::new("agents", Machine::read());
     let mut found: BTreeMap<(&str, &str), Vec<f64>> = BTreeMap::new();
+    let mut keep = |case: &'static str, figures: Vec<(&'static str, f64)>| {
+        for (name, figure) in figures {
+            found.entry((case, name)).or_default().push(figure);
+        }
+    };
     for _ in 0..ROUNDS {
-        for case in &cases {
-            for (name, figure) in conductor::run(case, length / ROUNDS)? {
-                found.entry((case.name, name)).or_default().push(figure);
+        for case in CASES.iter().filter(|case| is_wanted(case.name)) {
+            keep(case.name, conductor::run(case, length / ROUNDS)?);
+        }
+        for case in &peers::DIRECT {
+            if let Some(program) = peers.filter(|_| is_wanted(case.name)) {
+                keep(case.name, peers::direct(program, case, length / ROUNDS)?);
             }
         }
     }
-    for case in &cases {
-        let figures = found
-            .iter_mut()
-            .filter(|((name, _), _)| *name == case.name)
-            .map(|((_, figure), values)| (*figure, median(values)));
-        report.rows.push(Row {
-            case: case.name,
-            note: case.note,
-            figures: figures.collect(),
-        });
+    let ours = CASES.iter().map(|case| (case.name, case.note));
+    let theirs = peers::DIRECT.iter().map(|case| (case.name, case.note));
+    for (case, note) in ours.chain(theirs) {
+        let of_case = found.iter_mut().filter(|((name, _), _)| *name == case);
+        let figures: BTreeMap<_, _> = of_case
+            .map(|((_, figure), values)| (*figure, median(values)))
+            .collect();
+        if !figures.is_empty() {
+            report.rows.push(Row {
+                case,
+                note,
+                figures,
+            });
+        }
     }
+    judge(&mut report);
+    Ok(report)
+}
+
+/// Puts figures of several rows in relation.
+fn judge(report: &mut Report) {
     for (name, case, floor) in RATIOS {
         let ratio = report.figure(case, "cpu_us_per_msg") / report.figure(floor, "cpu_us_per_msg");
         if ratio.is_finite() {
             report.ratios.insert(name, ratio);
         }
     }
-    Ok(report)
+    for (ours, theirs) in [
+        ("agents_1_connection", "zenoh_quic"),
+        ("agents_100_connections", "zenoh_quic_100_connections"),
+    ] {
+        report.budgets.extend(Budget::of(
+            format!("{ours}: both ends, to {theirs}"),
+            report.figure(ours, "cpu_us_per_msg"),
+            report.figure(theirs, "cpu_us_per_msg"),
+        ));
+    }
+    let hundred = |figure| report.figure("agents_100_connections", figure);
+    let (cpu_us, rss_mib) = (hundred("cpu_us_per_msg"), hundred("rss_mib"));
+    for (name, found, at_most) in [
+        ("both ends, microseconds", cpu_us, 180.0),
+        ("receiver, MiB", rss_mib, 20.0),
+    ] {
+        let name = format!("agents_100_connections: {name}");
+        report.budgets.extend(Budget::of(name, found, at_most));
+    }
 }
 
 /// Is one of the two processes of a case.
 pub(super) fn run_part(text: &str) -> anyhow::Result<()> {
     let part: Part = serde_json::from_str(text)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let stage = match (part.kind, part.role) {
-            (Kind::Bare, Role::Receiver) => bare::receive()?,
-            (Kind::Bare, Role::Sender) => bare::send(&part).await?,
-            (Kind::Stations | Kind::Carrier, Role::Receiver) => stations::receive(&part)?,
-            (Kind::Stations, Role::Sender) => stations::send(&part).await?,
-            (Kind::Carrier, Role::Sender) => carrier::send(&part).await?,
-        };
-        part::perform(stage).await
+    stage::run(async {
+        match (part.kind, part.role) {
+            (Kind::Bare, Role::Receiver) => bare::receive(),
+            (Kind::Bare, Role::Sender) => bare::send(&part).await,
+            (Kind::Stations | Kind::Carrier, Role::Receiver) => stations::receive(&part),
+            (Kind::Stations, Role::Sender) => stations::send(&part).await,
+            (Kind::Carrier, Role::Sender) => carrier::send(&part).await,
+        }
     })
 }
 

@@ -21,7 +21,7 @@ use rustls::{
 use wayside::transport::ALPN;
 
 /// A server that asks for no key.
-pub(super) fn server(seed: &[u8; 32]) -> anyhow::Result<quinn::ServerConfig> {
+pub(in crate::bench) fn server(seed: &[u8; 32]) -> anyhow::Result<quinn::ServerConfig> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
@@ -34,7 +34,7 @@ pub(super) fn server(seed: &[u8; 32]) -> anyhow::Result<quinn::ServerConfig> {
 }
 
 /// A client that believes every server, and proves the key of `seed` if there is one.
-pub(super) fn client(seed: Option<&[u8; 32]>) -> anyhow::Result<quinn::ClientConfig> {
+pub(in crate::bench) fn client(seed: Option<&[u8; 32]>) -> anyhow::Result<quinn::ClientConfig> {
     let config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .dangerous()
