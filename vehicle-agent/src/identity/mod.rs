@@ -97,6 +97,8 @@ pub struct FetchedTickets {
     pub credentials: Vec<Credential>,
     /// Why others do not: their issuer may have been withdrawn.
     pub refused: Vec<IdentityError>,
+    /// The slots of these.
+    pub outdated: Vec<Slot>,
 }
 
 /// Reads the tickets of a folder that the vehicle fills by itself, and makes the folder if there is
@@ -129,12 +131,16 @@ fn read_files(paths: Vec<PathBuf>, domain: &TrustDomain) -> Result<FetchedTicket
     let mut read = FetchedTickets {
         credentials: Vec::new(),
         refused: Vec::new(),
+        outdated: Vec::new(),
     };
     for path in paths {
         let credential = read_credential(&path)?;
         match domain.admit(credential.ticket()) {
             Ok(_) => read.credentials.push(credential),
-            Err(reason) => read.refused.push(IdentityError::Refused { path, reason }),
+            Err(reason) => {
+                read.outdated.push(credential.ticket().slot());
+                read.refused.push(IdentityError::Refused { path, reason });
+            }
         }
     }
     Ok(read)

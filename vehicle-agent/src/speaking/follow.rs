@@ -178,13 +178,14 @@ async fn take_over_domain(speaking: &Speaking, station: &Handle) {
     }
 }
 
-/// Tickets in the folder may count now that did not before.
+/// Tickets in the folder may count now that did not before, and others no more.
 async fn read_again(speaking: &Speaking, station: &Handle, domain: Arc<TrustDomain>) {
     let folder = speaking.tickets().clone();
     let read = spawn_blocking(move || read_fetched(&folder, &domain));
     match read.await {
         Ok(Ok(read)) => {
             let slots = read.credentials.iter().map(|it| it.ticket().slot());
+            speaking.handle_outdated(read.outdated);
             speaking.handle_held(slots.collect());
             station.call(|station, now| station.handle_credentials(read.credentials, now));
         }

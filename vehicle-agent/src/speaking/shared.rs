@@ -102,6 +102,11 @@ impl Speaking {
         self.call(|preloader, _| preloader.handle_held(slots));
     }
 
+    /// Tickets of these slots count no more.
+    pub(super) fn handle_outdated(&self, slots: Vec<Slot>) {
+        self.call(|preloader, _| preloader.handle_outdated(slots));
+    }
+
     /// The way to the ledger.
     pub(super) fn records(&self) -> &Records {
         &self.shared.records

@@ -133,6 +133,14 @@ impl Preloader {
         }
     }
 
+    /// Tickets of these slots count no more, so that their slots may be asked for again.
+    pub fn handle_outdated(&mut self, slots: impl IntoIterator<Item = Slot>) {
+        for slot in slots {
+            self.held.remove(&slot);
+            self.spent.remove(&slot);
+        }
+    }
+
     /// The disk has files of these slots, whose tickets may not count.
     pub fn handle_files(&mut self, slots: impl IntoIterator<Item = Slot>) {
         self.files.extend(slots);

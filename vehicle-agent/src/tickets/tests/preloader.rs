@@ -532,6 +532,19 @@ fn tickets_that_somebody_else_brought_are_counted() {
 }
 
 #[test]
+fn slots_whose_tickets_count_no_more_are_asked_for_again() {
+    let mut bench = Bench::new();
+    bench.drive();
+    let all = (FIRST..FIRST + 100).map(Slot::from_number);
+    bench.preloader.handle_held(all);
+    assert_eq!(bench.settle(), 0);
+    let outdated = [FIRST, FIRST + 3].map(Slot::from_number);
+    bench.preloader.handle_outdated(outdated);
+    bench.run(Duration::from_secs(60));
+    assert_eq!(bench.held(), [FIRST, FIRST + 3]);
+}
+
+#[test]
 fn what_is_switched_off_asks_for_nothing() {
     let mut bench = Bench::with(TicketsConfig {
         fetch: false,
