@@ -12,6 +12,7 @@ use crate::{
 #[tokio::test]
 async fn boards_and_alerts_name_only_what_daemons_serve() {
     let mut served = served_by_a_unit().await;
+    served.extend(served_by_a_relay().await);
     served.extend(served_by_agents().await);
 
     let mut named = named_by_the_board();
@@ -59,6 +60,27 @@ async fn served_by_a_unit() -> BTreeSet<String> {
     let unit = Alone::start().await;
     unit.enrol().await;
     names_of_samples(&unit.process.scrape().await)
+}
+
+/// What a unit serves that relays, and to which nobody has come.
+async fn served_by_a_relay() -> BTreeSet<String> {
+    let folder = TempDir::new().unwrap();
+    let domain = folder.path().join("domain");
+    let mut init = wayside(&["pki", "init", "--operators", "1", "--relays", "1", "--out"]);
+    let made = init.arg(&domain).output().await.unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let mut relay = wayside(&["unit", "--metrics-address", "127.0.0.1:0", "--config"]);
+    relay.arg(domain.join("unit-1/unit.toml"));
+    let relay = Agent::start(relay).await;
+    let served = async {
+        loop {
+            let served = names_of_samples(&relay.scrape().await);
+            if served.contains("wayside_relay_peers") {
+                return served;
+            }
+        }
+    };
+    timeout(PATIENCE, served).await.unwrap()
 }
 
 /// What two agents serve, one of which hears a third and one of which refuses what it says.

@@ -36,6 +36,11 @@ pub(super) async fn look(config: &Config, now: Timestamp, report: &mut Report) {
         look_at_udp("door.server.listen", listen, runs, report);
         look_at_reach("door.server.listen", listen.ip(), report);
     }
+    if let Some(relay) = &config.relay {
+        look_at_udp("relay.listen", relay.listen, runs, report);
+        let shown = relay.address.unwrap_or(relay.listen);
+        look_at_reach("relay.address", shown.ip(), report);
+    }
     let Some(genesis) = &config.identity.genesis else {
         report.doubtful(
             "genesis",
