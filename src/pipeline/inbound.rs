@@ -255,7 +255,7 @@ impl Station {
         }
     }
 
-    /// Takes in the hazards that waited for a ticket.
+    /// Takes in what waited for a ticket.
     fn receive_waiting(&mut self, station: StationId, now: Now) {
         for waiting in self.waiting.take(station) {
             self.receive(Some(waiting.peer), (waiting.bytes, waiting.hops), now);
@@ -299,8 +299,9 @@ impl Station {
             }
             Err(refusal) => {
                 if let (Refusal::UnknownTicket(station), Some(peer)) = (&refusal, peer) {
-                    if kind == Some(MessageType::Hazard) {
-                        self.waiting.push((*station, peer), (bytes, hops), now);
+                    if let Some(kind) = kind {
+                        self.waiting
+                            .push(kind, (*station, peer), (bytes, hops), now);
                     }
                     self.ask_for_ticket(peer, *station, now);
                 }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::{
     Config, Counters, DisconnectReason, Event, NotReady, OwnHazard, Readiness, counters::count,
     generation::Generation, hazards::OwnHazards, lists::Lists, outbound::OwnState, peers::Peers,
-    roadside::Roadside, waiting::WaitingHazards,
+    roadside::Roadside, waiting::Waiting,
 };
 use crate::{
     crypto::VerifyingKey,
@@ -43,7 +43,7 @@ pub struct Station {
     pub(super) lists: Lists,
     /// What makes this station a roadside unit.
     pub(super) unit: Option<UnitCertificate>,
-    pub(super) waiting: WaitingHazards,
+    pub(super) waiting: Waiting,
     pub(super) roadside: Roadside,
     pub(super) own: Option<(OwnState, Instant)>,
     pub(super) clock_error_ms: Option<i64>,
@@ -90,7 +90,7 @@ impl Station {
             peers: Peers::default(),
             lists: Lists::default(),
             unit: None,
-            waiting: WaitingHazards::default(),
+            waiting: Waiting::default(),
             roadside: Roadside::new(config.load.clone(), now),
             own: None,
             clock_error_ms: None,

@@ -3,7 +3,9 @@ use std::sync::Arc;
 use super::{DisconnectReason, Event, Station};
 use crate::{
     id::StationId,
-    security::{Operators, OtherDomainError, OwnRevocation, RevocationNews, TrustDomain},
+    security::{
+        AdmittedTicket, Operators, OtherDomainError, OwnRevocation, RevocationNews, TrustDomain,
+    },
     time::Now,
     world::Removal,
 };
@@ -50,7 +52,7 @@ impl Station {
             self.part_with(station, DisconnectReason::IssuerWithdrawn);
         }
         // A peer stays connected while others push its ticket out of what the verifier remembers.
-        for ticket in self.peers.tickets() {
+        for ticket in self.tickets() {
             let is_listed = domain.still_lists_issuer_of(ticket.ticket(), &former);
             if !ticket.is_unit() && !is_listed {
                 self.part_with(ticket.station(), DisconnectReason::IssuerWithdrawn);
@@ -70,7 +72,7 @@ impl Station {
             self.part_with(station, DisconnectReason::IssuerWithdrawn);
         }
         // As above: a peer stays while others push its ticket out.
-        for ticket in self.peers.tickets() {
+        for ticket in self.tickets() {
             let unit = ticket.unit();
             if unit.is_some_and(|unit| !self.verifier.operators().stand_by(unit)) {
                 self.part_with(ticket.station(), DisconnectReason::IssuerWithdrawn);
@@ -78,10 +80,19 @@ impl Station {
         }
     }
 
+    /// The tickets of those who said hello, and of those whose hazards are kept for others.
+    fn tickets(&self) -> Vec<Arc<AdmittedTicket>> {
+        let mut tickets = self.peers.tickets();
+        if let Some(relay) = &self.roadside.relay {
+            tickets.extend(relay.tickets());
+        }
+        tickets
+    }
+
     /// The same for peers whose tickets the verifier no longer remembers, since others pushed them
     /// out.
     fn part_with_revoked_peers(&mut self, now: Now) {
-        for ticket in self.peers.tickets() {
+        for ticket in self.tickets() {
             if let Some((number, _)) = self.verifier.revocation_of(ticket.ticket(), now) {
                 let station = ticket.station();
                 self.raise(Event::PeerRevoked { station, number });

@@ -4,17 +4,22 @@ use bytes::Bytes;
 
 use crate::{
     id::{PeerId, StationId},
+    message::MessageType,
     time::{Instant, Now},
 };
 
-/// Hazards whose signer's ticket was asked for. What a roadside unit signs does not bring its
-/// certificate, and the two may come in either order.
-#[derive(Debug, Default)]
-pub(super) struct WaitingHazards(VecDeque<WaitingHazard>);
+/// Messages whose signer's ticket was asked for. What a roadside unit signs does not bring its
+/// certificate, and what it passes on may come before the ticket that it hands over.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    hazards: Queue,
+    /// Apart, so that nobody's telemetry takes the place of a hazard.
+    telemetry: Queue,
+}
 
 /// One of them.
 #[derive(Debug)]
-pub(super) struct WaitingHazard {
+pub(super) struct WaitingMessage {
     pub(super) station: StationId,
     pub(super) peer: PeerId,
     pub(super) bytes: Bytes,
@@ -22,47 +27,95 @@ pub(super) struct WaitingHazard {
     until: Instant,
 }
 
-impl WaitingHazards {
-    /// Keeps a hazard that `peer` brought; at its share the oldest of that peer goes, at the bound the
-    /// oldest of all.
+#[derive(Debug)]
+struct Queue {
+    messages: VecDeque<WaitingMessage>,
+    len_max: usize,
+    of_one_peer_max: usize,
+    wait_max: Duration,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self {
+            // At most 8 KiB each.
+            hazards: Queue {
+                messages: VecDeque::new(),
+                len_max: 64,
+                of_one_peer_max: 8,
+                wait_max: Duration::from_secs(10),
+            },
+            // At most 1 100 bytes each; what is older is soon followed by newer.
+            telemetry: Queue {
+                messages: VecDeque::new(),
+                len_max: 256,
+                of_one_peer_max: 32,
+                wait_max: Duration::from_secs(1),
+            },
+        }
+    }
+}
+
+impl Waiting {
+    /// Keeps a message that `peer` brought; at its share the oldest of that peer goes, at the bound
+    /// the oldest of all.
     pub(super) fn push(
         &mut self,
+        kind: MessageType,
         (station, peer): (StationId, PeerId),
         (bytes, hops): (Bytes, u8),
         now: Now,
     ) {
-        self.0.retain(|waiting| waiting.until > now.instant);
-        let theirs = |waiting: &WaitingHazard| waiting.peer == peer;
-        if self.0.iter().filter(|waiting| theirs(waiting)).count() >= OF_ONE_PEER_MAX {
-            let oldest = self.0.iter().position(theirs);
-            oldest.and_then(|oldest| self.0.remove(oldest));
-        } else if self.0.len() >= LEN_MAX {
-            self.0.pop_front();
-        }
-        self.0.push_back(WaitingHazard {
-            station,
-            peer,
-            bytes,
-            hops,
-            until: now.instant + WAIT_MAX,
-        });
+        let queue = match kind {
+            MessageType::Hazard => &mut self.hazards,
+            MessageType::Telemetry => &mut self.telemetry,
+        };
+        queue.push(
+            WaitingMessage {
+                station,
+                peer,
+                bytes,
+                hops,
+                until: now.instant + queue.wait_max,
+            },
+            now,
+        );
     }
 
-    /// Those that `station` signed, in the order in which they came.
-    pub(super) fn take(&mut self, station: StationId) -> Vec<WaitingHazard> {
-        if self.0.iter().all(|waiting| waiting.station != station) {
-            return Vec::new();
-        }
-        let all = std::mem::take(&mut self.0);
-        let (found, rest) = all
-            .into_iter()
-            .partition(|waiting| waiting.station == station);
-        self.0 = rest;
-        Vec::from(found)
+    /// Those that `station` signed, hazards first, in the order in which they came.
+    pub(super) fn take(&mut self, station: StationId) -> Vec<WaitingMessage> {
+        let mut taken = self.hazards.take(station);
+        taken.extend(self.telemetry.take(station));
+        taken
     }
 }
 
-/// At most 8 KiB each.
-const LEN_MAX: usize = 64;
-const OF_ONE_PEER_MAX: usize = 8;
-const WAIT_MAX: Duration = Duration::from_secs(10);
+impl Queue {
+    fn push(&mut self, message: WaitingMessage, now: Now) {
+        self.messages.retain(|waiting| waiting.until > now.instant);
+        let theirs = |waiting: &&WaitingMessage| waiting.peer == message.peer;
+        if self.messages.iter().filter(theirs).count() >= self.of_one_peer_max {
+            let oldest = self.messages.iter().position(|it| it.peer == message.peer);
+            oldest.and_then(|oldest| self.messages.remove(oldest));
+        } else if self.messages.len() >= self.len_max {
+            self.messages.pop_front();
+        }
+        self.messages.push_back(message);
+    }
+
+    fn take(&mut self, station: StationId) -> Vec<WaitingMessage> {
+        if self
+            .messages
+            .iter()
+            .all(|waiting| waiting.station != station)
+        {
+            return Vec::new();
+        }
+        let all = std::mem::take(&mut self.messages);
+        let (found, rest) = all
+            .into_iter()
+            .partition(|waiting| waiting.station == station);
+        self.messages = rest;
+        Vec::from(found)
+    }
+}

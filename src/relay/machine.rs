@@ -349,6 +349,13 @@ impl Relay {
         self.changes.pop_front()
     }
 
+    /// The tickets of those who signed what is kept, each once.
+    pub fn tickets(&self) -> Vec<Arc<AdmittedTicket>> {
+        let kept = self.store.iter().map(|(_, kept)| &kept.ticket);
+        let by_station: BTreeMap<_, _> = kept.map(|it| (it.station(), Arc::clone(it))).collect();
+        by_station.into_values().collect()
+    }
+
     /// Hazards that are kept, negations among them.
     pub fn hazards_len(&self) -> usize {
         self.store.len()

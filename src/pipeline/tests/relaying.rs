@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::street::{Street, address_of, east, operators, place_of};
 use crate::{
     id::StationId,
-    link::{ControlFrame, Transmit},
+    link::{ControlFrame, TicketBytes, Transmit},
     message::{Cause, MessageType, RelevanceRadius, Validity},
     pipeline::{Config, Event, HazardReport},
     relay::{Load, LoadConfig, Neighbour, Notice, ShedReason},
@@ -382,6 +382,51 @@ fn who_is_heard_directly_is_not_told_by_the_unit_any_more() {
     street.pass(SECOND);
     let hops: Vec<_> = heard(&mut street, b).iter().map(|it| it.2).collect();
     assert_eq!(hops, [1]);
+}
+
+#[test]
+fn telemetry_that_comes_before_its_ticket_is_taken_after_it() {
+    let mut street = Street::new();
+    let (a, b, c) = (street.car(1, 6), street.car(2, 6), street.car(3, 6));
+    street.connect(a, b);
+    street.connect(b, c);
+    street.drive(a, 0.0);
+    street.pass(SECOND);
+    forget(&mut street);
+    street.drive(a, 1.0);
+    // The second message names its ticket only; somebody passes it on before the ticket.
+    let bytes = signed(&street, a).pop().unwrap();
+    let mut datagram = (u16::try_from(bytes.len()).unwrap() | 1 << 12)
+        .to_be_bytes()
+        .to_vec();
+    datagram.extend(&bytes);
+    let (peer, now) = (street.peer_of(c, b).unwrap(), street.now);
+    street.with(c, |car| car.handle_datagram(peer, datagram.into(), now));
+    assert_eq!(heard(&mut street, c), []);
+    let ticket = street.stations[a].ticket(now).unwrap();
+    let frame = ControlFrame::Ticket(TicketBytes::from_slice(ticket.as_bytes()).unwrap());
+    street.with(c, |car| car.handle_control(peer, &frame.encode(), now));
+    let expected = (ticket.station(), MessageType::Telemetry, 1, bytes);
+    assert_eq!(heard(&mut street, c), [expected]);
+}
+
+#[test]
+fn hazards_of_a_withdrawn_unit_are_kept_no_longer() {
+    let (mut street, [unit, ..]) = three();
+    let other = street.unit(2, 200.0);
+    street.connect(unit, other);
+    let now = street.now;
+    let report = HazardReport {
+        position: Some(east(100.0)),
+        ..HazardReport::of(Cause::from_codes(3, 0).unwrap())
+    };
+    street.with(other, |it| it.report_hazard(report, now).unwrap());
+    assert_eq!(street.stations[unit].hazards_kept(), 1);
+    street.disconnect(unit, other);
+    street.with(unit, |it| it.handle_operators(Operators::default()));
+    assert_eq!(street.stations[unit].hazards_kept(), 0);
+    let forgotten = |event: &Event| matches!(event, Event::HazardForgotten { .. });
+    assert!(street.events[unit].iter().any(forgotten));
 }
 
 #[test]

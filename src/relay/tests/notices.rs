@@ -178,3 +178,15 @@ fn garbage_is_refused_and_a_newer_kind_ignored() {
     // Field 15, a string of one byte: a kind that does not exist yet.
     assert_eq!(Notice::decode(&[0x7a, 1, b'x']), Ok(None));
 }
+
+proptest::proptest! {
+    #[test]
+    fn m19_no_bytes_break_the_reader(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+    ) {
+        if let Ok(Some(notice)) = Notice::decode(&bytes) {
+            // What was read once is read again as the same.
+            proptest::prop_assert_eq!(Notice::decode(&notice.encode()), Ok(Some(notice)));
+        }
+    }
+}
