@@ -124,13 +124,8 @@ impl Daemon {
         let metrics = serve_metrics(&config, &counts, &engine).await?;
         let followed = Arc::new(Followed::new(engine.clone(), index));
         let (follow, failed) = follow(&engine, &followed, &counts, &clock);
-        let watchers = watch_over(
-            &opened,
-            &engine,
-            &counts,
-            &clock,
-            listener.certificate_end(),
-        );
+        let certificate_end = listener.certificate_end();
+        let watchers = watch_over(&opened, &engine, &counts, &clock, certificate_end);
         let (kept, sweep) = open_vault(&config, &mut opened, &engine, &followed, &clock)?;
         let (issuing, wake) =
             start_issuing(&config, &opened, (&engine, &followed, &clock), &counts)?;

@@ -34,6 +34,9 @@ pub(super) enum Name {
 #[derive(Clone)]
 pub(super) struct Store(Arc<Shared>);
 
+/// What a store holds, by name.
+pub(super) type Entries = Vec<(Name, Vec<u8>)>;
+
 /// Comes to an end when the store is closed.
 pub(super) struct Writing(Store, Option<JoinHandle<()>>);
 
@@ -66,7 +69,7 @@ struct Progress {
 
 impl Store {
     /// Reads what a folder holds, making it if it is not there, and begins to write.
-    pub(super) fn open(folder: &Path) -> io::Result<(Self, Writing, Vec<(Name, Vec<u8>)>)> {
+    pub(super) fn open(folder: &Path) -> io::Result<(Self, Writing, Entries)> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made?;
         let kept = read(folder)?;
@@ -246,7 +249,7 @@ fn station_of(digits: &str) -> Option<StationId> {
 }
 
 /// Everything that was kept, and removes what a crash left half written.
-fn read(folder: &Path) -> io::Result<Vec<(Name, Vec<u8>)>> {
+fn read(folder: &Path) -> io::Result<Entries> {
     let mut kept = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

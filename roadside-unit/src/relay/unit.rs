@@ -28,7 +28,7 @@ use super::{
     lane::Lane,
     roadworks::Roadworks,
     sink::{Sink, from_value},
-    store::{Name, Store, Writing},
+    store::{Entries, Name, Store, Writing},
 };
 use crate::config::RelayConfig;
 
@@ -60,7 +60,7 @@ pub(super) struct State {
     /// Why there is no station yet, or none any more.
     pub(super) lacks: Lacks,
     /// What an earlier run kept, for the station.
-    kept: Vec<(Name, Vec<u8>)>,
+    kept: Entries,
     writing: Option<Writing>,
 }
 
@@ -301,7 +301,7 @@ impl Relay {
     }
 
     /// Gives the station what an earlier run kept.
-    async fn restore(&self, kept: Vec<(Name, Vec<u8>)>) {
+    async fn restore(&self, kept: Entries) {
         let (mut heard, mut own) = (Vec::new(), Vec::new());
         for (name, value) in kept {
             match name {
@@ -368,11 +368,7 @@ impl Relay {
 
 impl State {
     /// Before there is a station.
-    pub(super) fn new(
-        identity: &DoorIdentity,
-        kept: Vec<(Name, Vec<u8>)>,
-        writing: Writing,
-    ) -> Self {
+    pub(super) fn new(identity: &DoorIdentity, kept: Entries, writing: Writing) -> Self {
         Self {
             certificate: identity.certificate.clone(),
             key: SigningKey::from_seed(&identity.key.to_seed()),
