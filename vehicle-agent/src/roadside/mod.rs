@@ -10,7 +10,7 @@
 //! neighbours introduced, who answers    ─▶ Introductions ─▶ dial, part
 //! ```
 //!
-//! [`follow_units`] runs both on the station's connections.
+//! `follow_units` runs both on the station's connections.
 //!
 //! # What an evil unit can do
 //!
