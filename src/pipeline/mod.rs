@@ -9,7 +9,9 @@
 //! (`Bytes → Envelope → Verified → Judged → Object`), so that none can be skipped. What it decides
 //! itself is what no single machine can: whether a state is worth sending, whether this station may
 //! sign at all (its clock, its tickets, its driving stack), which of its own hazards a new peer
-//! must hear, and what a refusal leads to. Sockets, disks and clocks are for `transport` and the
+//! must hear, what is left unverified under load, and what a refusal leads to. At the road the same
+//! machine is a unit's: it passes on what it verified, as `relay` decides; in a car it tells units what
+//! the car wants to hear. Sockets, disks and clocks are for `transport` and the
 //! daemons; `sim` drives the same machine in virtual time, and there is no third caller.
 
 mod config;

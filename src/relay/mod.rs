@@ -11,8 +11,8 @@
 //!
 //! - Nothing goes back to where it came from, nor to its signer, nor twice to the same station; of
 //!   telemetry, nothing goes outside the areas that the receiver asked for.
-//! - Who comes later, or drives into its area, is given a hazard that still holds: its newest report
-//!   or its end, and what negates it.
+//! - Who comes later, or drives into its area, is given a hazard that still holds, within the bounds of
+//!   [`Config`]: its newest report or its end, and what negates it.
 //! - A unit can withhold, but not alter: receivers verify the original signature.
 //! - What is dropped because there is too much is counted by its reason, and told to those it was for.
 //!
@@ -22,8 +22,8 @@
 //!   whether units pass it on to each other.
 //! - A unit that withholds cannot be told from one that heard nothing; who must hear, listens to
 //!   others too.
-//! - A unit learns where cars are, under their pseudonyms and at which addresses of the network; who
-//!   says where it may be called has that told to vehicles nearby.
+//! - A unit learns where cars are, under their pseudonyms and at which addresses of the network, what
+//!   they ask for and whom they hear by themselves; who says where it may be called has that told to vehicles nearby.
 //!
 //! [`Load`] says how much a station can still verify. Whether a message is genuine is for `security`
 //! and whether it can be true for `plausibility`; connections and bytes are for `pipeline`.

@@ -37,7 +37,7 @@ pub struct RelayConfig {
     /// issues tickets; in a development domain its keys count beside the ledger's.
     #[serde(default)]
     pub trust_domain: Option<PathBuf>,
-    /// Hazards that the operator may have told at one time.
+    /// Hazards that the operator may have told at one time; at the bound further ones are refused.
     #[serde(default = "usual_hazards")]
     pub own_hazards_max: usize,
     /// What strangers may cost.

@@ -39,7 +39,7 @@ enum Command {
     /// drive. Exits with 0 only if every step held.
     Demo(demo::Arguments),
     /// Says what is wrong with this installation, in plain words, and what to do about it. Exits with 0
-    /// if all is well, 1 if something will not work.
+    /// unless something will not work, else with 1.
     Doctor(doctor::Arguments),
     /// Imports recorded drives, and says what they hold.
     Drive(drive::Arguments),

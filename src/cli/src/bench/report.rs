@@ -13,7 +13,7 @@ pub(super) struct Report {
     pub(super) rows: Vec<Row>,
     /// Figures of two rows, one against the other.
     pub(super) ratios: BTreeMap<&'static str, f64>,
-    /// What the design allows, beside what was found.
+    /// What a peer in the same run allows, beside what was found.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) budgets: Vec<Budget>,
     /// Promises that did not hold.
@@ -31,7 +31,7 @@ pub(super) struct Row {
     pub(super) figures: BTreeMap<&'static str, f64>,
 }
 
-/// What the design allows, beside what was found. It fails no run, since machines differ.
+/// What a peer in the same run allows, beside what was found. It fails no run, since machines differ.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Budget {
     name: String,
