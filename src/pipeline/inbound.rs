@@ -247,7 +247,7 @@ impl Station {
             return self.hand_over(peer, &ticket);
         }
         if let (Some(ticket), Some(touched)) = (own, self.peers.touch(peer))
-            && touched.own == station
+            && (touched.own == station || self.unit.is_some())
             && is_due(touched.answered, now)
         {
             touched.answered = Some(now.instant);
@@ -263,7 +263,7 @@ impl Station {
     }
 
     fn receive(&mut self, peer: Option<PeerId>, (bytes, hops): (Bytes, u8), now: Now) {
-        let kind = Envelope::kind_of(&bytes);
+        let (kind, signer) = (Envelope::kind_of(&bytes), Envelope::station_of(&bytes));
         if peer.is_some_and(|peer| self.sheds(peer, kind, &bytes, now)) {
             return;
         }
@@ -305,7 +305,10 @@ impl Station {
                     }
                     self.ask_for_ticket(peer, *station, now);
                 }
-                self.refuse((peer, kind), &refusal, now);
+                // Whoever passes on one of two that contradict each other cannot know of the other.
+                let is_anothers = matches!(refusal, Refusal::Equivocation(_))
+                    && peer.and_then(|peer| self.peers.get(peer)?.station()) != signer;
+                self.refuse((peer.filter(|_| !is_anothers), kind), &refusal, now);
             }
         }
         self.raise_world_events();

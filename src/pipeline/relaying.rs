@@ -26,7 +26,8 @@ impl Station {
     /// Takes back a hazard that [`Event::HazardKept`] gave before a restart, with its signer's ticket.
     pub fn restore_hazard(&mut self, signer: &[u8], bytes: Bytes, now: Now) -> Result<(), Refusal> {
         self.verifier.handle_ticket_bytes(signer, now)?;
-        let VerifiedMessage::Hazard(verified) = self.verifier.handle_envelope(bytes, now)? else {
+        let kept = self.verifier.handle_kept_envelope(bytes, now)?;
+        let VerifiedMessage::Hazard(verified) = kept else {
             return Ok(());
         };
         let route = Route {
@@ -151,7 +152,10 @@ impl Station {
         {
             return false;
         }
-        match self.verifier.handle_envelope(signed.bytes.clone(), now) {
+        match self
+            .verifier
+            .handle_kept_envelope(signed.bytes.clone(), now)
+        {
             Ok(VerifiedMessage::Hazard(verified)) => {
                 let route = Route {
                     from: None,

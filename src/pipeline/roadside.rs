@@ -125,6 +125,13 @@ impl Roadside {
         }
     }
 
+    /// Forgets what would tie the next name to the one before.
+    pub(super) fn forget_name(&mut self) {
+        self.listen_port = None;
+        self.heard.clear();
+        self.told.clear();
+    }
+
     pub(super) fn forget_peer(&mut self, peer: PeerId) {
         self.told.remove(&peer);
         self.lost.remove(&peer);
@@ -174,8 +181,11 @@ impl Station {
             (Notice::Introduction(neighbours), None) if is_unit => {
                 self.raise(Event::Introduced { peer, neighbours });
             }
-            (Notice::Sheds(shed), _) => self.raise(Event::Shed { peer, shed }),
-            (Notice::Interest(_) | Notice::Introduction(_) | Notice::Units(_), _) => {
+            (Notice::Sheds(shed), None) if is_unit => self.raise(Event::Shed { peer, shed }),
+            (
+                Notice::Interest(_) | Notice::Introduction(_) | Notice::Units(_) | Notice::Sheds(_),
+                _,
+            ) => {
                 count(&mut self.counters.not_taken, NOTICE);
             }
         }
@@ -184,6 +194,10 @@ impl Station {
 
     /// Tells a unit that just said hello what we want.
     pub(super) fn tell_interest(&mut self, peer: PeerId, now: Now) {
+        // A connection made under another name is told nothing more.
+        if self.peers.get(peer).map(|it| it.own) != self.station() {
+            return;
+        }
         let mut interest = self.interest(now);
         self.roadside
             .told

@@ -384,6 +384,7 @@ impl Station {
         }
         self.station = station;
         self.generation.reset();
+        self.roadside.forget_name();
         self.peers
             .for_each(|link| link.queue_control(&ControlFrame::Rotate));
         self.raise(Event::TicketChanged);

@@ -37,6 +37,8 @@ pub(super) struct KnownTicket {
 pub(super) struct Lane {
     pub(super) window: ReplayWindow,
     pub(super) spent: Spent,
+    /// On messages that are too old for the window.
+    pub(super) repeated: Spent,
 }
 
 impl TicketCache {

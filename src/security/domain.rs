@@ -219,6 +219,11 @@ impl TrustDomain {
         }))
     }
 
+    /// Whether some issuer key has the number that the ticket names.
+    pub(super) fn knows_issuer_of(&self, ticket: &Ticket) -> bool {
+        self.issuers.contains_key(&ticket.issuer_key_id())
+    }
+
     /// Whether the ticket's issuer key is listed for the ticket's slot, as the same key that `other`
     /// lists.
     pub(crate) fn still_lists_issuer_of(&self, ticket: &Ticket, other: &Self) -> bool {

@@ -73,6 +73,9 @@ impl Operators {
         if ticket.class() != Class::RoadsideUnit {
             return Err(Refusal::NotAUnit);
         }
+        if !unit_permissions().contains(ticket.permissions()) {
+            return Err(Refusal::NotPermitted);
+        }
         certificate.names(self.chain, &self.keys)?;
         let unit_key =
             VerifyingKey::from_bytes(&certificate.key_bytes()).map_err(|_| Refusal::WeakKey)?;
@@ -118,6 +121,11 @@ impl UnitTicket {
     }
 }
 
+/// All that a unit may say: nothing as if it were a vehicle.
+fn unit_permissions() -> Permissions {
+    Permissions::HAZARD_ROAD | Permissions::ROADWORKS | Permissions::INFRASTRUCTURE
+}
+
 /// Makes a roadside unit's tickets for a number of slots, with the key that its certificate names.
 ///
 /// The tickets' keys follow from that key, so that a unit which starts anew goes on under the
@@ -136,9 +144,7 @@ pub fn unit_credentials(
             let verifying_key = key.verifying_key();
             let order = TicketOrder {
                 class: Class::RoadsideUnit,
-                permissions: Permissions::HAZARD_ROAD
-                    | Permissions::ROADWORKS
-                    | Permissions::INFRASTRUCTURE,
+                permissions: unit_permissions(),
                 slot,
                 linkage: std::array::from_fn(|index| {
                     verifying_key.as_bytes().get(index).copied().unwrap_or(0)

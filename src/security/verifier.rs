@@ -224,6 +224,26 @@ impl Verifier {
         })
     }
 
+    /// Verifies an envelope with a hazard that this station signed or kept itself, which costs its
+    /// signer nothing of its budget.
+    pub fn handle_kept_envelope(
+        &mut self,
+        bytes: Bytes,
+        now: Now,
+    ) -> Result<VerifiedMessage, Refusal> {
+        let signer = Envelope::station_of(&bytes);
+        let mut known = signer.and_then(|station| self.cache.get(station));
+        let before = known
+            .as_mut()
+            .map(|known| std::mem::take(&mut known.hazard.spent));
+        let result = self.handle_envelope(bytes, now);
+        let known = signer.and_then(|station| self.cache.get(station));
+        if let (Some(known), Some(before)) = (known, before) {
+            known.hazard.spent = before;
+        }
+        result
+    }
+
     /// Verifies one envelope.
     pub fn handle_envelope(&mut self, bytes: Bytes, now: Now) -> Result<VerifiedMessage, Refusal> {
         let envelope = Envelope::parse(bytes)?;
@@ -287,6 +307,21 @@ impl Verifier {
         certificate: Option<&UnitCertificate>,
         (kind, now): (MessageType, Now),
     ) -> Result<Arc<AdmittedTicket>, Refusal> {
+        // What is cheap to refuse takes nothing from the budget, which is everybody's.
+        if ticket.domain() != self.domain.id() {
+            return Err(Refusal::ForeignDomain(ticket.domain()));
+        }
+        match certificate {
+            Some(certificate) => {
+                certificate.names(self.operators.chain, &self.operators.keys)?;
+            }
+            None if ticket.class() != Class::RoadsideUnit
+                && !self.domain.knows_issuer_of(ticket) =>
+            {
+                return Err(Refusal::UnknownIssuer(ticket.issuer_key_id()));
+            }
+            None => {}
+        }
         let (spent, budget) = match kind {
             MessageType::Telemetry => (&mut self.tickets_spent, self.config.ticket_budget),
             MessageType::Hazard => (
@@ -339,7 +374,9 @@ impl Verifier {
         }
         let ticket = Arc::clone(&known.ticket);
         let lane = known.lane_mut(envelope.kind());
-        let earlier = match (lane.window.look_up(sequence), envelope.kind()) {
+        let used = lane.window.look_up(sequence);
+        let is_forgotten = matches!(used, Use::Forgotten);
+        let earlier = match (used, envelope.kind()) {
             (Use::Taken(mark), _) if mark.is_of(bytes, &self.memory) => {
                 return Err(Refusal::Duplicate(sequence));
             }
@@ -360,7 +397,13 @@ impl Verifier {
         {
             return Err(Refusal::NotPermitted);
         }
-        if !lane.spent.affords(budget, now.instant) {
+        // Whoever says again what was forgotten must not use up what the signer has to say.
+        let spent = if is_forgotten {
+            &mut lane.repeated
+        } else {
+            &mut lane.spent
+        };
+        if !spent.affords(budget, now.instant) {
             return Err(Refusal::OverBudget);
         }
         let (signed, signature) = envelope.signed_part();
@@ -374,7 +417,7 @@ impl Verifier {
             .map_err(|_| Refusal::BadSignature)?;
         // Only what a signer really signed is paid for by it: garbage in its name must not silence
         // it. Whoever brings garbage is for `pipeline` to cut off.
-        lane.spent.take(budget, now.instant);
+        spent.take(budget, now.instant);
         let Some(earlier) = earlier else {
             let place = self.memory.keep(bytes);
             lane.window.mark(Mark::new(sequence, bytes, place));

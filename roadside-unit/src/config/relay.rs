@@ -201,7 +201,7 @@ fn usual_radius() -> u32 {
 }
 
 fn usual_hazards() -> usize {
-    256
+    64
 }
 
 const CONNECTIONS_MAX: usize = 1_024;

@@ -44,6 +44,7 @@ pub(super) async fn tend(relay: Relay) {
         ticks.tick().await;
         told.follow(&relay).await;
         relay.renew_tickets().await;
+        relay.restore_unsettled().await;
         relay.renew_hazards().await;
         told.check_certificate(&relay);
         relay.show().await;

@@ -16,7 +16,9 @@ use wayside::{
     geo::Position,
     pipeline::Station,
     relay::UnitPlace,
-    security::{Slot, TrustDomain, UnitCertificate, Wallet, unit_credentials},
+    security::{
+        Refusal, Slot, TrustDomain, UnitCertificate, UnitCertificateError, Wallet, unit_credentials,
+    },
     serve::{SequenceJournal, write_reservations},
     telemetry::{Metrics, RelayMetrics},
     time::Now,
@@ -300,6 +302,18 @@ impl Relay {
             .await;
     }
 
+    /// Gives the station what it could not judge yet of what an earlier run kept.
+    pub(super) async fn restore_unsettled(&self) {
+        let unsettled = {
+            let mut state = self.lock();
+            if state.station.is_none() || state.kept.is_empty() {
+                return;
+            }
+            std::mem::take(&mut state.kept)
+        };
+        self.restore(unsettled).await;
+    }
+
     /// Gives the station what an earlier run kept.
     async fn restore(&self, kept: Entries) {
         let (mut heard, mut own) = (Vec::new(), Vec::new());
@@ -311,27 +325,29 @@ impl Relay {
         }
         let count = heard.len();
         let restored = self.call(move |station, now| {
-            let restore = |(name, value): (Name, Vec<u8>)| {
-                let taken = from_value(&value).is_some_and(|(signer, bytes)| {
-                    let bytes = bytes.to_vec().into();
-                    station.restore_hazard(signer, bytes, now).is_ok()
+            let (mut over, mut unsettled) = (Vec::new(), Vec::new());
+            for (name, value) in heard {
+                let restored = from_value(&value).map(|(signer, bytes)| {
+                    station.restore_hazard(signer, bytes.to_vec().into(), now)
                 });
-                (!taken).then_some(name)
-            };
-            heard.into_iter().filter_map(restore).collect::<Vec<_>>()
+                match restored {
+                    Some(Ok(())) => {}
+                    Some(Err(refusal)) if is_for_now(&refusal) => unsettled.push((name, value)),
+                    Some(Err(_)) | None => over.push(name),
+                }
+            }
+            (over, unsettled)
         });
-        let over = restored.await.unwrap_or_default();
-        if count > 0 {
-            let taken = count - over.len();
-            info!(
-                taken,
-                over = over.len(),
-                "took up the hazards that were kept"
-            );
+        let (over, unsettled) = restored.await.unwrap_or_default();
+        let taken = count - over.len() - unsettled.len();
+        if taken + over.len() > 0 {
+            let (over, later) = (over.len(), unsettled.len());
+            info!(taken, over, later, "took up the hazards that were kept");
         }
         for name in over {
             self.0.store.put(name, None);
         }
+        self.lock().kept.extend(unsettled);
         self.restore_own(own).await;
     }
 
@@ -390,6 +406,18 @@ fn earlier(present: Slot, length: Duration) -> Slot {
 /// The last slot to have a ticket for.
 fn later(present: Slot) -> Slot {
     Slot::from_number(present.number().saturating_add(LATER))
+}
+
+/// Whether a kept hazard may be believed later, when the ledger is read further or the clock is right.
+fn is_for_now(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::OverBudget
+            | Refusal::Future(_)
+            | Refusal::TicketNotValid
+            | Refusal::UnknownIssuer(_)
+            | Refusal::UnitCertificate(UnitCertificateError::UnknownOperator)
+    )
 }
 
 /// Differs between stations that start at the same moment.

@@ -94,8 +94,11 @@ impl SequenceJournal {
     ) -> Result<Self, SequenceJournalError> {
         let lock = lock(folder)?;
         let path = folder.join(FILE_NAME);
-        fs::rename(&path, path.with_extension("damaged"))
-            .map_err(|source| unusable(&path, source))?;
+        // The name is never absent, as it would be between two renames: a start without a journal
+        // would begin anew.
+        let damaged = path.with_extension("damaged");
+        let _ = fs::remove_file(&damaged);
+        fs::hard_link(&path, &damaged).map_err(|source| unusable(&path, source))?;
         Self::begin(folder, reservations, lock)
     }
 

@@ -81,14 +81,20 @@ impl Chooser {
         let Some((itself, others)) = told.split_first() else {
             return;
         };
+        // Nobody takes the place of a unit that answers, or that this vehicle was told to use.
+        let is_anothers = |alias: &SocketAddr| {
+            let other = self.units.get(alias);
+            other.is_some_and(|other| other.answers() || other.configured.is_some())
+        };
+        let alias = Some(itself.address).filter(|alias| *alias != teller && !is_anothers(alias));
         let Some(unit) = self.units.get_mut(&teller).filter(|unit| unit.answers()) else {
             return;
         };
         unit.place = Some(place(itself, teller, now));
-        unit.alias = Some(itself.address).filter(|alias| *alias != teller);
-        if unit.alias.is_some() {
-            self.part(itself.address);
-            self.units.remove(&itself.address);
+        unit.alias = alias;
+        if let Some(alias) = alias {
+            self.part(alias);
+            self.units.remove(&alias);
         }
         let others = others.iter().take(TOLD_MAX);
         let others = others.filter(|other| may_be_dialled(other.address, teller));
@@ -252,23 +258,25 @@ impl Chooser {
         }
     }
 
-    /// The units to be connected to, the nearest first.
+    /// The units to be connected to: those that did not fail of late before those that did, then the
+    /// nearest first.
     fn wanted(&self) -> BTreeSet<SocketAddr> {
         let awake = || self.units.iter().filter(|(_, unit)| !unit.rests());
-        let mut in_reach: Vec<(f64, SocketAddr)> = awake()
+        let mut in_reach: Vec<(bool, f64, SocketAddr)> = awake()
             .filter_map(|(address, unit)| {
                 let bonus_m = match unit.dialled {
                     Some(_) => f64::from(self.config.hysteresis_m),
                     None => 0.0,
                 };
                 let distance_m = unit.distance_m(self.own?)? - bonus_m;
-                (distance_m <= unit.place?.radius_m).then_some((distance_m, *address))
+                let has_failed = unit.failures() > 0;
+                (distance_m <= unit.place?.radius_m).then_some((has_failed, distance_m, *address))
             })
             .collect();
-        in_reach.sort_by(|a, b| a.0.total_cmp(&b.0));
+        in_reach.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
         if !in_reach.is_empty() {
             let nearest = in_reach.into_iter().take(self.config.units_max);
-            return nearest.map(|(_, address)| address).collect();
+            return nearest.map(|(_, _, address)| address).collect();
         }
         // One of which nobody knows whether it reaches this place, to ask it.
         let unplaced = awake().filter_map(|(address, unit)| {

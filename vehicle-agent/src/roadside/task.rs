@@ -96,7 +96,8 @@ struct Follower {
     /// How many want an address: it can be a unit's and a neighbour's at the same time.
     wanted: BTreeMap<SocketAddr, u8>,
     /// Where the station was last said to be reachable.
-    port: Option<u16>,
+    /// The port that the station was told, and under which name it then spoke.
+    port: Option<(Option<StationId>, u16)>,
 }
 
 impl Follower {
@@ -188,8 +189,9 @@ impl Follower {
     /// Says where the station can be dialled, which changes with its ticket.
     fn tell_port(&mut self) {
         let port = self.station.local_addr().port();
-        if self.config.introduce && self.port != Some(port) {
-            self.port = Some(port);
+        let told = Some((self.station.call(|station, _| station.station()), port));
+        if self.config.introduce && self.port != told {
+            self.port = told;
             self.station
                 .call(|station, now| station.handle_reachable(Some(port), now));
         }
