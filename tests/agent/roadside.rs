@@ -43,11 +43,17 @@ async fn two_vehicles_that_do_not_know_each_other_hear_each_other_through_a_unit
     }
 
     for car in [&first, &second] {
-        let metrics = car.scrape().await;
-        assert!(
-            metrics.contains("wayside_roadside_units{state=\"connected\"} 1"),
-            "{metrics}"
-        );
+        // They are looked at once a second.
+        let connected = "wayside_roadside_units{state=\"connected\"} 1";
+        let shown = async {
+            loop {
+                let metrics = car.scrape().await;
+                if metrics.contains(connected) {
+                    return metrics;
+                }
+            }
+        };
+        let metrics = timeout(PATIENCE, shown).await.unwrap();
         assert!(!metrics.contains("bad_signature"), "{metrics}");
         let readiness = car.wait_ready(is_connected).await;
         assert_eq!(readiness.peers, 1, "nobody dialled the other one");

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 use crate::{
-    agent::process::{Agent, PATIENCE, Pki, wayside},
+    agent::process::{Agent, PATIENCE, Pki, agent, wayside},
     unit::process::Alone,
 };
 
@@ -62,20 +62,27 @@ async fn served_by_a_unit() -> BTreeSet<String> {
     names_of_samples(&unit.process.scrape().await)
 }
 
-/// What a unit serves that relays, and to which nobody has come.
+/// What a unit serves that relays, and what a vehicle does that was told of it.
 async fn served_by_a_relay() -> BTreeSet<String> {
     let folder = TempDir::new().unwrap();
     let domain = folder.path().join("domain");
-    let mut init = wayside(&["pki", "init", "--operators", "1", "--relays", "1", "--out"]);
+    let arguments = ["--operators", "1", "--relays", "1", "--vehicles", "1"];
+    let mut init = wayside(&["pki", "init"]);
+    init.args(arguments).arg("--out");
     let made = init.arg(&domain).output().await.unwrap();
     assert!(made.status.success(), "{made:?}");
     let mut relay = wayside(&["unit", "--metrics-address", "127.0.0.1:0", "--config"]);
     relay.arg(domain.join("unit-1/unit.toml"));
     let relay = Agent::start(relay).await;
+    let mut vehicle = agent(&domain.join("vehicle-1/agent.toml"));
+    vehicle.env("WAYSIDE__TRANSPORT__PEERS", "[]");
+    let vehicle = Agent::start(vehicle).await;
     let served = async {
         loop {
-            let served = names_of_samples(&relay.scrape().await);
-            if served.contains("wayside_relay_peers") {
+            let mut served = names_of_samples(&relay.scrape().await);
+            served.extend(names_of_samples(&vehicle.scrape().await));
+            let awaited = ["wayside_relay_peers", "wayside_roadside_units"];
+            if awaited.iter().all(|name| served.contains(*name)) {
                 return served;
             }
         }
@@ -103,8 +110,8 @@ async fn served_by_agents() -> BTreeSet<String> {
             latitude_deg += 0.001;
             speaking.publish(latitude_deg).await;
             let mut served = BTreeSet::new();
-            for agent in [&speaking, &hearing, &refusing] {
-                served.extend(names_of_samples(&agent.scrape().await));
+            for one in [&speaking, &hearing, &refusing] {
+                served.extend(names_of_samples(&one.scrape().await));
             }
             let awaited = ["published", "delivered", "rejected"];
             let awaited = awaited.map(|it| format!("wayside_messages_{it}_total"));

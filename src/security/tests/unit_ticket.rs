@@ -143,6 +143,8 @@ fn each_forged_unit_has_its_refusal() {
     let own = SigningKey::from_seed(&scene.unit.key.to_seed());
     let car = scene.forged(&own, |order| order.class = Class::Car);
     assert_eq!(scene.admit(&car), Err(Refusal::NotAUnit));
+    let ghost = scene.forged(&own, |order| order.permissions = Permissions::TELEMETRY);
+    assert_eq!(scene.admit(&ghost), Err(Refusal::NotPermitted));
     let stranger = scene.forged(&key(&[b"stranger"]), |_| {});
     assert_eq!(scene.admit(&stranger), Err(Refusal::BadTicketSignature));
     let later = scene.forged(&own, |order| {

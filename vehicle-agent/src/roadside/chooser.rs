@@ -258,25 +258,23 @@ impl Chooser {
         }
     }
 
-    /// The units to be connected to: those that did not fail of late before those that did, then the
-    /// nearest first.
+    /// The units to be connected to, the nearest first.
     fn wanted(&self) -> BTreeSet<SocketAddr> {
         let awake = || self.units.iter().filter(|(_, unit)| !unit.rests());
-        let mut in_reach: Vec<(bool, f64, SocketAddr)> = awake()
+        let mut in_reach: Vec<(f64, SocketAddr)> = awake()
             .filter_map(|(address, unit)| {
                 let bonus_m = match unit.dialled {
                     Some(_) => f64::from(self.config.hysteresis_m),
                     None => 0.0,
                 };
                 let distance_m = unit.distance_m(self.own?)? - bonus_m;
-                let has_failed = unit.failures() > 0;
-                (distance_m <= unit.place?.radius_m).then_some((has_failed, distance_m, *address))
+                (distance_m <= unit.place?.radius_m).then_some((distance_m, *address))
             })
             .collect();
-        in_reach.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        in_reach.sort_by(|a, b| a.0.total_cmp(&b.0));
         if !in_reach.is_empty() {
             let nearest = in_reach.into_iter().take(self.config.units_max);
-            return nearest.map(|(_, _, address)| address).collect();
+            return nearest.map(|(_, address)| address).collect();
         }
         // One of which nobody knows whether it reaches this place, to ask it.
         let unplaced = awake().filter_map(|(address, unit)| {

@@ -288,6 +288,24 @@ fn a_unit_with_two_addresses_is_dialled_once() {
 }
 
 #[test]
+fn a_unit_that_names_anothers_address_does_not_take_its_place() {
+    let mut road = Road::new(&[1, 2]);
+    road.stand(1, 0.0, 1_000, &[2]);
+    road.stand(2, 100.0, 1_000, &[1]);
+    road.drive_to(50.0);
+    road.run_for(5.0);
+    assert_eq!(road.answering(), [1, 2]);
+
+    let itself = place(2, 0.0, 1_000);
+    let teller = address(1);
+    let now = road.now();
+    road.chooser.handle_told(teller, &[itself], now);
+    road.run_for(5.0);
+
+    assert_eq!(road.answering(), [1, 2]);
+}
+
+#[test]
 fn what_was_told_is_forgotten_and_configured_units_are_asked_again() {
     let mut road = Road::new(&[1]);
     road.stand(1, 0.0, 500, &[2]);
