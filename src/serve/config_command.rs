@@ -70,10 +70,10 @@ pub fn check<C: DaemonConfig>(sources: &Sources) -> Vec<ConfigError> {
     wrong
 }
 
-/// An error with its causes.
-fn in_words(error: &ConfigError) -> String {
+/// An error with its causes, in one line.
+pub fn in_words(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
-    let mut cause = std::error::Error::source(error);
+    let mut cause = error.source();
     while let Some(error) = cause {
         words.push_str(&format!(": {error}"));
         cause = error.source();

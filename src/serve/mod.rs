@@ -34,7 +34,7 @@ mod sources;
 pub use access::Access;
 pub use admission::{Admission, OpenStream};
 pub use caller::{Caller, CallerIdentity, Role};
-pub use config_command::{ConfigCommand, ConfigCommandError, check};
+pub use config_command::{ConfigCommand, ConfigCommandError, check, in_words};
 pub use config_error::ConfigError;
 pub use daemon::{BeginError, Daemon, DaemonArguments, DaemonConfig, Process, RunError, load};
 pub use gate::{Gate, from_gate};

@@ -8,6 +8,7 @@ use vehicle_agent::{
 };
 use wayside::{
     security::{Credential, SlotClock, TrustDomain},
+    serve::in_words,
     time::Timestamp,
     transport::door::{Client, ClientConfig, UnitTrust},
 };
@@ -15,7 +16,7 @@ use wayside::{
 use super::{
     files::{look_at_folder, look_at_genesis, look_at_key},
     network::{look_at_doors, look_at_multicast, look_at_reach, look_at_udp},
-    report::{Report, in_words},
+    report::Report,
 };
 use crate::ledger::utc;
 

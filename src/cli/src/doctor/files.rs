@@ -8,11 +8,11 @@ use std::{
 use rustix::fs::{Access, access, statvfs};
 use wayside::{
     ledger::Genesis,
-    serve::{KeyFileError, TlsFiles, read_key},
+    serve::{KeyFileError, TlsFiles, in_words, read_key},
     time::Timestamp,
 };
 
-use super::report::{Report, in_words};
+use super::report::Report;
 use crate::ledger::utc;
 
 /// Looks at a private key's file; returns whether it can be used.

@@ -25,11 +25,11 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 use wayside::{
-    serve::{ConfigError, DaemonConfig, Sources, check, load},
+    serve::{ConfigError, DaemonConfig, Sources, check, in_words, load},
     transport::Clock,
 };
 
-use report::{Report, in_words};
+use report::Report;
 
 /// Arguments of `wayside doctor`.
 #[derive(Args, Debug)]

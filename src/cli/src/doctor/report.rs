@@ -101,14 +101,3 @@ impl Display for Lines<'_> {
         writeln!(f, "{wrong} wrong, {doubtful} doubtful, {well} well")
     }
 }
-
-/// An error with its causes, in one line.
-pub(super) fn in_words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    words
-}

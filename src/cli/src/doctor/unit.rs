@@ -9,14 +9,14 @@ use wayside::{
     crypto::{SigningKey, VerifyingKey},
     ledger::{AccountKey, Genesis},
     security::{UnitCertificate, UnitCertificateError},
-    serve::read_key,
+    serve::{in_words, read_key},
     time::Timestamp,
 };
 
 use super::{
     files::{look_at_end, look_at_folder, look_at_genesis, look_at_key},
     network::{look_at_doors, look_at_reach, look_at_tcp, look_at_udp},
-    report::{Report, in_words},
+    report::Report,
 };
 
 /// Looks at what a unit's configuration names.
