@@ -1,6 +1,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use super::meter::{median, micros, monotonic, thread_cpu};
+use super::{
+    meter::{median, micros, monotonic, thread_cpu},
+    report::Row,
+};
 
 /// Processor time per message or transaction of each case, round by round.
 #[derive(Debug, Default)]
@@ -12,6 +15,12 @@ pub(super) struct Rounds {
 #[derive(Debug, Default)]
 pub(super) struct Spent {
     costs: BTreeMap<&'static str, (Duration, u32)>,
+}
+
+/// What was found of each case, round by round.
+#[derive(Debug, Default)]
+pub(super) struct Medians {
+    found: BTreeMap<(&'static str, &'static str), Vec<f64>>,
 }
 
 /// Runs rounds until `length` has passed, at least one. What a first round must learn (keys,
@@ -28,6 +37,38 @@ pub(super) fn measure(
         if monotonic() >= end {
             return Ok(rounds);
         }
+    }
+}
+
+impl Medians {
+    /// Takes in what one round found of a case, by the figures' names.
+    pub(super) fn keep(
+        &mut self,
+        case: &'static str,
+        figures: impl IntoIterator<Item = (&'static str, f64)>,
+    ) {
+        for (name, figure) in figures {
+            self.found.entry((case, name)).or_default().push(figure);
+        }
+    }
+
+    /// A row of each of these cases of which something was found, with the medians.
+    pub(super) fn rows(
+        &mut self,
+        cases: impl IntoIterator<Item = (&'static str, &'static str)>,
+    ) -> Vec<Row> {
+        let row = |(case, note)| {
+            let of_case = self.found.iter_mut().filter(|((name, _), _)| *name == case);
+            let figures: BTreeMap<_, _> = of_case
+                .map(|((_, figure), values)| (*figure, median(values)))
+                .collect();
+            (!figures.is_empty()).then_some(Row {
+                case,
+                note,
+                figures,
+            })
+        };
+        cases.into_iter().filter_map(row).collect()
     }
 }
 

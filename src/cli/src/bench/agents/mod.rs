@@ -10,15 +10,15 @@ mod part;
 mod stations;
 pub(super) mod tls;
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use anyhow::ensure;
 
 use super::{
     machine::Machine,
-    meter::median,
     peers,
-    report::{Budget, Report, Row},
+    report::{Budget, Report},
+    rounds::Medians,
     stage,
 };
 pub(super) use conductor::figures;
@@ -38,37 +38,20 @@ pub(super) fn run(
     }
     let is_wanted = |case: &str| names.is_empty() || names.iter().any(|name| name == case);
     let mut report = Report::new("agents", Machine::read());
-    let mut found: BTreeMap<(&str, &str), Vec<f64>> = BTreeMap::new();
-    let mut keep = |case: &'static str, figures: Vec<(&'static str, f64)>| {
-        for (name, figure) in figures {
-            found.entry((case, name)).or_default().push(figure);
-        }
-    };
+    let mut found = Medians::default();
     for _ in 0..ROUNDS {
         for case in CASES.iter().filter(|case| is_wanted(case.name)) {
-            keep(case.name, conductor::run(case, length / ROUNDS)?);
+            found.keep(case.name, conductor::run(case, length / ROUNDS)?);
         }
         for case in &peers::DIRECT {
             if let Some(program) = peers.filter(|_| is_wanted(case.name)) {
-                keep(case.name, peers::direct(program, case, length / ROUNDS)?);
+                found.keep(case.name, peers::direct(program, case, length / ROUNDS)?);
             }
         }
     }
     let ours = CASES.iter().map(|case| (case.name, case.note));
     let theirs = peers::DIRECT.iter().map(|case| (case.name, case.note));
-    for (case, note) in ours.chain(theirs) {
-        let of_case = found.iter_mut().filter(|((name, _), _)| *name == case);
-        let figures: BTreeMap<_, _> = of_case
-            .map(|((_, figure), values)| (*figure, median(values)))
-            .collect();
-        if !figures.is_empty() {
-            report.rows.push(Row {
-                case,
-                note,
-                figures,
-            });
-        }
-    }
+    report.rows = found.rows(ours.chain(theirs));
     judge(&mut report);
     Ok(report)
 }

@@ -12,7 +12,7 @@ mod rows;
 mod scale;
 mod stations;
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use anyhow::ensure;
 pub(super) use conductor::{Figures, TICKETS_TOLD, figures};
@@ -20,9 +20,9 @@ use part::{Part, Role};
 
 use super::{
     machine::Machine,
-    meter::median,
     peers::{self, Shape},
-    report::{Budget, Report, Row},
+    report::{Budget, Report},
+    rounds::Medians,
     stage,
 };
 
@@ -42,37 +42,20 @@ pub(super) fn run(
     let is_named = |name: &str| names.iter().any(|it| it == name);
     let is_wanted = |name: &str| names.is_empty() || is_named(name);
     let mut report = Report::new("relay", Machine::read());
-    let mut found: BTreeMap<(&str, &str), Vec<f64>> = BTreeMap::new();
-    let mut keep = |case: &'static str, figures: Figures| {
-        for (name, figure) in figures {
-            found.entry((case, name)).or_default().push(figure);
-        }
-    };
+    let mut found = Medians::default();
     for _ in 0..ROUNDS {
         for case in CASES.iter().filter(|case| is_wanted(case.name)) {
-            keep(case.name, conductor::run(case, length / ROUNDS)?);
+            found.keep(case.name, conductor::run(case, length / ROUNDS)?);
         }
         for case in &peers::RELAYED {
             if let Some(program) = peers.filter(|_| is_wanted(case.name)) {
-                keep(case.name, peers::relay(program, case, length / ROUNDS)?);
+                found.keep(case.name, peers::relay(program, case, length / ROUNDS)?);
             }
         }
     }
     let ours = CASES.iter().map(|case| (case.name, case.note));
     let theirs = peers::RELAYED.iter().map(|case| (case.name, case.note));
-    for (case, note) in ours.chain(theirs) {
-        let of_case = found.iter_mut().filter(|((name, _), _)| *name == case);
-        let figures: BTreeMap<_, _> = of_case
-            .map(|((_, figure), values)| (*figure, median(values)))
-            .collect();
-        if !figures.is_empty() {
-            report.rows.push(Row {
-                case,
-                note,
-                figures,
-            });
-        }
-    }
+    report.rows = found.rows(ours.chain(theirs));
     scale::measure(length, names, &mut report)?;
     judge(&mut report);
     Ok(report)
