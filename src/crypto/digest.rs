@@ -15,6 +15,8 @@ pub struct Digest([u8; 32]);
 pub enum Purpose {
     /// All deliveries of a replay.
     Deliveries,
+    /// What was found in recorded traffic.
+    Verdicts,
     /// The bytes of an imported recording.
     Recording,
     /// A hazard's one-time update key, from its ticket's private key.
@@ -101,10 +103,14 @@ pub enum Purpose {
     TicketJitter,
     /// The private key of a roadside unit's ticket.
     UnitTicketKey,
+    /// What ends the connections of a roadside unit that was restarted.
+    ConnectionReset,
     /// An entry of the list of revoked tickets.
     LedgerRevocation,
     /// What takes the place of randomness where several have to seal alike.
     SealingRandomness,
+    /// What shows that a station lied.
+    LedgerMisbehaviour,
 }
 
 impl Digest {
@@ -168,6 +174,7 @@ impl Purpose {
     fn context(self) -> &'static str {
         match self {
             Self::Deliveries => "wayside 2026-11-22 delivery digest v1",
+            Self::Verdicts => "wayside 2026-11-23 verdicts digest v1",
             Self::Recording => "wayside 2026-11-22 recording digest v1",
             Self::HazardUpdateKey => "wayside 2026-11-22 hazard update key v1",
             Self::ChangeJitter => "wayside 2026-11-23 ticket change jitter v1",
@@ -211,8 +218,10 @@ impl Purpose {
             Self::TicketResponseKey => "wayside 2026-11-23 ticket response key v1",
             Self::TicketJitter => "wayside 2026-11-23 ticket jitter v1",
             Self::UnitTicketKey => "wayside 2026-11-23 unit ticket key v1",
+            Self::ConnectionReset => "wayside 2026-11-23 connection reset v1",
             Self::LedgerRevocation => "wayside 2026-11-23 ledger revocation v1",
             Self::SealingRandomness => "wayside 2026-11-23 sealing randomness v1",
+            Self::LedgerMisbehaviour => "wayside 2026-11-23 ledger misbehaviour v1",
         }
     }
 }

@@ -3,6 +3,7 @@ use std::{fmt, str::FromStr};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use blake3::hazmat::HasherExt as _;
 use borsh::{BorshDeserialize, BorshSerialize};
+use ed25519_dalek::Verifier as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -44,6 +45,8 @@ pub enum Context {
     UnitCertificate,
     /// A roadside unit's ticket, by the key that its operator certified.
     UnitTicket,
+    /// What a roadside unit says of traffic, by the key that its operator certified.
+    TrafficReport,
     /// A transaction of the ledger, by its sender and by whoever approves it.
     LedgerTransaction,
     /// A tag that is unique on a ledger, by its issuer.
@@ -60,6 +63,8 @@ pub enum Context {
     TicketPossession,
     /// What one operator tells another about tickets, by its issuing key.
     IssuingMessage,
+    /// What one station says against another, by its ticket's key.
+    Testimony,
 }
 
 /// Why a public key was refused.
@@ -190,10 +195,17 @@ impl VerifyingKey {
     }
 
     /// Checks a signature over bytes that another standard laid out (TLS 1.3, test vectors).
+    ///
+    /// By the strict rule, at four fifths of what `verify_strict` costs: that one decompresses R to
+    /// see whether its order is small. R must equal sB − hA in its one canonical form, and an admitted
+    /// key is of prime order as B is, so the only such R that can match is the identity.
     pub fn verify_raw(&self, message: &[u8], signature: &Signature) -> Result<(), SignatureError> {
+        if signature.0.starts_with(&IDENTITY) {
+            return Err(SignatureError);
+        }
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
         self.0
-            .verify_strict(message, &signature)
+            .verify(message, &signature)
             .map_err(|_| SignatureError)
     }
 }
@@ -231,6 +243,7 @@ impl Context {
             Self::Ticket => "wayside/ticket/v1",
             Self::UnitCertificate => "wayside/unit-certificate/v1",
             Self::UnitTicket => "wayside/unit-ticket/v1",
+            Self::TrafficReport => "wayside/traffic-report/v1",
             Self::LedgerTransaction => "wayside/ledger/transaction/v1",
             Self::LedgerTag => "wayside/ledger/tag/v1",
             Self::VaultDeal => "wayside/vault/deal/v1",
@@ -239,6 +252,7 @@ impl Context {
             Self::TicketRequest => "wayside/issuing/request/v1",
             Self::TicketPossession => "wayside/issuing/possession/v1",
             Self::IssuingMessage => "wayside/issuing/message/v1",
+            Self::Testimony => "wayside/testimony/v1",
         }
     }
 }
@@ -282,3 +296,10 @@ impl fmt::Debug for Signature {
         fmt::Display::fmt(self, f)
     }
 }
+
+/// The neutral point (x = 0, y = 1), as RFC 8032 §5.1.2 writes it.
+const IDENTITY: [u8; 32] = {
+    let mut bytes = [0; 32];
+    bytes[0] = 1;
+    bytes
+};

@@ -3,7 +3,7 @@
 //! Signatures are Ed25519 (RFC 8032), checked by the strict rule: small-order keys and commitments
 //! and non-canonical numbers are refused, so that every station answers alike. A key that comes
 //! from outside is admitted once, by [`VerifyingKey::from_bytes`], which also refuses keys with a
-//! small-order component: `verify_strict` alone lets those pass now and then. There is no batch
+//! small-order component: the strict rule alone lets those pass now and then. There is no batch
 //! verification, since it accepts what the single rule refuses.
 //!
 //! What is signed always begins with a [`Context`], so that a signature made for one purpose is
@@ -15,7 +15,9 @@
 //! | signature of a ticket by its issuer | `wayside/ticket/v1` |
 //! | signature of a roadside unit's key by its operator's cold key | `wayside/unit-certificate/v1` |
 //! | signature of a roadside unit's ticket by the key that its operator certified | `wayside/unit-ticket/v1` |
+//! | signature of what a roadside unit says of traffic, by the same key | `wayside/traffic-report/v1` |
 //! | signature of a message by a ticket's key | `wayside/msg/v1` |
+//! | signature of what one station says against another, by its ticket's key | `wayside/testimony/v1` |
 //! | signature of an update by a hazard's one-time key | `wayside/hazard-update/v1` |
 //! | signature of a ledger's transaction by its sender and its approvers | `wayside/ledger/transaction/v1` |
 //! | signature of a unique tag by its issuer | `wayside/ledger/tag/v1` |
@@ -75,7 +77,9 @@
 //! | a ticket's private key, from its request's | `wayside 2026-11-23 ticket key v1` |
 //! | the key to which a ticket is sealed, from its request's | `wayside 2026-11-23 ticket response key v1` |
 //! | the private key of a roadside unit's ticket, from the key that its operator certified | `wayside 2026-11-23 unit ticket key v1` |
+//! | what ends connections of a roadside unit that was restarted, from the key that its operator certified | `wayside 2026-11-23 connection reset v1` |
 //! | how long a vehicle waits with the change to a ticket | `wayside 2026-11-23 ticket jitter v1` |
+//! | what shows that a station lied | `wayside 2026-11-23 ledger misbehaviour v1` |
 //! | entry of the list of revoked tickets | `wayside 2026-11-23 ledger revocation v1` |
 //! | what takes the place of randomness where several have to seal alike | `wayside 2026-11-23 sealing randomness v1` |
 //!

@@ -33,6 +33,21 @@ pub struct Config {
     pub control_rate: Rate,
     /// Frames that a car and a roadside unit may send each other besides; more are dropped unread.
     pub roadside_rate: Rate,
+    /// What a roadside unit takes of another, which passes on what many say, in place of the rates
+    /// above.
+    pub between_units: UnitRates,
+}
+
+/// What a roadside unit takes of another.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UnitRates {
+    /// Messages in datagrams; more are dropped unread. How many are verified is for the unit's load.
+    pub telemetry: Rate,
+    /// Hazards; more are dropped unread.
+    pub hazard: Rate,
+    /// Control frames, tickets among them; more are dropped unread.
+    pub control: Rate,
 }
 
 /// How often something may happen.
@@ -59,6 +74,17 @@ impl Default for Config {
             hazard_rate: rate(50, 256),
             control_rate: rate(20, 64),
             roadside_rate: rate(5, 20),
+            between_units: UnitRates::default(),
+        }
+    }
+}
+
+impl Default for UnitRates {
+    fn default() -> Self {
+        Self {
+            telemetry: rate(20_000, 10_000),
+            hazard: rate(400, 2_048),
+            control: rate(200, 256),
         }
     }
 }

@@ -335,6 +335,14 @@ impl Link {
         self.count_error(Class::Control, result)
     }
 
+    /// Takes in that both ends are roadside units: the peer may send what it passes on of many.
+    pub fn handle_units(&mut self, now: Now) {
+        let rates = self.config.between_units;
+        self.inbound.telemetry_budget = Budget::new(rates.telemetry, now.instant);
+        self.inbound.hazard_budget = Budget::new(rates.hazard, now.instant);
+        self.inbound.control_budget = Budget::new(rates.control, now.instant);
+    }
+
     /// To be called once [`Self::poll_timeout`] has passed.
     pub fn handle_timeout(&mut self, now: Now) {
         if let HelloState::Awaited { until } = self.inbound.hello

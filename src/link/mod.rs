@@ -28,7 +28,7 @@ mod counters;
 mod machine;
 mod outbound;
 
-pub use config::{Config, Rate};
+pub use config::{Config, Rate, UnitRates};
 pub use control::{
     ControlFrame, HelloFrame, LIST_UPDATE_LEN_MAX, ListNews, PROTOCOL_VERSION, ROADSIDE_LEN_MAX,
     TICKET_LEN, TicketBytes, UNIT_TICKET_LEN,

@@ -1,5 +1,6 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    ops::RangeInclusive,
     time::Duration,
 };
 
@@ -19,10 +20,12 @@ pub struct Config {
     pub discovery: Option<DiscoveryConfig>,
     /// Connections at one time, both ways; at the bound further ones are refused.
     pub connections_max: usize,
-    /// Inbound handshakes at one time; at the bound further ones are ignored.
+    /// Inbound peers at one time that have not said hello yet, from the start of their handshake; at
+    /// the bound further ones are ignored. One network, an IPv4 /24 or an IPv6 /56, may have half of
+    /// them, and begin 200 handshakes a second after the first 1 024.
     pub handshakes_max: usize,
-    /// From this many inbound handshakes on, a stranger must first show that it can be reached at
-    /// the address that it claims (RFC 9000 §8.1.2).
+    /// From this many of those on, a stranger must first show that it can be reached at the address
+    /// that it claims (RFC 9000 §8.1.2).
     pub retry_from: usize,
     /// How long a handshake may take.
     #[serde(with = "humantime_serde")]
@@ -102,6 +105,43 @@ impl Default for DiscoveryConfig {
 }
 
 impl Config {
+    /// The first field that has a value with which the station would be deaf or defenceless, and what
+    /// it may be; `None` if there is none.
+    pub fn out_of_range(&self) -> Option<(&'static str, &'static str)> {
+        let times = [
+            ("handshake_timeout", self.handshake_timeout),
+            ("stream_timeout", self.stream_timeout),
+            // A longer one is capped.
+            ("idle_timeout", self.idle_timeout()),
+        ];
+        let wrong_time = times.iter().find(|(_, time)| !TIMEOUTS.contains(time));
+        let buffers = [
+            ("datagram_send_buffer_len", self.datagram_send_buffer_len),
+            (
+                "datagram_receive_buffer_len",
+                self.datagram_receive_buffer_len,
+            ),
+        ];
+        let wrong_buffer = buffers.iter().find(|(_, len)| !BUFFERS.contains(len));
+        if !CONNECTIONS.contains(&self.connections_max) {
+            Some(("connections_max", "1 to 65536"))
+        } else if !HANDSHAKES.contains(&self.handshakes_max) {
+            Some(("handshakes_max", "2 to 4096"))
+        } else if self.retry_from >= self.handshakes_max {
+            Some(("retry_from", "less than handshakes_max"))
+        } else if let Some((name, _)) = wrong_time {
+            Some((name, "100ms to 60s"))
+        } else if let Some((name, _)) = wrong_buffer {
+            Some((name, "2048 to 1048576"))
+        } else if self.dial_pause_min < DIAL_PAUSE_MIN {
+            Some(("dial_pause_min", "10ms or more"))
+        } else if self.dial_pause_max < self.dial_pause_min {
+            Some(("dial_pause_max", "no less than the shortest pause"))
+        } else {
+            None
+        }
+    }
+
     /// The idle timeout within its cap.
     pub(super) fn idle_timeout(&self) -> Duration {
         self.idle_timeout.min(IDLE_TIMEOUT_MAX)
@@ -117,3 +157,10 @@ impl DiscoveryConfig {
 
 const IDLE_TIMEOUT_MAX: Duration = Duration::from_secs(10);
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
+const CONNECTIONS: RangeInclusive<usize> = 1..=65_536;
+/// One network may have half of them.
+const HANDSHAKES: RangeInclusive<usize> = 2..=4_096;
+const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
+/// The least is more than one datagram.
+const BUFFERS: RangeInclusive<usize> = 2_048..=1_048_576;
+const DIAL_PAUSE_MIN: Duration = Duration::from_millis(10);

@@ -8,7 +8,7 @@ use quinn::{Connection, Endpoint};
 use tokio::sync::watch;
 use tracing::debug;
 
-use super::{CloseCode, Counters, EventSink, peer::Outbox, quic::TlsIdentity};
+use super::{CloseCode, Counters, EventSink, peer::Outbox, quic::TlsIdentity, strangers::Place};
 use crate::{
     crypto::VerifyingKey,
     id::PeerId,
@@ -40,6 +40,8 @@ pub(super) struct Peer {
     pub(super) own_key: VerifyingKey,
     /// The address that we dialled; `None` if the peer did.
     pub(super) target: Option<SocketAddr>,
+    /// Its place among strangers; `None` once it said hello, and for those that we dialled.
+    pub(super) place: Option<Place>,
     pub(super) outbox: Outbox,
     pub(super) keys: KeyAge,
 }
@@ -138,6 +140,17 @@ impl Core {
     pub(super) fn remove(&mut self, id: PeerId, now: Now) {
         if self.peers.remove(&id).is_some() {
             self.station.handle_disconnected(id, now);
+        }
+    }
+
+    /// Takes in a control frame of a peer, which is no stranger any more if it was a good hello.
+    pub(super) fn handle_control(&mut self, id: PeerId, frame: &[u8], now: Now) {
+        self.station.handle_control(id, frame, now);
+        if let Some(peer) = self.peers.get_mut(&id)
+            && peer.place.is_some()
+            && self.station.peer_is_unit(id).is_some()
+        {
+            peer.place = None;
         }
     }
 

@@ -10,7 +10,8 @@ pub struct Counters {
     /// Inbound handshakes that failed, by a wrong protocol, key or signature among others.
     pub handshakes_failed: u64,
     /// Inbound attempts ignored since [`Config::handshakes_max`](super::Config::handshakes_max) was
-    /// reached, or refused since connections were at their bound or no ticket was at hand.
+    /// reached, by all or by one network, or refused since connections were at their bound or no
+    /// ticket was at hand.
     pub handshakes_shed: u64,
     /// Strangers asked to show that their address is theirs.
     pub retries: u64,

@@ -5,7 +5,7 @@ use tokio::{task::JoinHandle, time::timeout};
 use tracing::{info, warn};
 
 use super::{
-    Clock, CloseCode, Config, Counters,
+    Clock, CloseCode, Config, Counters, ResetKey,
     core::{Core, Wanted},
     discovery,
     shared::{Phase, Shared},
@@ -21,7 +21,6 @@ use crate::{
 pub struct Driver;
 
 /// What a driver needs beside its station.
-#[derive(Clone, Debug)]
 pub struct Setup {
     /// Addresses and limits.
     pub config: Config,
@@ -31,6 +30,8 @@ pub struct Setup {
     pub domain: DomainId,
     /// For pauses and announcements, which must differ between stations; no secret.
     pub seed: u64,
+    /// What outlives a restart, for a roadside unit; `None` for a vehicle, which nobody may know again.
+    pub reset_key: Option<ResetKey>,
 }
 
 /// Takes what a station reports.
@@ -89,7 +90,7 @@ impl Driver {
             address: config.listen,
             source,
         };
-        let sockets = Sockets::open(&config).map_err(listen)?;
+        let sockets = Sockets::open(&config, setup.reset_key).map_err(listen)?;
         let local = sockets.listener().endpoint.local_addr().map_err(listen)?;
         let announcer = match &config.discovery {
             Some(found_by) => {

@@ -18,7 +18,9 @@
 //! makes a new connection under the new key, from a new socket, before it closes the old one. A
 //! socket that listens changes too unless others were told its port; announcements then name the new
 //! one. What both tickets share is the address, and the short time in which both sockets are open.
-//! No key lives long: a connection ends with its ticket, and changes its packet keys before that.
+//! No key lives long: a connection ends with its ticket, and changes its packet keys before that. A
+//! roadside unit, which is known by its port and its key anyhow, has a [`ResetKey`] besides: peers of
+//! one that was killed notice as soon as it is back.
 //!
 //! **Limits.** Streams, windows, buffers, handshakes, connections and the time a stream may take are
 //! bounded in [`Config`]; what is shed is counted in [`Counters`].
@@ -33,16 +35,20 @@ pub mod door;
 mod driver;
 mod peer;
 mod quic;
+mod reset;
 mod shared;
 mod sockets;
+mod strangers;
 mod target;
 mod tls;
+mod udp;
 
 pub use clock::Clock;
 pub use config::{Config, DiscoveryConfig};
 pub use counters::Counters;
 pub use driver::{Driver, EventSink, Handle, Setup, StartError};
-pub use quic::{ALPN, CloseCode, SOCKET_BUFFER_LEN};
+pub use quic::{ACKNOWLEDGED_AT_ONCE, ALPN, CloseCode, SOCKET_BUFFER_LEN};
+pub use reset::ResetKey;
 
 #[cfg(test)]
 mod tests;

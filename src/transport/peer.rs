@@ -242,7 +242,7 @@ async fn read_rest(stream: &mut RecvStream, bytes: &mut Vec<u8>, len_max: usize)
 fn hand_over(shared: &Shared, bytes: Bytes, id: PeerId, kind: Kind) {
     shared.with_core(|core, now| match kind {
         Kind::Hazard => core.station.handle_hazard_stream(id, bytes, now),
-        Kind::Control => core.station.handle_control(id, &bytes, now),
+        Kind::Control => core.handle_control(id, &bytes, now),
     });
 }
 

@@ -1,14 +1,14 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use quinn::{
-    ClientConfig, Connection, Endpoint, EndpointConfig, IdleTimeout, NoneTokenStore, ServerConfig,
-    TokioRuntime, TransportConfig, VarInt,
+    AckFrequencyConfig, ClientConfig, Connection, Endpoint, EndpointConfig, IdleTimeout,
+    NoneTokenStore, ServerConfig, TokioRuntime, TransportConfig, VarInt,
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
 use rustls::pki_types::CertificateDer;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{Config, tls};
+use super::{Config, ResetKey, tls, udp};
 use crate::{
     crypto::{SigningKey, VerifyingKey},
     time::Timestamp,
@@ -102,6 +102,9 @@ impl TlsIdentity {
 
 /// Limits of one connection. Each allowed stream costs memory from the start, so few are.
 pub(super) fn transport_config(config: &Config) -> TransportConfig {
+    // Each acknowledgement wakes the other side; what is late anyway is not worth it.
+    let mut acknowledgements = AckFrequencyConfig::default();
+    acknowledgements.ack_eliciting_threshold(VarInt::from_u32(ACKNOWLEDGED_AT_ONCE));
     let mut transport = TransportConfig::default();
     let idle_timeout = config.idle_timeout();
     transport
@@ -118,12 +121,17 @@ pub(super) fn transport_config(config: &Config) -> TransportConfig {
         // Datagrams are at most 1 100 bytes, which every path carries.
         .mtu_discovery_config(None)
         .datagram_send_buffer_size(config.datagram_send_buffer_len)
-        .datagram_receive_buffer_size(Some(config.datagram_receive_buffer_len));
+        .datagram_receive_buffer_size(Some(config.datagram_receive_buffer_len))
+        .ack_frequency_config(Some(acknowledgements));
     transport
 }
 
-/// Opens the endpoint, which accepts nobody yet.
-pub(super) fn open_endpoint(listen: SocketAddr) -> io::Result<Endpoint> {
+/// Opens the endpoint, which accepts nobody yet. Without a key that outlives it, nobody is told when it
+/// is gone.
+pub(super) fn open_endpoint(
+    listen: SocketAddr,
+    reset_key: Option<ResetKey>,
+) -> io::Result<Endpoint> {
     let socket = Socket::new(
         Domain::for_address(listen),
         Type::DGRAM,
@@ -138,7 +146,11 @@ pub(super) fn open_endpoint(listen: SocketAddr) -> io::Result<Endpoint> {
     let mut config = EndpointConfig::default();
     // Version 1 alone, without the drafts that quinn also speaks.
     config.supported_versions(vec![QUIC_VERSION_1]);
-    Endpoint::new(config, None, socket.into(), Arc::new(TokioRuntime))
+    if let Some(reset_key) = reset_key {
+        reset_key.enter(&mut config);
+    }
+    let socket = Arc::new(udp::Socket::new(socket.into())?);
+    Endpoint::new_with_abstract_socket(config, None, socket, Arc::new(TokioRuntime))
 }
 
 /// The key that the peer proved in the handshake.
@@ -160,6 +172,9 @@ const CRYPTO_BUFFER_LEN: usize = 8 * 1024;
 pub const SOCKET_BUFFER_LEN: usize = 1024 * 1024;
 const INCOMING_BUFFER_LEN: u64 = 16 * 1024;
 const INCOMING_BUFFERS_LEN: u64 = 256 * 1024;
+/// Packets that may wait for one acknowledgement of all, for 25 ms at most
+/// (draft-ietf-quic-ack-frequency).
+pub const ACKNOWLEDGED_AT_ONCE: u32 = 9;
 const RETRY_TOKEN_LIFETIME: Duration = Duration::from_secs(10);
 const QUIC_VERSION_1: u32 = 1;
 

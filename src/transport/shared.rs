@@ -1,13 +1,13 @@
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
 };
 
 use quinn::{Connection, Incoming};
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant as RealInstant,
+};
 use tracing::{debug, warn};
 
 use super::{
@@ -17,6 +17,7 @@ use super::{
     peer::{self, Outbox},
     quic::{self, TlsIdentity},
     sockets::{Listener, Sockets},
+    strangers::{Place, Strangers},
     target,
 };
 use crate::{
@@ -36,7 +37,7 @@ pub(super) struct Shared {
     pub(super) timer_moved: Notify,
     pub(super) ticket_changed: Notify,
     pub(super) seed: u64,
-    handshakes: AtomicUsize,
+    strangers: Strangers,
     core: Mutex<Core>,
 }
 
@@ -48,6 +49,14 @@ pub(super) enum Phase {
     Draining,
     /// All sockets are closed.
     Ended,
+}
+
+/// How a connection came about.
+pub(super) enum Origin {
+    /// We dialled this address.
+    Dialled(SocketAddr),
+    /// A stranger did, who has this place.
+    Accepted(Place),
 }
 
 /// What became of a connection whose handshake is over.
@@ -68,6 +77,7 @@ impl Shared {
     ) -> Self {
         let port = port_of(&sockets.listener());
         Self {
+            strangers: Strangers::new(config.handshakes_max, RealInstant::now()),
             config,
             clock,
             sockets,
@@ -76,7 +86,6 @@ impl Shared {
             timer_moved: Notify::new(),
             ticket_changed: Notify::new(),
             seed,
-            handshakes: AtomicUsize::new(0),
             core: Mutex::new(core),
         }
     }
@@ -180,7 +189,6 @@ impl Shared {
 
     /// Decides what a stranger may have, before it costs a handshake.
     pub(super) fn handle_incoming(self: &Arc<Self>, incoming: Incoming, generation: u64) {
-        let handshakes = self.handshakes.load(Ordering::Relaxed);
         let (connections, identity) = self.with_core(|core, _| {
             let identity = core.identity.as_ref().map(|identity| identity.key);
             (core.peers.len(), identity)
@@ -193,20 +201,24 @@ impl Shared {
             incoming.refuse();
             return self.with_core(|core, _| core.counters.handshakes_shed += 1);
         };
-        if handshakes >= self.config.handshakes_max {
-            incoming.ignore();
-            self.with_core(|core, _| core.counters.handshakes_shed += 1);
-        } else if handshakes >= self.config.retry_from && !incoming.remote_address_validated() {
+        let (from, now) = (incoming.remote_address().ip(), RealInstant::now());
+        let strangers = self.strangers.len();
+        let must_show = strangers >= self.config.retry_from || self.strangers.is_busy(from, now);
+        if must_show
+            && strangers < self.config.handshakes_max
+            && !incoming.remote_address_validated()
+        {
             if incoming.retry().is_ok() {
                 self.with_core(|core, _| core.counters.retries += 1);
             }
-        } else {
-            self.handshakes.fetch_add(1, Ordering::Relaxed);
+        } else if let Some(place) = self.strangers.enter(from, now) {
             let shared = self.clone();
             tokio::spawn(async move {
-                shared.finish_handshake(incoming, identity).await;
-                shared.handshakes.fetch_sub(1, Ordering::Relaxed);
+                shared.finish_handshake(incoming, identity, place).await;
             });
+        } else {
+            incoming.ignore();
+            self.with_core(|core, _| core.counters.handshakes_shed += 1);
         }
     }
 
@@ -216,8 +228,12 @@ impl Shared {
         self: &Arc<Self>,
         connection: Connection,
         identity: VerifyingKey,
-        target: Option<SocketAddr>,
+        origin: Origin,
     ) -> Attached {
+        let (target, place) = match origin {
+            Origin::Dialled(address) => (Some(address), None),
+            Origin::Accepted(place) => (None, Some(place)),
+        };
         let Some(key) = quic::peer_key(&connection) else {
             CloseCode::Refused.close(&connection);
             return Attached::No;
@@ -244,6 +260,7 @@ impl Shared {
                 key,
                 own_key: identity,
                 target,
+                place,
                 outbox: Outbox::default(),
                 keys: KeyAge::new(now.instant),
             };
@@ -304,11 +321,16 @@ impl Shared {
         self.with_core(|core, _| core.unwant(address, by));
     }
 
-    async fn finish_handshake(self: &Arc<Self>, incoming: Incoming, identity: VerifyingKey) {
+    async fn finish_handshake(
+        self: &Arc<Self>,
+        incoming: Incoming,
+        identity: VerifyingKey,
+        place: Place,
+    ) {
         let handshake = tokio::time::timeout(self.config.handshake_timeout, incoming);
         match handshake.await {
             Ok(Ok(connection)) => {
-                self.attach(connection, identity, None);
+                self.attach(connection, identity, Origin::Accepted(place));
             }
             Ok(Err(error)) => {
                 debug!(%error, "inbound handshake failed");

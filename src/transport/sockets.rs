@@ -7,7 +7,7 @@ use std::{
 use quinn::{Endpoint, ServerConfig};
 use tracing::warn;
 
-use super::{CloseCode, Config, quic::open_endpoint};
+use super::{CloseCode, Config, ResetKey, quic::open_endpoint};
 use crate::crypto::VerifyingKey;
 
 /// The sockets of one station: none that dialled under one ticket dials under another.
@@ -48,12 +48,12 @@ pub(super) struct Renewed {
 }
 
 impl Sockets {
-    /// Opens the station's first sockets, which accept nobody yet.
-    pub(super) fn open(config: &Config) -> io::Result<Self> {
+    /// Opens the station's first sockets, which accept nobody yet. The key is for one that stays.
+    pub(super) fn open(config: &Config, reset_key: Option<ResetKey>) -> io::Result<Self> {
         let stays = config.listen.port() != 0 || config.keep_port;
-        let endpoint = open_endpoint(config.listen)?;
+        let endpoint = open_endpoint(config.listen, reset_key.filter(|_| stays))?;
         let dialer = if stays {
-            open_endpoint(any_port(config.listen))?
+            open_endpoint(any_port(config.listen), None)?
         } else {
             endpoint.clone()
         };
@@ -85,7 +85,7 @@ impl Sockets {
         let mut open = self.lock();
         let mut is_new_listener = false;
         if open.used_by.is_some_and(|former| former != key) {
-            match open_endpoint(any_port(self.listen)) {
+            match open_endpoint(any_port(self.listen), None) {
                 Ok(endpoint) => {
                     let former = std::mem::replace(&mut open.dialer, endpoint.clone());
                     open.retired.push(former);

@@ -14,7 +14,7 @@ use super::{
     CloseCode,
     backoff::Backoff,
     quic::SERVER_NAME,
-    shared::{Attached, Phase, Shared},
+    shared::{Attached, Origin, Phase, Shared},
 };
 
 /// Why a connection could not be dialled.
@@ -113,7 +113,7 @@ async fn dial(shared: &Arc<Shared>, address: SocketAddr) -> Result<Connection, D
     let connection = tokio::time::timeout(shared.config.handshake_timeout, connecting)
         .await
         .map_err(|_| DialError::Timeout)??;
-    match shared.attach(connection.clone(), identity, Some(address)) {
+    match shared.attach(connection.clone(), identity, Origin::Dialled(address)) {
         Attached::Yes => Ok(connection),
         Attached::Duplicate(other) => Ok(other),
         Attached::No => Err(DialError::Refused),

@@ -1,5 +1,13 @@
-use std::time::Duration;
+use std::{
+    future::poll_fn,
+    io::{self, IoSliceMut},
+    net::UdpSocket,
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
+    time::Duration,
+};
 
+use quinn::{AsyncUdpSocket, crypto::HmacKey as _, udp::RecvMeta};
 use rustls::{
     Error, SignatureScheme,
     client::danger::ServerCertVerifier as _,
@@ -8,11 +16,13 @@ use rustls::{
 };
 
 use super::{
-    Clock, Config,
+    Clock, Config, ResetKey,
     backoff::Backoff,
     core::KeyAge,
     quic::transport_config,
+    strangers::Strangers,
     tls::{RawKeyVerifier, key_from_spki},
+    udp::Socket,
 };
 use crate::{
     crypto::{Context, SigningKey},
@@ -47,6 +57,62 @@ fn q5_q6_q7_windows_streams_and_buffers_are_small() {
     ] {
         assert!(shown.contains(bound), "{bound} is missing in {shown}");
     }
+}
+
+#[tokio::test]
+async fn every_packet_is_read_and_each_one_that_comes_later_wakes() {
+    let (socket, outside) = sockets();
+    for round in [1, 100, 1, 64] {
+        let outside = outside.try_clone().unwrap();
+        let sending = tokio::spawn(async move {
+            for _ in 0..round {
+                outside.send(b"packet").unwrap();
+            }
+        });
+        let mut read = 0;
+        while read < round {
+            read += receive(&socket).await;
+        }
+        sending.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn all_who_were_refused_room_go_on_once_there_is_some() {
+    let (socket, _outside) = sockets();
+    let mut senders = [(); 3].map(|()| Arc::clone(&socket).create_io_poller());
+    let [first, second, third] = &mut senders;
+    poll_fn(|context| first.as_mut().poll_writable(context))
+        .await
+        .unwrap();
+
+    for _ in 0..2 {
+        socket.is_full.store(true, Ordering::Release);
+        let mut have_room = [false; 2];
+        poll_fn(|context| {
+            for (sender, has_room) in [&mut *first, &mut *second].into_iter().zip(&mut have_room) {
+                if !*has_room {
+                    *has_room = sender.as_mut().poll_writable(context)?.is_ready();
+                }
+            }
+            if have_room == [true; 2] {
+                Poll::Ready(Ok::<_, io::Error>(()))
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
+        .unwrap();
+        poll_fn(|context| third.as_mut().poll_writable(context))
+            .await
+            .unwrap();
+    }
+    assert!(!socket.is_full.load(Ordering::Acquire));
+    assert_eq!(
+        socket.room().strong_count(),
+        0,
+        "nobody waits for room any more"
+    );
 }
 
 #[test]
@@ -181,6 +247,25 @@ fn rates_are_held_within_bounds() {
     }
 }
 
+// RFC 9000 §10.3: what ends a connection after a restart must be what the peer was told before it.
+#[test]
+fn a_reset_follows_from_the_key_and_the_connection_alone() {
+    let key = |number| ResetKey::of(&SigningKey::from_seed(&[number; 32]));
+    let token = |key: &ResetKey, id: &[u8]| {
+        let mut token = vec![0; key.signature_len()];
+        key.sign(id, &mut token);
+        token
+    };
+    let before = token(&key(1), b"one");
+
+    assert_eq!(token(&key(1), b"one"), before);
+    assert_ne!(token(&key(1), b"two"), before);
+    assert_ne!(token(&key(2), b"one"), before);
+    assert!(key(1).verify(b"one", &before).is_ok());
+    assert!(key(1).verify(b"two", &before).is_err());
+    assert!(key(1).verify(b"one", before.get(..31).unwrap()).is_err());
+}
+
 fn verify_both(spki: &[u8], intermediates: &[CertificateDer<'_>]) -> bool {
     let end_entity = CertificateDer::from(spki.to_vec());
     let now = UnixTime::since_unix_epoch(Duration::ZERO);
@@ -221,4 +306,74 @@ fn q14_packet_keys_change_by_age_and_by_use() {
     .map(|(s, packets)| keys.are_due(packets, at(s)))
     .collect();
     assert_eq!(due, [false, false, true, false, true, false, true]);
+}
+
+#[test]
+fn q8_one_network_takes_half_of_the_places_and_others_the_rest() {
+    let now = tokio::time::Instant::now();
+    let strangers = Strangers::new(8, now);
+    let enter = |from: &str| strangers.enter(from.parse().unwrap(), now);
+    let mut held: Vec<_> = (0..4)
+        .map(|host| enter(&format!("192.0.2.{host}")).unwrap())
+        .collect();
+    assert!(enter("192.0.2.77").is_none());
+    assert!(enter("::ffff:192.0.2.77").is_none());
+    held.extend(enter("192.0.3.77"));
+    let elsewhere = ["2001:db8::1", "2001:db8:0:ff::1", "2001:db8:0:100::1"];
+    held.extend(elsewhere.into_iter().filter_map(enter));
+    assert_eq!((held.len(), strangers.len()), (8, 8));
+    assert!(enter("198.51.100.1").is_none());
+    held.clear();
+    // Of these, one is of another /56 than the others.
+    let same = ["2001:db8::1", "2001:db8:0:1::1", "2001:db8:0:ff::1"];
+    held.extend(same.into_iter().filter_map(enter));
+    held.extend(enter("2001:db8:0:7f:1::"));
+    assert_eq!(held.len(), 4);
+    assert!(enter("2001:db8:0:80::1").is_none());
+    assert!(enter("2001:db8:0:100::1").is_some());
+}
+
+#[test]
+fn q8_handshakes_of_one_network_are_few_a_second_however_short_they_are() {
+    let now = tokio::time::Instant::now();
+    let strangers = Strangers::new(64, now);
+    let begin = |from: &str, at| strangers.enter(from.parse().unwrap(), at).is_some();
+    let attacker = "192.0.2.1";
+    let begun = (0..5_000).filter(|_| begin(attacker, now)).count();
+    assert_eq!(begun, 1_024);
+    assert!(strangers.is_busy(attacker.parse().unwrap(), now));
+    assert!(begin("198.51.100.1", now));
+    assert!(!strangers.is_busy("198.51.100.1".parse().unwrap(), now));
+    let later = now + Duration::from_secs(1);
+    let begun = (0..5_000).filter(|_| begin(attacker, later)).count();
+    assert_eq!(begun, 200);
+    // All together may begin twice as many as one network, 1 s of 400 a second on top.
+    let begun = (0..250_u8)
+        .flat_map(|host| std::iter::repeat_n(format!("203.0.{host}.1"), 20))
+        .filter(|from| begin(from, later))
+        .count();
+    assert_eq!(begun, 2_048 - (1_024 + 1 + 200 - 400));
+}
+
+fn sockets() -> (Arc<Socket>, UdpSocket) {
+    let inside = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let outside = UdpSocket::bind("127.0.0.1:0").unwrap();
+    outside.connect(inside.local_addr().unwrap()).unwrap();
+    (Arc::new(Socket::new(inside).unwrap()), outside)
+}
+
+/// Reads as quinn does and returns how many packets came, of one byte or more each.
+async fn receive(socket: &Socket) -> usize {
+    let mut bytes = [[0; 2048]; 32];
+    let mut received = [RecvMeta::default(); 32];
+    let count = poll_fn(|context| {
+        let mut buffers = bytes.each_mut().map(|bytes| IoSliceMut::new(bytes));
+        socket.poll_recv(context, &mut buffers, &mut received)
+    })
+    .await
+    .unwrap();
+    received[..count]
+        .iter()
+        .map(|packets| packets.len.div_ceil(packets.stride))
+        .sum()
 }

@@ -5,12 +5,13 @@ use super::{
     SigningKey, VerifyingKey,
 };
 
-const CONTEXTS: [Context; 10] = [
+const CONTEXTS: [Context; 11] = [
     Context::HazardUpdate,
     Context::Message,
     Context::Ticket,
     Context::UnitCertificate,
     Context::UnitTicket,
+    Context::TrafficReport,
     Context::LedgerTransaction,
     Context::LedgerTag,
     Context::VaultDeal,
@@ -65,6 +66,22 @@ fn m14_the_identity_key_is_refused() {
     assert_eq!(VerifyingKey::from_bytes(&identity), Err(KeyError::Weak));
 }
 
+// A commitment to nothing: whoever has the key could choose it for any message.
+#[test]
+fn m14_a_signature_with_the_identity_as_commitment_is_refused() {
+    let key = ed25519_dalek::SigningKey::from_bytes(&[2; 32]).verifying_key();
+    let s = "b543575a58b27e1bd6473d09a2eb8cb836dde0c263199c5bc4252a29a295bd01";
+    let mut bytes = [0; 64];
+    bytes[0] = 1;
+    bytes[32..].copy_from_slice(&crate::id::bytes_from_hex::<32>(s).unwrap());
+    let signature = ed25519_dalek::Signature::from_bytes(&bytes);
+    assert!(ed25519_dalek::Verifier::verify(&key, b"message", &signature).is_ok());
+    assert!(key.verify_strict(b"message", &signature).is_err());
+    let admitted = VerifyingKey::from_bytes(key.as_bytes()).unwrap();
+    let refused = admitted.verify_raw(b"message", &Signature::from_bytes(bytes));
+    assert!(refused.is_err());
+}
+
 #[test]
 fn flipped_bits_do_not_verify() {
     let key = SigningKey::from_seed(&[2; 32]);
@@ -88,6 +105,7 @@ fn flipped_bits_do_not_verify() {
 fn digests_differ_by_purpose() {
     let purposes = [
         Purpose::Deliveries,
+        Purpose::Verdicts,
         Purpose::Recording,
         Purpose::HazardUpdateKey,
         Purpose::ChangeJitter,
@@ -110,9 +128,12 @@ fn digests_differ_by_purpose() {
         Purpose::LedgerStateNode,
         Purpose::LedgerVehicleHistory,
         Purpose::LedgerMisconduct,
+        Purpose::LedgerMisbehaviour,
         Purpose::LedgerVehicle,
         Purpose::LedgerVinTag,
         Purpose::LedgerPartTag,
+        Purpose::UnitTicketKey,
+        Purpose::ConnectionReset,
     ];
     for (index, one) in purposes.iter().enumerate() {
         for other in &purposes[index + 1..] {

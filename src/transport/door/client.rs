@@ -100,7 +100,7 @@ impl Client {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
         };
-        let endpoint = open_endpoint(local).map_err(ConnectError::Socket)?;
+        let endpoint = open_endpoint(local, None).map_err(ConnectError::Socket)?;
         let introduced = timeout(
             config.connect_timeout,
             introduce(&endpoint, address, &config),

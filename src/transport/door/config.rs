@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 pub struct ServerConfig {
     /// The door's address; port 0 takes any free one.
     pub listen: SocketAddr,
-    /// Connections at one time; at the bound further ones are refused.
+    /// Connections at one time, of which one network (24 bits of IPv4, 56 of IPv6) has half; at the
+    /// bound further ones are refused.
     pub connections_max: usize,
-    /// Handshakes at one time; at the bound further ones are ignored.
+    /// Handshakes at one time, of which one network has half; at the bound further ones are ignored.
     pub handshakes_max: usize,
     /// From this many handshakes on, a stranger must first show that it can be reached at the
     /// address that it claims (RFC 9000 §8.1.2).

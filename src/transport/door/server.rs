@@ -3,7 +3,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -27,7 +27,11 @@ use super::{
 use crate::{
     crypto::SigningKey,
     security::UnitCertificate,
-    transport::{StartError, quic::open_endpoint},
+    transport::{
+        StartError,
+        quic::open_endpoint,
+        strangers::{Place, Strangers},
+    },
 };
 
 /// A unit's open door.
@@ -82,8 +86,10 @@ struct Common {
     current: ArcSwap<Current>,
     rates: Mutex<Rates>,
     counters: Arc<Counts>,
-    handshakes: AtomicUsize,
-    connections: AtomicUsize,
+    /// Places in a handshake, of which one network has half.
+    handshakes: Strangers,
+    /// Places of connections, of which one network has half.
+    connections: Strangers,
     /// Room for long requests, in pieces of [`PIECE_LEN`].
     room: Semaphore,
 }
@@ -122,18 +128,21 @@ impl Server {
         };
         let tls = server_config(&identity.key, &config)
             .map_err(|error| listen(io::Error::other(error)))?;
-        let endpoint = open_endpoint(config.listen).map_err(listen)?;
+        let endpoint = open_endpoint(config.listen, None).map_err(listen)?;
         endpoint.set_server_config(Some(tls.clone()));
         let address = endpoint.local_addr().map_err(listen)?;
         let counters = Arc::new(Counts::default());
         let rates = Mutex::new(Rates::new(config.requests_per_s.get()));
+        let now = Instant::now();
+        let handshakes = Strangers::new(config.handshakes_max, now);
+        let connections = Strangers::new(config.connections_max, now);
         let current = Current::new(config, tls, identity, &counters);
         let common = Arc::new(Common {
             current: ArcSwap::from_pointee(current),
             rates,
             counters,
-            handshakes: AtomicUsize::new(0),
-            connections: AtomicUsize::new(0),
+            handshakes,
+            connections,
             room: Semaphore::new(ROOM_LEN / PIECE_LEN),
         });
         let shared = Arc::new(Shared {
@@ -166,6 +175,8 @@ impl Server {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .set_rate(config.requests_per_s.get());
+        self.common.handshakes.set_max(config.handshakes_max);
+        self.common.connections.set_max(config.connections_max);
         let current = Current::new(config, tls.clone(), identity, &self.common.counters);
         self.common.current.store(Arc::new(current));
         self.endpoint.set_server_config(Some(tls));
@@ -253,32 +264,45 @@ where
     let common = &shared.common;
     while let Some(incoming) = endpoint.accept().await {
         let current = common.current.load_full();
-        let config = &current.config;
-        let handshakes = common.handshakes.load(Ordering::Relaxed);
-        let is_full = common.connections.load(Ordering::Relaxed) >= config.connections_max;
-        if is_full || handshakes >= config.handshakes_max {
-            Counts::add(&common.counters.refused);
-            if is_full {
-                incoming.refuse();
-            } else {
-                incoming.ignore();
-            }
-        } else if handshakes >= config.retry_from
-            && !incoming.remote_address_validated()
-            && incoming.may_retry()
-        {
+        let (from, now) = (incoming.remote_address().ip(), Instant::now());
+        let is_crowded = common.handshakes.len() >= current.config.retry_from
+            || common.handshakes.is_busy(from, now);
+        if is_crowded && !incoming.remote_address_validated() && incoming.may_retry() {
             // Whoever cannot answer there never gets as far as a handshake.
             let _ = incoming.retry();
-        } else {
-            common.handshakes.fetch_add(1, Ordering::Relaxed);
-            tokio::spawn(serve(Arc::clone(&shared), current, incoming));
+            continue;
         }
+        let Some(handshake) = common.handshakes.enter(from, now) else {
+            Counts::add(&common.counters.refused);
+            incoming.ignore();
+            continue;
+        };
+        let Some(connection) = common.connections.enter(from, now) else {
+            Counts::add(&common.counters.refused);
+            incoming.refuse();
+            continue;
+        };
+        let places = Places {
+            handshake,
+            connection,
+        };
+        tokio::spawn(serve(Arc::clone(&shared), current, incoming, places));
     }
 }
 
+/// What somebody holds who was let in, until it has shown who it is, and until it is gone.
+struct Places {
+    handshake: Place,
+    connection: Place,
+}
+
 /// Serves one connection until it ends or its time is over.
-async fn serve<H, F>(shared: Arc<Shared<H>>, current: Arc<Current>, incoming: Incoming)
-where
+async fn serve<H, F>(
+    shared: Arc<Shared<H>>,
+    current: Arc<Current>,
+    incoming: Incoming,
+    places: Places,
+) where
     H: Fn(DoorRequest) -> F + Send + Sync + 'static,
     F: Future<Output = Result<Bytes, DoorRefusal>> + Send + 'static,
 {
@@ -288,12 +312,11 @@ where
         connecting.await.ok()
     };
     let connection = timeout(config.request_timeout, handshake).await;
-    common.handshakes.fetch_sub(1, Ordering::Relaxed);
+    drop(places.handshake);
     let Ok(Some(connection)) = connection else {
         return Counts::add(&common.counters.refused);
     };
     Counts::add(&common.counters.accepted);
-    common.connections.fetch_add(1, Ordering::Relaxed);
     let served = async {
         introduce(&connection, &current.certificate).await?;
         // Quinn allows only so many streams at one time, which bounds the tasks.
@@ -306,7 +329,7 @@ where
     let ended = timeout(config.connection_timeout, served).await;
     debug!(late = ended.is_err(), "a car's connection ended");
     connection.close(VarInt::from_u32(CLOSE_DONE), b"");
-    common.connections.fetch_sub(1, Ordering::Relaxed);
+    drop(places.connection);
 }
 
 /// The first frame: who this is.

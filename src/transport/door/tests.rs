@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use quinn::{Connection, Endpoint};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout},
@@ -202,10 +203,7 @@ async fn q6_a_slow_request_is_cut_and_others_are_served() {
         request_timeout: Duration::from_millis(200),
         ..server_config()
     });
-    let endpoint = open_endpoint(loopback()).unwrap();
-    let config = tls::client_config(&client_config()).unwrap();
-    let connecting = endpoint.connect_with(config, unit.address(), SERVER_NAME);
-    let connection = connecting.unwrap().await.unwrap();
+    let (_endpoint, connection) = dial(&unit, loopback()).await.unwrap();
     let (mut send, mut receive) = connection.open_bi().await.unwrap();
     // Says how long its name is, and then nothing more.
     send.write_all(&[4]).await.unwrap();
@@ -214,6 +212,27 @@ async fn q6_a_slow_request_is_cut_and_others_are_served() {
     assert_eq!(served.unwrap(), "quick");
     assert!(receive.read_to_end(10).await.is_err());
     assert_eq!(unit.counters().cut, 1);
+}
+
+#[tokio::test]
+async fn q6_one_network_fills_half_of_the_places_and_others_are_served() {
+    let unit = unit(ServerConfig {
+        connections_max: 8,
+        ..server_config()
+    });
+    let mut idle = Vec::new();
+    for _ in 0..4 {
+        idle.push(dial(&unit, loopback()).await.unwrap());
+    }
+    assert!(dial(&unit, loopback()).await.is_none());
+    assert_eq!(unit.counters().refused, 1);
+    let elsewhere = SocketAddr::from(([127, 0, 1, 1], 0));
+    assert!(dial(&unit, elsewhere).await.is_some());
+
+    // A place is free again when its connection is over.
+    idle.clear();
+    let come_back = async { while dial(&unit, loopback()).await.is_none() {} };
+    timeout(PATIENCE, come_back).await.unwrap();
 }
 
 #[tokio::test]
@@ -254,7 +273,7 @@ async fn a_unit_that_does_not_answer_in_time_says_so() {
 #[tokio::test]
 async fn q12_the_roads_protocol_is_not_spoken_at_the_door() {
     let unit = unit(server_config());
-    let endpoint = open_endpoint(loopback()).unwrap();
+    let endpoint = open_endpoint(loopback(), None).unwrap();
     let (_, mut road) = crate::transport::tls::configs(&[5; 32]).unwrap();
     assert_ne!(road.alpn_protocols, [DOOR_ALPN]);
     road.enable_sni = false;
@@ -266,7 +285,7 @@ async fn q12_the_roads_protocol_is_not_spoken_at_the_door() {
 
 #[tokio::test]
 async fn a_car_shows_no_identity_and_a_new_port_each_time() {
-    let endpoint = open_endpoint(loopback()).unwrap();
+    let endpoint = open_endpoint(loopback(), None).unwrap();
     let server = tls::server_config(&unit_key(), &server_config()).unwrap();
     endpoint.set_server_config(Some(server));
     let address = endpoint.local_addr().unwrap();
@@ -415,6 +434,15 @@ fn identity(seed: u8) -> DoorIdentity {
         key,
         certificate: UnitCertificate::issue(&operators()[1], &order),
     }
+}
+
+/// Shakes hands from an address, and says nothing.
+async fn dial(unit: &Server, from: SocketAddr) -> Option<(Endpoint, Connection)> {
+    let endpoint = open_endpoint(from, None).unwrap();
+    let config = tls::client_config(&client_config()).unwrap();
+    let connecting = endpoint.connect_with(config, unit.address(), SERVER_NAME);
+    let connection = connecting.unwrap().await.ok()?;
+    Some((endpoint, connection))
 }
 
 async fn wait_until(holds: impl Fn() -> bool) {
