@@ -1,5 +1,5 @@
 use super::{
-    Check, Judged, Verdict,
+    Check, Judged, Judgement, Tally, Verdict,
     motion::{SPEED_MAX_MM_PER_S, between_ms, distance_mm},
 };
 use crate::{
@@ -19,7 +19,14 @@ pub fn judge_hazard(
     let verdict = sender.map_or(Verdict::NotJudged, |track| {
         verdict(&verified.message().hazard, track.latest())
     });
-    Judged { verified, verdict }
+    let judgement = Judgement {
+        verdict,
+        tally: Tally::default(),
+    };
+    Judged {
+        verified,
+        judgement,
+    }
 }
 
 pub(super) fn verdict(hazard: &Hazard, sender: &Sample) -> Verdict {

@@ -13,18 +13,29 @@
 //! configuration, and all arithmetic is in integers: whoever judges the same messages again finds
 //! the same.
 //!
-//! Judging is a pure function of a message and its station's [`Track`](crate::track::Track) *before*
-//! that message. Only this module makes a [`Judged`], and `world` takes nothing else.
+//! Judging is a pure function of a message, its station's [`Record`] *before* that message, and
+//! what others said ([`Surroundings`]): [`judge`] finds, [`Record::observe`] remembers. What a
+//! station's own words contradict is [proof](Check::is_proof) that anybody can repeat by
+//! [`judge_evidence`]; the rest is what this station saw. Only this module makes a [`Judged`], and
+//! `world` takes nothing else.
 
+mod bends;
 mod hazard;
+mod judge;
 mod judged;
 mod motion;
+mod overlaps;
 mod plane;
+mod record;
+mod residual;
+mod surroundings;
 mod verdict;
 
 pub use hazard::judge_hazard;
-pub use judged::Judged;
-pub use motion::judge_telemetry;
+pub use judge::{Claim, judge, judge_evidence, judge_telemetry};
+pub use judged::{Judged, Judgement};
+pub use record::{Record, Tally};
+pub use surroundings::{SAID_MAX, SUSPECTS_MAX, Surroundings};
 pub use verdict::{Bound, Check, Finding, Verdict};
 
 #[cfg(test)]

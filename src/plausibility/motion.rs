@@ -1,34 +1,21 @@
-use super::{Check, Finding, Judged, Verdict, plane::Way};
+use super::{Check, Finding, plane::Way};
 use crate::{
     geo::Position,
-    message::{DriveDirection, Telemetry},
-    security::Verified,
+    message::DriveDirection,
     time::Timestamp,
     track::{Sample, Track},
     units::{HeadingAccuracy, Length, Speed},
 };
 
-/// Judges telemetry against what its station said before; `track` must not hold the message yet.
-///
-/// A first message, and one that is not newer than the track's latest, cannot be judged.
-pub fn judge_telemetry(verified: Verified<Telemetry>, track: Option<&Track>) -> Judged<Telemetry> {
-    let verdict = track.map_or(Verdict::NotJudged, |track| {
-        verdict(&Sample::of(verified.message(), verified.generated()), track)
-    });
-    Judged { verified, verdict }
-}
-
-pub(super) fn verdict(now: &Sample, track: &Track) -> Verdict {
-    if now.generated <= track.latest().generated {
-        return Verdict::NotJudged;
-    }
-    Verdict::of([
+/// Holds one message against the last seconds of its station's track, which it must be newer than.
+pub(super) fn checks(now: &Sample, track: &Track) -> [Option<Result<(), Finding>>; 4] {
+    [
         Some(position_jump(now, track.latest())),
         speed_displacement(now, track),
         heading_displacement(now, track),
         speed_possible(now, track.latest())
             .map(|possible| possible.and_then(|()| speed_as_claimed(now, track).unwrap_or(Ok(())))),
-    ])
+    ]
 }
 
 /// Two samples of a station that follow each other.
@@ -131,7 +118,7 @@ fn heading_displacement(now: &Sample, track: &Track) -> Option<Result<(), Findin
     for step in steps(now, track) {
         let samples = [step.older, step.newer];
         let fast_forward = samples.iter().all(|sample| {
-            sample.drive_direction != Some(DriveDirection::Backward)
+            !is_reversing(sample)
                 && sample
                     .speed
                     .is_some_and(|speed| mm_per_s(speed) >= FAST_MM_PER_S)
@@ -161,7 +148,8 @@ fn heading_displacement(now: &Sample, track: &Track) -> Option<Result<(), Findin
 
 /// What brakes and engines can do at all.
 fn speed_possible(now: &Sample, before: &Sample) -> Option<Result<(), Finding>> {
-    let change = mm_per_s(now.speed?) - mm_per_s(before.speed?);
+    // Who says that it goes the other way now has come to a stand in between.
+    let change = forward_mm_per_s(now)? - forward_mm_per_s(before)?;
     let elapsed_ms = between_ms(before.generated, now.generated);
     let limit = (ACCELERATION_MAX_MM_PER_S2.saturating_mul(elapsed_ms) / 1_000)
         .saturating_add(speed_tolerance_mm_per_s(now, before));
@@ -182,7 +170,7 @@ fn speed_as_claimed(now: &Sample, track: &Track) -> Option<Result<(), Finding>> 
         let Some((from, to)) = accelerations.map(|(a, b)| (i64::from(a), i64::from(b))) else {
             break;
         };
-        if older.speed.is_none() {
+        if older.speed.is_none() || step.length_ms > SILENCE_MAX_MS {
             break;
         }
         expected_um_per_s += (from + to) * step.length_ms / 2;
@@ -214,16 +202,19 @@ pub(super) fn between_ms(earlier: Timestamp, later: Timestamp) -> i64 {
 }
 
 /// How far apart two honest positions of one place may be.
-pub(super) fn position_noise_mm(one: &Sample, other: &Sample) -> i64 {
-    let noise = |sample: &Sample| {
-        sample.position_accuracy.map_or(POSITION_NOISE_MM, |known| {
-            i64::from(Length::mm(known)).min(POSITION_NOISE_MAX_MM)
-        })
-    };
-    noise(one) + noise(other)
+fn position_noise_mm(one: &Sample, other: &Sample) -> i64 {
+    place_noise_mm(one) + place_noise_mm(other)
 }
 
-fn speed_noise_mm_per_s(sample: &Sample) -> i64 {
+/// How far an honest position may be from its place.
+pub(super) fn place_noise_mm(sample: &Sample) -> i64 {
+    sample.position_accuracy.map_or(POSITION_NOISE_MM, |known| {
+        i64::from(Length::mm(known)).min(POSITION_NOISE_MAX_MM)
+    })
+}
+
+/// How far an honest speed may be from the true one.
+pub(super) fn speed_noise_mm_per_s(sample: &Sample) -> i64 {
     sample.speed_accuracy.map_or(SPEED_NOISE_MM_PER_S, |known| {
         mm_per_s(known).min(SPEED_NOISE_MAX_MM_PER_S)
     })
@@ -233,8 +224,35 @@ fn speed_tolerance_mm_per_s(one: &Sample, other: &Sample) -> i64 {
     speed_noise_mm_per_s(one) + speed_noise_mm_per_s(other) + SPEED_SLACK_MM_PER_S
 }
 
-fn mm_per_s(speed: Speed) -> i64 {
+pub(super) fn mm_per_s(speed: Speed) -> i64 {
     i64::from(speed.mm_per_s())
+}
+
+/// The speed in the direction of the front.
+fn forward_mm_per_s(sample: &Sample) -> Option<i64> {
+    let speed = mm_per_s(sample.speed?);
+    Some(match sample.drive_direction {
+        None | Some(DriveDirection::Forward) => speed,
+        Some(DriveDirection::Backward) => -speed,
+    })
+}
+
+/// How fast a vehicle goes with its rear first, if it says so.
+pub(super) fn reverse_speed(now: &Sample) -> Option<Result<(), Finding>> {
+    let speed = now
+        .speed
+        .filter(|_| now.drive_direction == Some(DriveDirection::Backward))?;
+    // ETSI TS 103 759, `Speed-ValueTooLarge-DriveDirectionReverse`.
+    Some(Check::ReverseSpeed.at_most(mm_per_s(speed), REVERSE_MAX_MM_PER_S))
+}
+
+/// Whether a vehicle goes with its rear first, so that its heading may be its front's. At speeds at
+/// which nobody does, that excuses nothing.
+pub(super) fn is_reversing(sample: &Sample) -> bool {
+    sample.drive_direction == Some(DriveDirection::Backward)
+        && sample
+            .speed
+            .is_none_or(|speed| mm_per_s(speed) < REVERSING_MM_PER_S)
 }
 
 /// How far the heading turned in a step; `None` if it is unknown or the drive direction changed.
@@ -254,7 +272,7 @@ pub(super) const SPEED_MAX_MM_PER_S: i64 = 90_000;
 /// Harder than tyres hold: honest emergency braking reaches 9 m/s².
 const ACCELERATION_MAX_MM_PER_S2: i64 = 12_000;
 /// What a speed may do unseen between two samples.
-const EMERGENCY_MM_PER_S2: i64 = 9_000;
+pub(super) const EMERGENCY_MM_PER_S2: i64 = 9_000;
 /// How far a claimed acceleration may be from the true one: noise, and gravity on a slope.
 const ACCELERATION_OFF_MAX_MM_PER_S2: i64 = 3_000;
 
@@ -274,8 +292,11 @@ const SPAN_MIN_MS: i64 = 1_000;
 /// Over a longer time, too little is known of what happened meanwhile.
 const SPAN_MAX_MS: i64 = 3_500;
 /// Longest silence inside a span.
-const GAP_MAX_MS: i64 = 2_500;
+pub(super) const GAP_MAX_MS: i64 = 2_500;
 
+/// In a longer silence, a driver may brake, let go and brake again: both ends claim the same, and the
+/// speed is another. A little more than a second, since some say no more than one message a second.
+const SILENCE_MAX_MS: i64 = 1_200;
 /// A drive that turns less than this is as good as straight: chord and arc differ by 1.1 %.
 const STRAIGHT_CENTIDEG: i64 = 3_000;
 /// Slower vehicles manoeuvre.
@@ -284,6 +305,9 @@ const HEADING_WAY_MIN_MM: i64 = 10_000;
 const HEADING_OFF_MAX_CENTIDEG: i64 = 6_000;
 /// The widest accuracy of a heading that is believed.
 const HEADING_ACCURACY_MAX_CENTIDEG: i64 = 3_000;
+/// Reverse gears end well below.
+const REVERSING_MM_PER_S: i64 = 10_000;
+const REVERSE_MAX_MM_PER_S: i64 = 30_000;
 /// Half of a quarter turn: more cannot be driven fast within the span.
 const BEND_MAX_CENTIDEG: i64 = 4_500;
 const CENTIDEG_PER_RADIAN: i64 = 5_730;

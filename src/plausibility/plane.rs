@@ -37,6 +37,17 @@ impl Way {
         (self.east_mm * self.east_mm + self.north_mm * self.north_mm).isqrt()
     }
 
+    /// Its parts along and to the right of a direction, in millimetres.
+    pub(super) fn along_and_right_mm(self, heading_centideg: i64) -> (i64, i64) {
+        let (sine, cosine) = (
+            sine_ppm(heading_centideg),
+            sine_ppm(heading_centideg + 9_000),
+        );
+        let along = self.east_mm * sine + self.north_mm * cosine;
+        let right = self.east_mm * cosine - self.north_mm * sine;
+        (along / 1_000_000, right / 1_000_000)
+    }
+
     /// Its direction clockwise from north, 0 to 35 999 hundredths of a degree, within 0.3°.
     pub(super) fn heading_centideg(self) -> u16 {
         let (east, north) = (self.east_mm.abs(), self.north_mm.abs());
@@ -60,6 +71,19 @@ fn cosine_ppm(latitude_e7: i32) -> i64 {
     let squared = i64::from(latitude_e7 / 10_000).pow(2);
     // With x in degrees: (32 400 - 4 x²) / (32 400 + x²); here x is in thousandths.
     (32_400_000_000 - 4 * squared) * 1_000_000 / (32_400_000_000 + squared)
+}
+
+/// The sine of an angle by Bhaskara's approximation, in millionths; wrong by at most 0.0017.
+fn sine_ppm(centideg: i64) -> i64 {
+    let turned = centideg.rem_euclid(36_000);
+    let (half, sign) = if turned < 18_000 {
+        (turned, 1)
+    } else {
+        (turned - 18_000, -1)
+    };
+    // With x in degrees: 4 x (180 - x) / (40 500 - x (180 - x)); here x is in hundredths.
+    let product = half * (18_000 - half);
+    sign * 4 * product * 1_000_000 / (405_000_000 - product)
 }
 
 /// The angle whose tangent is `opposite / adjacent`, where that is at most 1; 0 for 0 / 0.

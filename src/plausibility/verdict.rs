@@ -45,6 +45,30 @@ pub enum Check {
     /// How the speed changed, against what brakes and engines can do and against the acceleration
     /// claimed.
     AccelerationSpeed,
+    /// By how much the way along the claimed headings differs from the claimed speeds, over up to
+    /// sixteen seconds.
+    SpeedBias,
+    /// How far the position drifted sideways of the claimed headings, over up to sixteen seconds.
+    SideDrift,
+    /// By how much the change of speed differs from the claimed accelerations, over up to sixteen
+    /// seconds.
+    AccelerationBias,
+    /// How old a message was when it came, several times in a row; for stations that take older ones
+    /// than the verifier does unless told otherwise.
+    Freshness,
+    /// How far aside of its own way a station places itself, by its ways round bends.
+    PlacedAside,
+    /// How fast a station says that it goes in reverse.
+    ReverseSpeed,
+    /// How far a station is ahead of the fastest rate allowed.
+    Rate,
+    /// How often a station said just what another one had said before.
+    DuplicateContent,
+    /// In how many others' places a station was, several times in a row each, accuracies counted.
+    Overlap,
+    /// How long ago a station last contradicted itself, if it did so gravely or twice; time in which
+    /// it stands is not counted.
+    Latch,
     /// How far from its sender a hazard is.
     HazardDistance,
 }
@@ -110,13 +134,45 @@ impl fmt::Display for Finding {
 
 impl Check {
     /// Every check.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 15] = [
         Self::PositionJump,
         Self::SpeedDisplacement,
         Self::HeadingDisplacement,
         Self::AccelerationSpeed,
+        Self::SpeedBias,
+        Self::SideDrift,
+        Self::AccelerationBias,
+        Self::PlacedAside,
+        Self::ReverseSpeed,
+        Self::Freshness,
+        Self::Rate,
+        Self::DuplicateContent,
+        Self::Overlap,
+        Self::Latch,
         Self::HazardDistance,
     ];
+
+    /// Whether a station's own signed messages are enough to show it to anybody, who need not
+    /// trust the one that judged.
+    pub fn is_proof(self) -> bool {
+        match self {
+            Self::PositionJump
+            | Self::SpeedDisplacement
+            | Self::HeadingDisplacement
+            | Self::AccelerationSpeed
+            | Self::SpeedBias
+            | Self::SideDrift
+            | Self::AccelerationBias
+            | Self::PlacedAside
+            | Self::ReverseSpeed
+            | Self::Rate => true,
+            Self::Freshness
+            | Self::DuplicateContent
+            | Self::Overlap
+            | Self::Latch
+            | Self::HazardDistance => false,
+        }
+    }
 
     /// Its name in metrics and reports.
     pub fn name(self) -> &'static str {
@@ -125,16 +181,47 @@ impl Check {
             Self::SpeedDisplacement => "speed_displacement",
             Self::HeadingDisplacement => "heading_displacement",
             Self::AccelerationSpeed => "acceleration_speed",
+            Self::SpeedBias => "speed_bias",
+            Self::SideDrift => "side_drift",
+            Self::AccelerationBias => "acceleration_bias",
+            Self::PlacedAside => "placed_aside",
+            Self::ReverseSpeed => "reverse_speed",
+            Self::Freshness => "freshness",
+            Self::Rate => "rate",
+            Self::DuplicateContent => "duplicate_content",
+            Self::Overlap => "overlap",
+            Self::Latch => "latch",
             Self::HazardDistance => "hazard_distance",
         }
     }
 
     /// The unit of its values and thresholds.
     pub fn unit(self) -> &'static str {
+        self.scale().0
+    }
+
+    /// The least margin that is no accident, in its unit; a threshold near zero is missed by half at
+    /// once.
+    pub(super) fn grave_min(self) -> i64 {
+        self.scale().1
+    }
+
+    /// Its unit, and the least grave margin.
+    fn scale(self) -> (&'static str, i64) {
         match self {
-            Self::PositionJump | Self::SpeedDisplacement | Self::HazardDistance => "mm",
-            Self::HeadingDisplacement => "0.01 deg",
-            Self::AccelerationSpeed => "mm/s",
+            Self::PositionJump
+            | Self::SpeedDisplacement
+            | Self::SpeedBias
+            | Self::SideDrift
+            | Self::PlacedAside
+            | Self::HazardDistance => ("mm", 3_000),
+            Self::HeadingDisplacement => ("0.01 deg", 3_000),
+            Self::AccelerationSpeed | Self::AccelerationBias | Self::ReverseSpeed => {
+                ("mm/s", 1_500)
+            }
+            Self::Freshness | Self::Rate | Self::Latch => ("ms", 200),
+            Self::DuplicateContent => ("messages", 1),
+            Self::Overlap => ("stations", 1),
         }
     }
 
@@ -146,6 +233,12 @@ impl Check {
     /// Passes a value that is at least `threshold`.
     pub(super) fn at_least(self, value: i64, threshold: i64) -> Result<(), Finding> {
         self.hold(value, threshold, Bound::AtLeast)
+    }
+
+    /// Passes a value that is at most `limit` away from zero.
+    pub(super) fn within(self, value: i64, limit: i64) -> Result<(), Finding> {
+        self.at_most(value, limit)
+            .and_then(|()| self.at_least(value, -limit))
     }
 
     fn hold(self, value: i64, threshold: i64, bound: Bound) -> Result<(), Finding> {

@@ -43,6 +43,13 @@ pub enum Motion {
     Unknown,
 }
 
+impl Sample {
+    /// Where the road user is at another moment, earlier or later, as far as this sample tells.
+    pub fn estimate(&self, at: Timestamp) -> Estimate {
+        Estimate::of(self, at)
+    }
+}
+
 impl Estimate {
     /// Carries a sample to another moment, earlier or later.
     pub(super) fn of(sample: &Sample, at: Timestamp) -> Self {

@@ -7,8 +7,8 @@
 //!
 //! A track also keeps a short, thinned history, because a lie shows in how messages follow each
 //! other. Holding them against each other is left to `plausibility`; finding tracks, and
-//! forgetting them, to `world`. Floats appear here and in `world` alone: an estimate is never
-//! signed and never agreed upon.
+//! forgetting them, to `world`. Floats appear here, in `risk` and in `world` alone: an estimate is
+//! never signed and never agreed upon.
 
 mod estimate;
 mod sample;

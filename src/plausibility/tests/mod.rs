@@ -1,9 +1,14 @@
-use super::{Check, Verdict, motion, plane::Way};
+mod golden;
+mod hard;
+mod others;
+mod windows;
+
+use super::{Check, Claim, Record, Surroundings, Verdict, judge, plane::Way};
 use crate::{
     geo::{LocalFrame, Offset, Position},
+    id::StationId,
     message::{DriveDirection, PositionAccuracy, Telemetry},
     time::Timestamp,
-    track::{Sample, Track},
     units::{Acceleration, Heading, Length, Speed},
 };
 
@@ -75,21 +80,27 @@ fn at_ms(ms: u64) -> Timestamp {
 /// What a receiver judged of each message of one station, in order.
 #[derive(Default)]
 struct Receiver {
-    track: Option<Track>,
+    record: Option<Record>,
+    surroundings: Surroundings,
     verdicts: Vec<Verdict>,
 }
 
 impl Receiver {
     fn hear(&mut self, telemetry: &Telemetry, time_ms: u64) {
-        let generated = at_ms(time_ms);
-        let Some(track) = &mut self.track else {
-            self.track = Some(Track::new(telemetry, generated));
-            self.verdicts.push(Verdict::NotJudged);
-            return;
+        let claim = Claim {
+            station: StationId::from_bytes([1; 8]),
+            telemetry,
+            generated: at_ms(time_ms),
+            age: None,
         };
-        let sample = Sample::of(telemetry, generated);
-        self.verdicts.push(motion::verdict(&sample, track));
-        track.observe(telemetry, generated);
+        let judgement = judge(&claim, self.record.as_ref(), &self.surroundings);
+        match &mut self.record {
+            Some(record) => {
+                record.observe(&claim, &judgement);
+            }
+            None => self.record = Some(Record::new(&claim, &judgement)),
+        }
+        self.verdicts.push(judgement.verdict().clone());
     }
 
     fn checks(&self) -> Vec<Check> {
@@ -255,6 +266,113 @@ fn honest_parking_backward_is_plausible() {
     assert_eq!(receiver.flagged(), 0);
 }
 
+/// What contradicts itself where the car goes forward, and every message says "backward" or every
+/// other one.
+fn backward_now_and_then(every: usize, say: impl Fn(&Car) -> Telemetry) -> Vec<Check> {
+    let receiver = hear(&mut Car::driving(14.0), 100, 200, |car, index| {
+        let backward = index.is_multiple_of(every);
+        Telemetry {
+            drive_direction: Some(if backward {
+                DriveDirection::Backward
+            } else {
+                DriveDirection::Forward
+            }),
+            speed_accuracy: Speed::from_m_per_s(0.1),
+            position_accuracy: Length::from_m(2.0).map(PositionAccuracy::circle),
+            ..say(car)
+        }
+    });
+    receiver.checks()
+}
+
+#[test]
+fn to_claim_reverse_excuses_nobody_who_is_fast() {
+    let faster = |car: &Car| Telemetry {
+        speed: Speed::from_m_per_s(car.speed + 3.0),
+        ..car.honest()
+    };
+    let turned = |car: &Car| Telemetry {
+        heading: Heading::from_deg_wrapped(car.heading_deg + 180.0),
+        ..car.honest()
+    };
+    let aslant = |car: &Car| Telemetry {
+        heading: Heading::from_deg_wrapped(car.heading_deg + 25.0),
+        ..car.honest()
+    };
+    assert!(backward_now_and_then(1, faster).contains(&Check::SpeedBias));
+    assert!(backward_now_and_then(1, turned).contains(&Check::HeadingDisplacement));
+    assert!(backward_now_and_then(1, aslant).contains(&Check::SideDrift));
+    // From 14 m/s backward to 14 m/s forward within 0.1 s.
+    assert_eq!(
+        backward_now_and_then(2, Car::honest)[0],
+        Check::AccelerationSpeed
+    );
+}
+
+#[test]
+fn nobody_drives_backward_on_a_motorway() {
+    for (speed, is_found) in [(29.0, false), (31.0, true)] {
+        let mut car = Car::driving(speed);
+        car.backward = true;
+        let receiver = hear(&mut car, 100, 20, honest);
+        assert_eq!(receiver.checks().contains(&Check::ReverseSpeed), is_found);
+    }
+    let mut first = Car::driving(31.0);
+    first.backward = true;
+    let receiver = hear(&mut first, 100, 1, honest);
+    assert_eq!(
+        receiver.verdicts[0].findings()[0].to_string(),
+        "reverse_speed: 31000 mm/s, possible is at most 30000 mm/s"
+    );
+}
+
+/// A car that drives two right-hand bends and says that it is somewhere to the right of itself.
+fn round_bends(aside_m: f64, step_ms: u64) -> Receiver {
+    let mut car = Car::driving(8.0);
+    let mut receiver = Receiver::default();
+    for index in 0..60_000 / step_ms {
+        let right = Offset::along(
+            Heading::from_deg_wrapped(car.heading_deg + 90.0).unwrap(),
+            aside_m,
+        );
+        let telemetry = Telemetry {
+            position: place(car.east_m + right.east_m, car.north_m + right.north_m),
+            position_accuracy: Length::from_m(2.0).map(PositionAccuracy::circle),
+            ..car.honest()
+        };
+        receiver.hear(&telemetry, car.time_ms);
+        let is_turning = index * step_ms % 20_000 < 4_000;
+        car.drive(step_ms, if is_turning { 22.5 } else { 0.0 });
+    }
+    receiver
+}
+
+#[test]
+fn who_places_itself_aside_is_found_in_bends() {
+    for step_ms in [100, 200, 500] {
+        for aside_m in [-6.0, 6.0] {
+            let receiver = round_bends(aside_m, step_ms);
+            assert!(
+                receiver.checks().contains(&Check::PlacedAside),
+                "{step_ms} {aside_m}"
+            );
+        }
+        // An antenna at the side of a lorry.
+        for aside_m in [-1.3, 0.0, 1.3] {
+            assert_eq!(round_bends(aside_m, step_ms).flagged(), 0, "{step_ms}");
+        }
+    }
+    let receiver = round_bends(6.0, 100);
+    let aside = |it: &&super::Finding| it.check == Check::PlacedAside;
+    let finding = *receiver
+        .verdicts
+        .iter()
+        .flat_map(Verdict::findings)
+        .find(aside)
+        .unwrap();
+    assert!((finding.value - 6_000).abs() < 400, "{finding}");
+}
+
 #[test]
 fn honest_silence_is_plausible() {
     // Ten seconds in a tunnel, then on as before.
@@ -326,7 +444,7 @@ fn a_stuck_speed_sensor_is_found() {
                 ..car.honest()
             }
         });
-        assert_eq!(receiver.checks(), [Check::SpeedDisplacement]);
+        assert!(receiver.checks().contains(&Check::SpeedDisplacement));
         assert!(!receiver.verdicts.last().unwrap().findings().is_empty());
     }
 }
@@ -337,7 +455,7 @@ fn a_frozen_position_is_found() {
         position: place(0.0, 0.0),
         ..car.honest()
     });
-    assert_eq!(receiver.checks(), [Check::SpeedDisplacement]);
+    assert!(receiver.checks().contains(&Check::SpeedDisplacement));
 }
 
 #[test]
@@ -349,7 +467,7 @@ fn a_reversed_heading_is_found() {
                 ..car.honest()
             }
         });
-        assert_eq!(receiver.checks(), [Check::HeadingDisplacement]);
+        assert!(receiver.checks().contains(&Check::HeadingDisplacement));
     }
 }
 
@@ -363,7 +481,7 @@ fn feigned_braking_is_found() {
                 ..car.honest()
             }
         });
-        assert_eq!(receiver.checks(), [Check::AccelerationSpeed]);
+        assert!(receiver.checks().contains(&Check::AccelerationSpeed));
     }
 }
 
@@ -374,12 +492,13 @@ fn a_speed_that_leaps_is_found() {
         longitudinal_acceleration: None,
         ..car.honest()
     });
-    assert_eq!(receiver.checks(), [Check::AccelerationSpeed]);
+    assert!(receiver.checks().contains(&Check::AccelerationSpeed));
     // Up by 7 m/s, then down again; 12 m/s² × 0.1 s + 2 × 0.5 m/s + 1.5 m/s = 3.7 m/s.
     let leaps: Vec<(i64, i64)> = receiver
         .verdicts
         .iter()
         .flat_map(Verdict::findings)
+        .filter(|finding| finding.check == Check::AccelerationSpeed)
         .map(|finding| (finding.value, finding.threshold))
         .collect();
     assert_eq!(leaps, [(7_000, 3_700), (-7_000, -3_700)]);
