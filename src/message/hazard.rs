@@ -77,6 +77,16 @@ impl Cause {
     pub const EMERGENCY_BRAKE_LIGHT: Self = Self::known(99, 1);
     /// A vehicle that broke down and stands.
     pub const STATIONARY_VEHICLE_BREAKDOWN: Self = Self::known(94, 2);
+    /// The end of a queue, where it is dangerous.
+    pub const END_OF_QUEUE: Self = Self::known(27, 0);
+    /// A vehicle that is slower than the others.
+    pub const SLOW_VEHICLE: Self = Self::known(26, 0);
+    /// A vehicle that drives against the direction of its carriageway.
+    pub const WRONG_WAY: Self = Self::known(14, 2);
+    /// A road on which wheels lose their grip.
+    pub const SLIPPERY_ROAD: Self = Self::known(6, 0);
+    /// A vehicle that crashed.
+    pub const POST_CRASH: Self = Self::known(92, 0);
 
     /// The cause with these codes, or `None` for code 0, which the standard reserves.
     pub fn from_codes(code: u8, sub_code: u8) -> Option<Self> {

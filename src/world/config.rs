@@ -17,9 +17,11 @@ pub struct Config {
     pub cell_stations_max: NonZeroUsize,
     /// Most hazards; at the bound the one heard of first is forgotten first.
     pub hazards_max: NonZeroUsize,
-    /// Most hazards that one station's tickets brought, so that one reporter cannot displace the
+    /// Most hazards that one vehicle's ticket brought, so that one reporter cannot displace the
     /// others'.
     pub signer_hazards_max: NonZeroUsize,
+    /// Most hazards that one roadside unit brought, under all its tickets.
+    pub unit_hazards_max: NonZeroUsize,
 }
 
 impl Default for Config {
@@ -30,6 +32,7 @@ impl Default for Config {
             cell_stations_max: CELL_STATIONS_DEFAULT,
             hazards_max: HAZARDS_DEFAULT,
             signer_hazards_max: SIGNER_HAZARDS_DEFAULT,
+            unit_hazards_max: UNIT_HAZARDS_DEFAULT,
         }
     }
 }
@@ -38,3 +41,5 @@ const STATIONS_DEFAULT: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero
 const CELL_STATIONS_DEFAULT: NonZeroUsize = NonZeroUsize::new(512).expect("not zero");
 const HAZARDS_DEFAULT: NonZeroUsize = NonZeroUsize::new(1_024).expect("not zero");
 const SIGNER_HAZARDS_DEFAULT: NonZeroUsize = NonZeroUsize::new(32).expect("not zero");
+/// Twice as many as a unit's operator may have told, which are told anew before the former ones end.
+const UNIT_HAZARDS_DEFAULT: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");

@@ -4,13 +4,15 @@ use std::{
 };
 
 use super::{
-    Config, KnownHazard, Level,
+    Config, KnownHazard, Level, Sighted,
     event::{Changes, Observed, Removal, WorldEvent},
+    merging::{Agreement, is_same_event},
 };
 use crate::{
     id::{ActionId, StationId},
     message::{Hazard, HazardStatement, Termination, UpdateKey},
     plausibility::Judged,
+    security::Holder,
     time::{Instant, Now},
 };
 
@@ -21,8 +23,13 @@ pub(super) struct Hazards {
     /// By event and by the key that ended it: until the event's own station spoke, nobody knows
     /// which key is the event's.
     ended: BTreeMap<(ActionId, [u8; 32]), Ended>,
+    /// Who says that an event is over of which nobody heard yet, each until when: two messages may
+    /// overtake each other.
+    early: BTreeMap<ActionId, BTreeMap<StationId, Instant>>,
     /// When entries, which have no key here, and ends are forgotten.
     deadlines: BTreeSet<(Instant, ActionId, Option<[u8; 32]>)>,
+    /// Reports that came, changed or went: who agrees with whom is to be counted anew.
+    unsettled: Vec<Arc<KnownHazard>>,
 }
 
 #[derive(Debug)]
@@ -30,7 +37,7 @@ struct Entry {
     known: Arc<KnownHazard>,
     owner: Owner,
     /// Who brought it into the picture, for the bound.
-    signer: StationId,
+    signer: Holder,
     deadline: Instant,
     negated_by: BTreeSet<StationId>,
 }
@@ -64,6 +71,18 @@ struct Report {
 impl Hazards {
     pub(super) fn observe(
         &mut self,
+        report: (Judged<HazardStatement>, u8),
+        now: Now,
+        config: &Config,
+        changes: &mut Changes,
+    ) -> Observed {
+        let observed = self.take_in(report, now, config, changes);
+        self.settle(changes);
+        observed
+    }
+
+    fn take_in(
+        &mut self,
         (judged, hops): (Judged<HazardStatement>, u8),
         now: Now,
         config: &Config,
@@ -77,7 +96,8 @@ impl Hazards {
         let (Some(key), None | Some(Termination::Cancellation)) =
             (hazard.update_key, hazard.termination)
         else {
-            return self.negate(hazard.action, signer, changes);
+            let until = now.instant + hazard.expires().since(now.timestamp);
+            return self.negate(hazard.action, (signer, until), changes);
         };
         let report = Report {
             owner: Owner {
@@ -99,7 +119,7 @@ impl Hazards {
             }
             None => {
                 self.make_room(&report, config, changes);
-                self.insert(report, None, changes);
+                self.insert(report, None);
                 Observed::Added
             }
             Some(entry) => match entry.owner.compare(&report, entry.known.hazard().update) {
@@ -119,7 +139,7 @@ impl Hazards {
                         });
                         Observed::Cancelled
                     } else {
-                        self.insert(report, before, changes);
+                        self.insert(report, before);
                         Observed::Updated
                     }
                 }
@@ -140,6 +160,38 @@ impl Hazards {
                 None => self.remove(action, Removal::Expired, changes),
             }
         }
+        self.settle(changes);
+    }
+
+    /// Notes that the own vehicle sees the same; returns whether there is such an event.
+    pub(super) fn corroborate(&mut self, action: ActionId, changes: &mut Changes) -> bool {
+        let Some(entry) = self.entries.get_mut(&action) else {
+            return false;
+        };
+        if !entry.known.sensed {
+            let known = KnownHazard {
+                sensed: true,
+                ..KnownHazard::clone(&entry.known)
+            };
+            entry.known = Arc::new(known);
+            self.unsettled.push(entry.known.clone());
+            self.settle(changes);
+        }
+        true
+    }
+
+    /// Notes of every event that what is seen bears out that the own vehicle sees it; returns of how
+    /// many.
+    pub(super) fn sight(&mut self, sighted: &[Sighted], changes: &mut Changes) -> usize {
+        let borne_out: Vec<_> = self
+            .iter()
+            .filter(|known| Sighted::bears_out(sighted, known.hazard()))
+            .map(|known| known.action())
+            .collect();
+        for action in &borne_out {
+            self.corroborate(*action, changes);
+        }
+        borne_out.len()
     }
 
     /// When the next one is to be forgotten.
@@ -179,8 +231,14 @@ impl Hazards {
         is_contradicted.then_some(Observed::Foreign)
     }
 
-    fn negate(&mut self, action: ActionId, by: StationId, changes: &mut Changes) -> Observed {
+    fn negate(
+        &mut self,
+        action: ActionId,
+        (by, until): (StationId, Instant),
+        changes: &mut Changes,
+    ) -> Observed {
         let Some(entry) = self.entries.get_mut(&action) else {
+            self.keep_early(action, by, until);
             return Observed::Unmatched;
         };
         if entry.negated_by.len() >= NEGATIONS_MAX || !entry.negated_by.insert(by) {
@@ -195,13 +253,38 @@ impl Hazards {
         Observed::Negated
     }
 
-    fn insert(&mut self, report: Report, before: Option<Entry>, changes: &mut Changes) {
+    /// Remembers what is said against an event that nobody reported yet; at the bound those go that
+    /// would be forgotten first.
+    fn keep_early(&mut self, action: ActionId, by: StationId, until: Instant) {
+        if self.early.len() >= EARLY_MAX && !self.early.contains_key(&action) {
+            let last = |said: &BTreeMap<_, _>| said.values().max().copied();
+            let first = self.early.iter().min_by_key(|(_, said)| last(said));
+            let first = first.map(|(action, _)| *action);
+            first.and_then(|first| self.early.remove(&first));
+        }
+        let said = self.early.entry(action).or_default();
+        if said.len() < NEGATIONS_MAX {
+            said.insert(by, until);
+        }
+    }
+
+    /// Who said already that an event is over which is reported only now.
+    fn take_early(&mut self, action: ActionId, now: Now) -> BTreeSet<StationId> {
+        let said = self.early.remove(&action).unwrap_or_default().into_iter();
+        let held = said.filter(|(_, until)| now.instant < *until);
+        held.map(|(by, _)| by).collect()
+    }
+
+    fn insert(&mut self, report: Report, before: Option<Entry>) {
         let action = report.action();
-        let (first_heard, negations) = before.as_ref().map_or((report.now, 0), |before| {
-            (before.known.first_heard, before.known.negations)
-        });
+        let first_heard = before.as_ref().map(|before| before.known.first_heard);
+        let first_heard = first_heard.unwrap_or(report.now);
+        let negated_by = match &before {
+            Some(before) => before.negated_by.clone(),
+            None => self.take_early(action, report.now),
+        };
         let signer = before.as_ref().map_or_else(
-            || report.judged.verified().station(),
+            || report.judged.verified().ticket().holder(),
             |before| before.signer,
         );
         let known = Arc::new(KnownHazard {
@@ -210,9 +293,12 @@ impl Hazards {
             first_heard,
             level: Level::Inform,
             sources: 1,
-            negations,
+            sensed: before.as_ref().is_some_and(|before| before.known.sensed),
+            merged: Vec::new(),
+            leading: action,
+            negations: u32::try_from(negated_by.len()).unwrap_or(u32::MAX),
         });
-        changes.push(WorldEvent::HazardChanged(known.clone()));
+        self.unsettled.push(known.clone());
         self.deadlines.insert((report.deadline, action, None));
         let confirmed = report.owner.confirmed
             || before.as_ref().is_some_and(|before| {
@@ -226,16 +312,20 @@ impl Hazards {
             },
             signer,
             deadline: report.deadline,
-            negated_by: before.map(|before| before.negated_by).unwrap_or_default(),
+            negated_by,
         };
         self.entries.insert(action, entry);
     }
 
     /// Forgets the oldest of the same reporter, then the oldest of all, where a bound is reached.
     fn make_room(&mut self, report: &Report, config: &Config, changes: &mut Changes) {
-        let signer = report.judged.verified().station();
+        let signer = report.judged.verified().ticket().holder();
         let own = || self.entries.values().filter(|entry| entry.signer == signer);
-        let victim = if own().count() >= config.signer_hazards_max.get() {
+        let own_max = match signer {
+            Holder::Vehicle(_) => config.signer_hazards_max,
+            Holder::Unit(_) => config.unit_hazards_max,
+        };
+        let victim = if own().count() >= own_max.get() {
             oldest(own()).map(|action| (action, Removal::SignerFull))
         } else if self.entries.len() >= config.hazards_max.get() {
             oldest(self.entries.values()).map(|action| (action, Removal::WorldFull))
@@ -281,12 +371,56 @@ impl Hazards {
             .entries
             .iter()
             .filter(|(_, entry)| {
-                entry.signer == station || entry.known.verified().station() == station
+                entry.signer == Holder::Vehicle(station)
+                    || entry.known.verified().station() == station
             })
             .map(|(action, _)| *action)
             .collect();
         for action in theirs {
             self.remove(action, reason, changes);
+        }
+        for said in self.early.values_mut() {
+            said.remove(&station);
+        }
+        self.settle(changes);
+    }
+
+    /// Counts anew who agrees with whom around every report that came, changed or went, and tells
+    /// of each whose standing is another now.
+    fn settle(&mut self, changes: &mut Changes) {
+        let unsettled = std::mem::take(&mut self.unsettled);
+        let is_new = |it: &Arc<KnownHazard>| unsettled.iter().any(|new| Arc::ptr_eq(it, new));
+        let is_touched = |it: &KnownHazard| {
+            let mut around = unsettled.iter();
+            around.any(|new| is_same_event(new.hazard(), it.hazard()))
+        };
+        let told: Vec<_> = self
+            .iter()
+            .filter(|it| is_new(it) || is_touched(it))
+            .take(SETTLED_MAX)
+            .map(|it| it.action())
+            .collect();
+        let new = unsettled.iter().map(|it| it.action());
+        let actions: BTreeSet<ActionId> = new.chain(told).collect();
+        for action in actions {
+            let Some(known) = self.get(action).cloned() else {
+                continue;
+            };
+            let agreement = Agreement::of(&known, self.iter().map(|it| &**it));
+            if agreement.is_told_by(&known) && !is_new(&known) {
+                continue;
+            }
+            let known = Arc::new(KnownHazard {
+                level: agreement.level,
+                sources: agreement.sources,
+                merged: agreement.merged,
+                leading: agreement.leading,
+                ..KnownHazard::clone(&known)
+            });
+            changes.push(WorldEvent::HazardChanged(known.clone()));
+            if let Some(entry) = self.entries.get_mut(&action) {
+                entry.known = known;
+            }
         }
     }
 
@@ -299,6 +433,7 @@ impl Hazards {
     fn take(&mut self, action: ActionId) -> Option<Entry> {
         let entry = self.entries.remove(&action)?;
         self.deadlines.remove(&(entry.deadline, action, None));
+        self.unsettled.push(entry.known.clone());
         Some(entry)
     }
 }
@@ -346,6 +481,13 @@ fn oldest<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<ActionId> {
         .min()
         .map(|(_, action)| action)
 }
+
+/// Events of which only the end is known yet.
+const EARLY_MAX: usize = 256;
+
+/// Reports around one that came, changed or went whose standing is counted anew; more in one place
+/// are a flood, and keep theirs until something else changes there.
+const SETTLED_MAX: usize = 64;
 
 /// How many stations' negations of one event are counted; further ones change nothing.
 const NEGATIONS_MAX: usize = 64;

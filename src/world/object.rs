@@ -4,8 +4,9 @@ use crate::{
     id::{ActionId, StationId},
     message::{Hazard, HazardStatement, Telemetry},
     plausibility::{Judged, Verdict},
+    risk::{HardBrakes, Risk, Subject, Viewer},
     security::Verified,
-    time::Now,
+    time::{Now, Timestamp},
 };
 
 /// A station in the picture: its newest telemetry, with the signed bytes, times and verdict.
@@ -13,6 +14,7 @@ use crate::{
 pub struct Object {
     pub(super) judged: Judged<Telemetry>,
     pub(super) hops: u8,
+    pub(super) brakes: HardBrakes,
 }
 
 impl Object {
@@ -40,6 +42,15 @@ impl Object {
     pub fn hops(&self) -> u8 {
         self.hops
     }
+
+    /// How dangerous it is at a moment to the vehicle that sees it then; `None` where too little is
+    /// known of its motion, and where it is too far away.
+    pub fn risk(&self, viewer: &Viewer<'_>, at: Timestamp) -> Option<Risk> {
+        let generated = self.verified().generated();
+        let other = Subject::of(self.telemetry(), generated).at(at)?;
+        let braked = self.brakes.last(at);
+        viewer.assess(&other, braked.map(|braked| at.since(braked)))
+    }
 }
 
 /// A hazard in the picture: its newest report, and what others say about it.
@@ -50,6 +61,11 @@ pub struct KnownHazard {
     pub(super) first_heard: Now,
     pub(super) level: Level,
     pub(super) sources: u32,
+    pub(super) sensed: bool,
+    /// Other reports of the same event.
+    pub(super) merged: Vec<ActionId>,
+    /// The one of all these that was heard first.
+    pub(super) leading: ActionId,
     pub(super) negations: u32,
 }
 
@@ -89,10 +105,27 @@ impl KnownHazard {
         self.level
     }
 
-    /// How many independent sources report the event. Reports under one [`ActionId`] come from one
-    /// vehicle, whatever its ticket is by now, and count once.
+    /// How many independent sources say so: vehicles with tickets of one slot, roadside units, and the
+    /// own vehicle's sensors. Reports under one [`ActionId`] come from one vehicle, whatever its ticket
+    /// is by now, and count once.
     pub fn sources(&self) -> u32 {
         self.sources
+    }
+
+    /// Whether the own vehicle's sensors agree.
+    pub fn is_sensed(&self) -> bool {
+        self.sensed
+    }
+
+    /// Other reports of the same event, as far as they are believed; in the order of their names.
+    pub fn merged(&self) -> &[ActionId] {
+        &self.merged
+    }
+
+    /// Which of all the reports of the event was heard first: the one to show, where one is to stand
+    /// for all.
+    pub fn leading(&self) -> ActionId {
+        self.leading
     }
 
     /// How many stations said that they see no such danger.

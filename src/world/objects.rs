@@ -12,9 +12,9 @@ use crate::{
     geo::{Area, Cell},
     id::StationId,
     message::Telemetry,
-    plausibility::Judged,
+    plausibility::{Claim, Judged, Record, Surroundings},
+    risk::HardBrakes,
     time::{Instant, Now},
-    track::Track,
 };
 
 /// Every station heard of late, found by name, by place and by age.
@@ -24,12 +24,14 @@ pub(super) struct Objects {
     /// Stations by cell, in each the one unheard for longest first.
     cells: BTreeMap<Cell, BTreeSet<(Instant, StationId)>>,
     by_age: BTreeSet<(Instant, StationId)>,
+    surroundings: Surroundings,
 }
 
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) object: Arc<Object>,
-    pub(super) track: Track,
+    pub(super) record: Record,
+    brakes: HardBrakes,
     cell: Cell,
     heard: Instant,
 }
@@ -43,11 +45,11 @@ impl Objects {
         changes: &mut Changes,
     ) -> Observed {
         let verified = judged.verified();
-        let (station, generated) = (verified.station(), verified.generated());
+        let (station, claim) = (verified.station(), Claim::of(verified));
         let cell = Cell::at(verified.message().position);
         let before = match self.entries.get_mut(&station) {
             Some(entry) => {
-                if !entry.track.observe(verified.message(), generated) {
+                if !entry.record.observe(&claim, judged.judgement()) {
                     return Observed::Outdated;
                 }
                 Some((entry.cell, entry.heard))
@@ -72,27 +74,40 @@ impl Objects {
         self.by_age.insert((now.instant, station));
         let crowd = self.cells.entry(cell).or_default();
         crowd.insert((now.instant, station));
-        let first = Track::new(verified.message(), generated);
-        let object = Arc::new(Object { judged, hops });
+        self.surroundings.observe(&claim);
+        let first = before
+            .is_none()
+            .then(|| Record::new(&claim, judged.judgement()));
+        let mut brakes = self
+            .entries
+            .get(&station)
+            .map(|entry| entry.brakes)
+            .unwrap_or_default();
+        brakes.observe(verified.message(), verified.generated());
+        let object = Arc::new(Object {
+            judged,
+            hops,
+            brakes,
+        });
         changes.push(WorldEvent::ObjectChanged(object.clone()));
-        match self.entries.get_mut(&station) {
-            Some(entry) => {
-                entry.object = object;
-                entry.cell = cell;
-                entry.heard = now.instant;
-                Observed::Updated
-            }
-            None => {
-                let entry = Entry {
-                    object,
-                    track: first,
-                    cell,
-                    heard: now.instant,
-                };
-                self.entries.insert(station, entry);
-                Observed::Added
-            }
+        if let Some(record) = first {
+            let entry = Entry {
+                object,
+                record,
+                brakes,
+                cell,
+                heard: now.instant,
+            };
+            self.entries.insert(station, entry);
+            return Observed::Added;
         }
+        if let Some(entry) = self.entries.get_mut(&station) {
+            entry.object = object;
+            entry.brakes = brakes;
+            entry.cell = cell;
+            entry.heard = now.instant;
+        }
+        Observed::Updated
     }
 
     /// Forgets those that have been silent for `age_max`.
@@ -111,6 +126,10 @@ impl Objects {
 
     pub(super) fn get(&self, station: StationId) -> Option<&Entry> {
         self.entries.get(&station)
+    }
+
+    pub(super) fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
     }
 
     pub(super) fn len(&self) -> usize {
@@ -155,6 +174,7 @@ impl Objects {
             return;
         };
         self.unlink(station, entry.cell, entry.heard);
+        self.surroundings.forget(station, &entry.record);
         changes.push(WorldEvent::ObjectRemoved { station, reason });
     }
 

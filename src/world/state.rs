@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Config, KnownHazard, Object, Snapshot,
+    Config, KnownHazard, Object, Sighted, Snapshot,
     event::{Changes, Observed, Removal, WorldEvent},
     hazards::Hazards,
     objects::{Entry, Objects},
@@ -10,7 +10,7 @@ use crate::{
     geo::Area,
     id::{ActionId, StationId},
     message::{HazardStatement, Telemetry},
-    plausibility::Judged,
+    plausibility::{Judged, Record, Surroundings},
     time::{Instant, Now, Timestamp},
     track::{Estimate, Track},
 };
@@ -95,6 +95,17 @@ impl World {
         observed
     }
 
+    /// Notes that the own vehicle's driving stack sees the danger that others report; returns whether
+    /// any such event is known.
+    pub fn corroborate(&mut self, action: ActionId) -> bool {
+        self.hazards.corroborate(action, &mut self.changes)
+    }
+
+    /// Notes what the own vehicle's sensors see, which bears out hazards near it; returns how many.
+    pub fn sight(&mut self, sighted: &[Sighted]) -> usize {
+        self.hazards.sight(sighted, &mut self.changes)
+    }
+
     /// Forgets what a station said that is not to be believed any more: itself, and the hazards that
     /// it reported last or first.
     pub fn forget_signer(&mut self, station: StationId, reason: Removal) {
@@ -130,9 +141,19 @@ impl World {
         self.objects.get(station).map(|entry| &entry.object)
     }
 
-    /// One station over time, for `plausibility` and for estimates.
+    /// One station over time, for estimates.
     pub fn track(&self, station: StationId) -> Option<&Track> {
-        self.objects.get(station).map(|entry| &entry.track)
+        self.record(station).map(Record::track)
+    }
+
+    /// What `plausibility` remembers of one station.
+    pub fn record(&self, station: StationId) -> Option<&Record> {
+        self.objects.get(station).map(|entry| &entry.record)
+    }
+
+    /// What stations said last, for `plausibility`.
+    pub fn surroundings(&self) -> &Surroundings {
+        self.objects.surroundings()
     }
 
     /// All stations, in the order of their ids.
@@ -179,7 +200,7 @@ impl World {
     pub fn world_at(&self, at: Timestamp, area: Option<&Area>) -> Vec<Extrapolated> {
         let inside = |estimate: &Estimate| area.is_none_or(|area| area.contains(estimate.position));
         let extrapolate = |entry: &Entry| {
-            let estimate = entry.track.estimate(at).filter(inside)?;
+            let estimate = entry.record.track().estimate(at).filter(inside)?;
             Some(Extrapolated {
                 object: entry.object.clone(),
                 estimate,

@@ -250,6 +250,26 @@ fn a_negation_of_nothing_is_not_taken() {
 }
 
 #[test]
+fn a_negation_that_overtakes_its_report_counts_once_that_is_there() {
+    let mut road = Road::new(Config::default());
+    let (mut alice, mut bob, mut carol) = (road.speaker(10), road.speaker(11), road.speaker(12));
+    let breakdown = alice.breakdown(road.now);
+    for _ in 0..2 {
+        assert_eq!(
+            road.report(&mut bob, negation(&breakdown)),
+            Observed::Unmatched
+        );
+    }
+    road.report(&mut carol, negation(&breakdown));
+    road.report(&mut alice, first(breakdown.clone()));
+    assert_eq!(road.world.hazard(breakdown.action).unwrap().negations(), 2);
+    assert_eq!(
+        road.report(&mut bob, negation(&breakdown)),
+        Observed::Repeated
+    );
+}
+
+#[test]
 fn one_reporter_displaces_only_its_own() {
     let mut road = Road::new(Config {
         signer_hazards_max: NonZeroUsize::new(2).unwrap(),

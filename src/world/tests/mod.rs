@@ -1,5 +1,6 @@
 mod feed;
 mod hazards;
+mod merging;
 mod objects;
 mod queue;
 
@@ -110,8 +111,8 @@ impl Road {
     fn take(&mut self, bytes: Bytes) -> Observed {
         match self.verifier.handle_envelope(bytes, self.now).unwrap() {
             VerifiedMessage::Telemetry(verified) => {
-                let track = self.world.track(verified.station());
-                let judged = judge_telemetry(verified, track);
+                let record = self.world.record(verified.station());
+                let judged = judge_telemetry(verified, record, self.world.surroundings());
                 self.world.observe(judged, 0, self.now)
             }
             VerifiedMessage::Hazard(verified) => {

@@ -36,8 +36,21 @@ fn an_implausible_message_is_in_the_picture_with_its_finding() {
         .unwrap()
         .verdict()
         .findings();
-    assert_eq!(findings.len(), 1);
-    assert_eq!(findings[0].check, Check::PositionJump);
+    assert!(findings.iter().any(|it| it.check == Check::PositionJump));
+}
+
+#[test]
+fn a_station_that_contradicted_itself_is_not_believed_again_for_its_silence() {
+    let mut road = Road::new(Config::default());
+    let mut alice = road.speaker(10);
+    road.say(&mut alice, cruising(0.0));
+    road.pass(100);
+    road.say(&mut alice, cruising(500.0));
+    road.pass(4_000);
+    assert!(road.world.object(alice.station).is_none());
+    assert_eq!(road.say(&mut alice, cruising(540.0)), Observed::Added);
+    let object = road.world.object(alice.station).unwrap();
+    assert_eq!(object.verdict().findings()[0].check, Check::Latch);
 }
 
 #[test]
