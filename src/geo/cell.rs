@@ -34,6 +34,17 @@ impl Cell {
         self.0.into()
     }
 
+    /// How large it is, in square metres: about 0.1 km², and nowhere above 0.2.
+    pub fn area_m2(self) -> u32 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a cell of resolution 9 is between 0 and 0.2 km²; saturates"
+        )]
+        let area_m2 = self.0.area_m2().round() as u32;
+        area_m2
+    }
+
     /// Every cell with a point within `radius_m` of `centre`, and some beyond; the same for every
     /// `centre` in one cell.
     ///

@@ -14,4 +14,4 @@ pub mod import;
 pub mod mcap;
 
 pub use drive::{Content, Cut, Drive, Label, Provenance, Record, VehicleInfo};
-pub use import::{ImportError, Imported, Options, import};
+pub use import::{ImportError, Imported, ImportedLanes, Options, import, import_lanes};

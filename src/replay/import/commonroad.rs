@@ -67,16 +67,8 @@ impl Import {
         Ok(())
     }
 
-    /// Scenarios without a place say 999° or 0°.
     fn place(&mut self, location: &Element) {
-        let number = |name: &str| location.child(name).map(Element::number);
-        let place = number("gpsLatitude").zip(number("gpsLongitude"));
-        let sane = place
-            .filter(|(latitude, longitude)| {
-                latitude.abs() <= LATITUDE_MAX_DEG && (*latitude != 0.0 || *longitude != 0.0)
-            })
-            .and_then(|(latitude, longitude)| Position::from_deg(latitude, longitude));
-        if let Some(position) = sane {
+        if let Some(position) = place_of(location) {
             self.frame = LocalFrame::at(position);
             self.placed = true;
         }
@@ -177,6 +169,17 @@ impl Import {
         self.assembly
             .note("positions are of the obstacle's centre: moved to the front by half the length");
     }
+}
+
+/// Where on earth a scenario is; those without a place say 999° or 0°.
+pub(super) fn place_of(location: &Element) -> Option<Position> {
+    let number = |name: &str| location.child(name).map(Element::number);
+    let place = number("gpsLatitude").zip(number("gpsLongitude"));
+    place
+        .filter(|(latitude, longitude)| {
+            latitude.abs() <= LATITUDE_MAX_DEG && (*latitude != 0.0 || *longitude != 0.0)
+        })
+        .and_then(|(latitude, longitude)| Position::from_deg(latitude, longitude))
 }
 
 fn step_s(root: &Element) -> Option<f64> {

@@ -14,6 +14,7 @@ mod detect;
 mod error;
 mod json;
 mod labels;
+mod lanelets;
 mod nyc;
 mod ode;
 mod place;
@@ -23,6 +24,7 @@ mod unpack;
 mod xml;
 
 pub use error::ImportError;
+pub use lanelets::{ImportedLanes, import_lanes};
 
 #[cfg(test)]
 mod tests;

@@ -81,9 +81,9 @@ enum Topic {
 impl<W: Write + Seek> Writer<W> {
     /// Begins a recording.
     pub fn new(output: W, about: &About) -> Result<Self, WriteError> {
-        let mut inner = WriteOptions::new()
+        let written_by = concat!("wayside ", env!("CARGO_PKG_VERSION"));
+        let mut inner = WriteOptions::library(WriteOptions::new(), written_by)
             .profile(PROFILE)
-            .library(concat!("wayside ", env!("CARGO_PKG_VERSION")))
             .compression(Some(Compression::Zstd))
             .chunk_size(Some(CHUNK_LEN))
             // They take 16 bytes a message, uncompressed, and nothing here seeks by message.

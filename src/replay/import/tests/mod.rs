@@ -1,5 +1,6 @@
 mod bad_input;
 mod commonroad;
+mod lanelets;
 mod messages;
 mod sumo;
 mod table;
