@@ -45,6 +45,13 @@
 //! search for a false pair that fits this one ticket, at some 2^48 digests; all that was given stays on
 //! the ledger to be looked at.
 //!
+//! A station that lied is accused by its own signed messages, which prove it to anybody
+//! ([`evidence`](crate::evidence)). Executing the report finds the lie again, so whoever heard it need
+//! not be believed, and no operator's leave is asked: the order follows by itself, from version 4 of the
+//! rules on. It holds for a day, may be appealed against and lifted like any other, and is given once for
+//! each ticket. What only others saw takes the testimony of three vehicles of one slot and the votes of one
+//! operator more than may be false. What was proved stays in the block for all to see, as it was said in public before.
+//!
 //! Cars follow the list by updates that prove themselves ([`RevocationUpdate`]), whoever hands them on.
 //! Entries mean something as long as tickets may be out, then they are forgotten, like orders, parts of
 //! keys that are made, counts of tickets and keys whose tickets are over. What stays for ever are the
@@ -107,19 +114,19 @@ mod vote;
 
 pub use action::{
     Action, ActionError, AddOperator, AppealRevocation, AttachRecord, BatteryFigures,
-    BatteryStatus, BeginCustody, Birth, COVERED_MAX, CertifyIssuingKey, ChangeCommittee,
-    CommitTickets, ConfirmErasure, ConfirmTicketKey, Correct, Correction, CustodyPurpose,
-    DecideClaim, EndCustody, Enrol, EnrolmentStatus, EraseRecord, GrantAccess, GrantRole,
-    InstallPart, IssuePolicy, IssueRecall, KEY_PART_BYTES_MAX, KEY_ROUNDS_MAX, LiftBlock,
-    LiftRevocation, MakePart, Method, MovePart, NameHandle, OdometerSource, OpenClaim,
+    BatteryStatus, BeginCustody, BelieveWitnesses, Birth, COVERED_MAX, CertifyIssuingKey,
+    ChangeCommittee, CommitTickets, ConfirmErasure, ConfirmTicketKey, Correct, Correction,
+    CustodyPurpose, DecideClaim, EndCustody, Enrol, EnrolmentStatus, EraseRecord, GrantAccess,
+    GrantRole, InstallPart, IssuePolicy, IssueRecall, KEY_PART_BYTES_MAX, KEY_ROUNDS_MAX,
+    LiftBlock, LiftRevocation, MakePart, Method, MovePart, NameHandle, OdometerSource, OpenClaim,
     OperatorStatus, OrderKind, OrderRevocation, PlaceBlock, PostKeyPart, ReadReceipt,
     RecallCriteria, RecordBattery, RecordClass, RecordOdometer, RecordService, RecordTrip,
     RecordWear, RemedyRecall, RemoveOperator, RemovePart, RepairBattery, ReplaceOperatorKey,
-    ReplaceSeat, ReplaceWearPart, ReportMisconduct, RetireVehicle, RevealSeed, RevokeAccess,
-    RevokeRole, RotateKey, SEATS_MAX, SLOTS_MAX, STOPS_MAX, SaleBlock, ScheduleRules, ScrapPart,
-    SeatChange, SetEnrolment, SetGroup, SetOperator, SetShard, SetTicketPolicy, SettleClaim,
-    ShipPart, SlotCount, Stop, TagCertificate, TagKind, Transfer, WHEELS_MAX, WearKind, WearSlot,
-    WithdrawClaim, WithdrawTicketKey,
+    ReplaceSeat, ReplaceWearPart, ReportMisbehaviour, ReportMisconduct, RetireVehicle, RevealSeed,
+    RevokeAccess, RevokeRole, RotateKey, SEATS_MAX, SLOTS_MAX, STOPS_MAX, SaleBlock, ScheduleRules,
+    ScrapPart, SeatChange, SetEnrolment, SetGroup, SetOperator, SetShard, SetTicketPolicy,
+    SettleClaim, ShipPart, SlotCount, Stop, TagCertificate, TagKind, Testify, Transfer, WHEELS_MAX,
+    WearKind, WearSlot, WithdrawClaim, WithdrawTicketKey,
 };
 pub use auditor::{Audit, Auditor, Violation};
 pub use block::{Block, BlockBytesError, Delivery, Entry, delivery_leaf, transaction_leaf};
@@ -158,21 +165,21 @@ pub use proof::{
 pub use quota::Quotas;
 pub use receipt::{Receipt, ReceiptBody, TagSubject};
 pub use record::{
-    Account, AgreedHandle, Alarm, Battery, Blocks, ChainState, ChannelIn, ChannelOut, Claim,
-    ClaimState, Custody, EPOCH_LAG, Enrolment, EnrolmentVoice, EpochState, Failure, GivenSeed,
-    Grant, Group, HistoryHead, Issued, IssuerEntry, Issuers, IssuingKey, IssuingKeyOwner,
-    IssuingSeat, Key, KeyBoard, NamedHandle, NextEpoch, NextReplicas, NextRules, NonceWindow,
-    Odometer, OperatorState, Order, OrderFailure, OrderState, Orders, Part, PartState, Policy,
-    Recall, Remedy, RevocationEntry, RevocationHead, RoleHolder, SERVICES_MAX, Seat, SeatFact,
-    Service, Services, ShardState, TRIPS_MAX, Tag, TagClaim, TicketPolicy, Tombstone, Transit,
-    TripSpan, Trips, Value, Vehicle, VehicleStatus, Wear,
+    Account, AgreedHandle, Alarm, Battery, Blocks, CASES_MAX, Case, Cases, ChainState, ChannelIn,
+    ChannelOut, Claim, ClaimState, Custody, EPOCH_LAG, Enrolment, EnrolmentVoice, EpochState,
+    Failure, GivenSeed, Grant, Group, HistoryHead, Issued, IssuerEntry, Issuers, IssuingKey,
+    IssuingKeyOwner, IssuingSeat, Key, KeyBoard, NamedHandle, NextEpoch, NextReplicas, NextRules,
+    NonceWindow, Odometer, OperatorState, Order, OrderFailure, OrderState, Orders, Part, PartState,
+    Policy, Recall, Remedy, RevocationEntry, RevocationHead, RoleHolder, SERVICES_MAX, Seat,
+    SeatFact, Service, Services, ShardState, TRIPS_MAX, Tag, TagClaim, TicketPolicy, Tombstone,
+    Transit, TripSpan, Trips, Value, Vehicle, VehicleStatus, Wear, WitnessNote,
 };
 pub use results::Results;
 pub use revocations::{Applied, ApplyError, RevocationList};
 pub use role::{Role, UnknownRole};
 pub use rule::Rule;
 pub use state::State;
-pub use ticket::{AccusedTicket, RevealedSeed, TicketHandle};
+pub use ticket::{AccusedStation, AccusedTicket, RevealedSeed, TicketHandle};
 pub use transaction::{
     Approval, CheckedTransaction, SignedTransaction, Transaction, TransactionError, TransactionId,
 };

@@ -370,6 +370,18 @@ rules! {
         "the accused has appealed already"
     391 OperatorInactive "operator_inactive"
         "the operator does not take part"
+    392 MisbehaviourUnproven "misbehaviour_unproven"
+        "the messages are not the accused's, or can be true"
+    393 AccusedAlready "accused_already"
+        "the station was accused before"
+    394 WitnessKnown "witness_known"
+        "the witness testified against the station before"
+    395 WitnessOverQuota "witness_over_quota"
+        "the witness testified against three others already"
+    396 WitnessesMissing "witnesses_missing"
+        "fewer than three vehicles testified about one minute"
+    397 WitnessesBelieved "witnesses_believed"
+        "the operator said so before"
 }
 
 impl Rule {

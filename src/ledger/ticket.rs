@@ -11,6 +11,11 @@ some_bytes! {
 }
 
 some_bytes! {
+    /// The station that holds such a ticket.
+    AccusedStation 8
+}
+
+some_bytes! {
     /// The random name under which a ticket was signed, which says nothing about its vehicle but to
     /// the enrolment authority.
     TicketHandle 16
@@ -31,6 +36,12 @@ impl AccusedTicket {
 impl From<&Ticket> for AccusedTicket {
     fn from(ticket: &Ticket) -> Self {
         Self(*ticket.as_bytes())
+    }
+}
+
+impl From<&Ticket> for AccusedStation {
+    fn from(ticket: &Ticket) -> Self {
+        Self(*ticket.station().as_bytes())
     }
 }
 

@@ -1,12 +1,12 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Account, AccountKey, Alarm, Battery, ChainState, Claim, ClaimId, Committee, Enrolment,
-    EpochState, Genesis, Grant, Group, Issued, Issuers, IssuingKeyOwner, IssuingSeat, Key,
-    KeyBoard, Label, OperatorState, OperatorStatus, Order, Orders, Part, PartTag, Peaks, Policy,
-    PolicyId, Recall, RecordClass, RecordCommitment, Remedy, RevocationEntry, RevocationHead, Role,
-    RoleHolder, Seat, Services, ShardState, State, Tag, TagKind, TicketPolicy, Tombstone, Transit,
-    Trips, Value, Vehicle, Wear, WearSlot,
+    Account, AccountKey, AccusedStation, Alarm, Battery, Cases, ChainState, Claim, ClaimId,
+    Committee, Enrolment, EpochState, Genesis, Grant, Group, Issued, Issuers, IssuingKeyOwner,
+    IssuingSeat, Key, KeyBoard, Label, OperatorState, OperatorStatus, Order, Orders, Part, PartTag,
+    Peaks, Policy, PolicyId, Recall, RecordClass, RecordCommitment, Remedy, RevocationEntry,
+    RevocationHead, Role, RoleHolder, Seat, Services, ShardState, State, Tag, TagKind,
+    TicketPolicy, Tombstone, Transit, Trips, Value, Vehicle, Wear, WearSlot,
 };
 use crate::{
     id::{GroupId, ShardId, VehicleId},
@@ -112,6 +112,10 @@ pub trait StateView {
         revocation_head() -> RevocationHead = RevocationHead;
         /// An entry of that list.
         revocation(number: u64) -> RevocationEntry = Revocation;
+        /// The order that followed when a station was accused by proof.
+        accusation(station: AccusedStation) -> u64 = Accusation;
+        /// What stations testify against others.
+        cases() -> Cases = Cases;
     }
 
     /// A vehicle that is at home here.

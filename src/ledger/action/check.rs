@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{
     crypto::{Context, KeyError},
+    evidence::{EVIDENCE_LEN_MAX, TESTIMONY_LEN_MAX},
     id::ChainId,
     ledger::{AccountKey, COVERED_MAX, Genesis, KeyCache, MisconductError, STOPS_MAX},
     security::TicketError,
@@ -65,6 +66,8 @@ impl Action {
             Self::ConfirmTicketKey(it) => check_key(it.key, keys),
             Self::CommitTickets(it) => check_length(it.slots.len(), SLOTS_MAX),
             Self::OrderRevocation(it) => Ok(it.ticket.ticket().map(drop)?),
+            Self::ReportMisbehaviour(it) => check_length(it.evidence.len(), EVIDENCE_LEN_MAX),
+            Self::Testify(it) => check_length(it.testimony.len(), TESTIMONY_LEN_MAX),
             Self::RotateKey(_)
             | Self::RetireVehicle(_)
             | Self::Transfer(_)
@@ -106,7 +109,8 @@ impl Action {
             | Self::NameHandle(_)
             | Self::RevealSeed(_)
             | Self::AppealRevocation(_)
-            | Self::LiftRevocation(_) => Ok(()),
+            | Self::LiftRevocation(_)
+            | Self::BelieveWitnesses(_) => Ok(()),
         }
     }
 }

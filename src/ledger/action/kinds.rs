@@ -2,15 +2,16 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AppealRevocation, AttachRecord, BeginCustody, Birth, CertifyIssuingKey, ChangeCommittee,
-    CommitTickets, ConfirmErasure, ConfirmTicketKey, Correct, DecideClaim, EndCustody, Enrol,
-    EraseRecord, GrantAccess, GrantRole, ISSUING_RULES, InstallPart, IssuePolicy, IssueRecall,
-    LiftBlock, LiftRevocation, MakePart, MovePart, NameHandle, OpenClaim, OrderRevocation,
-    PlaceBlock, PostKeyPart, ReadReceipt, RecordBattery, RecordOdometer, RecordService, RecordTrip,
-    RecordWear, RemedyRecall, RemovePart, RepairBattery, ReplaceOperatorKey, ReplaceWearPart,
-    ReportMisconduct, RetireVehicle, RevealSeed, RevokeAccess, RevokeRole, RotateKey,
-    ScheduleRules, ScrapPart, SetEnrolment, SetGroup, SetOperator, SetShard, SetTicketPolicy,
-    SettleClaim, ShipPart, Transfer, WithdrawClaim, WithdrawTicketKey,
+    AppealRevocation, AttachRecord, BeginCustody, BelieveWitnesses, Birth, CertifyIssuingKey,
+    ChangeCommittee, CommitTickets, ConfirmErasure, ConfirmTicketKey, Correct, DecideClaim,
+    EndCustody, Enrol, EraseRecord, GrantAccess, GrantRole, ISSUING_RULES, InstallPart,
+    IssuePolicy, IssueRecall, LiftBlock, LiftRevocation, MISBEHAVIOUR_RULES, MakePart, MovePart,
+    NameHandle, OpenClaim, OrderRevocation, PlaceBlock, PostKeyPart, ReadReceipt, RecordBattery,
+    RecordOdometer, RecordService, RecordTrip, RecordWear, RemedyRecall, RemovePart, RepairBattery,
+    ReplaceOperatorKey, ReplaceWearPart, ReportMisbehaviour, ReportMisconduct, RetireVehicle,
+    RevealSeed, RevokeAccess, RevokeRole, RotateKey, ScheduleRules, ScrapPart, SetEnrolment,
+    SetGroup, SetOperator, SetShard, SetTicketPolicy, SettleClaim, ShipPart, Testify, Transfer,
+    WithdrawClaim, WithdrawTicketKey,
 };
 use crate::{
     id::{ShardId, VehicleId},
@@ -137,6 +138,12 @@ pub enum Action {
     AppealRevocation(AppealRevocation),
     /// Takes an order back.
     LiftRevocation(LiftRevocation),
+    /// A station lied, as its own messages prove.
+    ReportMisbehaviour(ReportMisbehaviour),
+    /// A station speaks against another.
+    Testify(Testify),
+    /// An operator believes three who do.
+    BelieveWitnesses(BelieveWitnesses),
 }
 
 impl Action {
@@ -200,6 +207,9 @@ impl Action {
             Self::RevealSeed(_) => "reveal_seed",
             Self::AppealRevocation(_) => "appeal_revocation",
             Self::LiftRevocation(_) => "lift_revocation",
+            Self::ReportMisbehaviour(_) => "report_misbehaviour",
+            Self::Testify(_) => "testify",
+            Self::BelieveWitnesses(_) => "believe_witnesses",
         }
     }
 
@@ -235,7 +245,10 @@ impl Action {
             | Self::NameHandle(_)
             | Self::RevealSeed(_)
             | Self::AppealRevocation(_)
-            | Self::LiftRevocation(_) => Some(ShardId::GOVERNANCE),
+            | Self::LiftRevocation(_)
+            | Self::ReportMisbehaviour(_)
+            | Self::Testify(_)
+            | Self::BelieveWitnesses(_) => Some(ShardId::GOVERNANCE),
             Self::Birth(_)
             | Self::RotateKey(_)
             | Self::RetireVehicle(_)
@@ -333,6 +346,9 @@ impl Action {
             | Self::RevealSeed(_)
             | Self::AppealRevocation(_)
             | Self::LiftRevocation(_) => ISSUING_RULES,
+            Self::ReportMisbehaviour(_) | Self::Testify(_) | Self::BelieveWitnesses(_) => {
+                MISBEHAVIOUR_RULES
+            }
         }
     }
 
@@ -394,7 +410,10 @@ impl Action {
             | Self::NameHandle(_)
             | Self::RevealSeed(_)
             | Self::AppealRevocation(_)
-            | Self::LiftRevocation(_) => return (None, None),
+            | Self::LiftRevocation(_)
+            | Self::ReportMisbehaviour(_)
+            | Self::Testify(_)
+            | Self::BelieveWitnesses(_) => return (None, None),
         };
         (Some(one), None)
     }
@@ -414,5 +433,5 @@ macro_rules! into_action {
 }
 
 into_action! {
-    Birth RotateKey RetireVehicle Transfer PlaceBlock LiftBlock BeginCustody EndCustody RecordOdometer Correct RecordWear ReplaceWearPart RecordBattery RepairBattery MakePart ShipPart InstallPart RemovePart MovePart ScrapPart RecordService IssuePolicy OpenClaim WithdrawClaim DecideClaim SettleClaim IssueRecall RemedyRecall RecordTrip AttachRecord GrantAccess RevokeAccess ReadReceipt EraseRecord ConfirmErasure GrantRole RevokeRole SetOperator SetShard ScheduleRules ReportMisconduct ChangeCommittee SetTicketPolicy SetGroup CertifyIssuingKey ReplaceOperatorKey PostKeyPart ConfirmTicketKey WithdrawTicketKey CommitTickets Enrol SetEnrolment OrderRevocation NameHandle RevealSeed AppealRevocation LiftRevocation
+    Birth RotateKey RetireVehicle Transfer PlaceBlock LiftBlock BeginCustody EndCustody RecordOdometer Correct RecordWear ReplaceWearPart RecordBattery RepairBattery MakePart ShipPart InstallPart RemovePart MovePart ScrapPart RecordService IssuePolicy OpenClaim WithdrawClaim DecideClaim SettleClaim IssueRecall RemedyRecall RecordTrip AttachRecord GrantAccess RevokeAccess ReadReceipt EraseRecord ConfirmErasure GrantRole RevokeRole SetOperator SetShard ScheduleRules ReportMisconduct ChangeCommittee SetTicketPolicy SetGroup CertifyIssuingKey ReplaceOperatorKey PostKeyPart ConfirmTicketKey WithdrawTicketKey CommitTickets Enrol SetEnrolment OrderRevocation NameHandle RevealSeed AppealRevocation LiftRevocation ReportMisbehaviour Testify BelieveWitnesses
 }

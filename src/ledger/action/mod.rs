@@ -14,6 +14,7 @@ mod governance;
 mod hexadecimal;
 mod issuing;
 mod kinds;
+mod misbehaviour;
 mod odometer;
 mod ownership;
 mod part;
@@ -44,6 +45,8 @@ pub use issuing::{
     WithdrawTicketKey,
 };
 pub use kinds::Action;
+pub(super) use misbehaviour::MISBEHAVIOUR_RULES;
+pub use misbehaviour::{BelieveWitnesses, ReportMisbehaviour, Testify};
 pub use odometer::{Correct, Correction, OdometerSource, RecordOdometer};
 pub use ownership::{
     BeginCustody, CustodyPurpose, EndCustody, LiftBlock, PlaceBlock, SaleBlock, Transfer,

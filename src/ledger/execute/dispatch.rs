@@ -65,6 +65,9 @@ impl Step<'_, '_> {
             Action::RevealSeed(it) => self.reveal_seed(it),
             Action::AppealRevocation(it) => self.appeal_revocation(it),
             Action::LiftRevocation(it) => self.lift_revocation(it),
+            Action::ReportMisbehaviour(it) => self.report_misbehaviour(it),
+            Action::Testify(it) => self.testify(it),
+            Action::BelieveWitnesses(it) => self.believe_witnesses(it),
         }
     }
 

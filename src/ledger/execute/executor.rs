@@ -310,5 +310,5 @@ impl<'a> Executor<'a> {
 /// the heights that governance gave it.
 ///
 /// Version 1 is the one of every genesis. Version 2 lets a scheduled version be taken back. Version 3
-/// says who issues tickets, and which are revoked.
-pub const RULES: u16 = 3;
+/// says who issues tickets, and which are revoked. Version 4 suspends liars by proof.
+pub const RULES: u16 = 4;

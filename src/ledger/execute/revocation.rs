@@ -1,14 +1,14 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::step::Step;
 use crate::{
     ledger::{
-        AccountKey, AgreedHandle, AppealRevocation, Failure, GivenSeed, IssuerEntry, Key,
-        LiftRevocation, NameHandle, NamedHandle, Order, OrderFailure, OrderKind, OrderRevocation,
-        OrderState, RevealSeed, RevealedSeed, RevocationEntry, Rule, StateView, TicketPolicy,
-        Value,
+        AccountKey, AccusedStation, AccusedTicket, AgreedHandle, AppealRevocation, Failure,
+        GivenSeed, IssuerEntry, Key, Label, LiftRevocation, NameHandle, NamedHandle, Order,
+        OrderFailure, OrderKind, OrderRevocation, OrderState, RevealSeed, RevealedSeed,
+        RevocationEntry, Rule, StateView, TicketPolicy, Value,
     },
-    security::{IssuerKey, LinkageAuthority, Ticket, TrustDomain},
+    security::{AdmittedTicket, IssuerKey, LinkageAuthority, Ticket, TrustDomain},
 };
 
 /// Orders to revoke tickets, and the list of those that are revoked.
@@ -24,7 +24,23 @@ impl Step<'_, '_> {
         let policy = self.ticket_policy()?;
         let ticket = asked.ticket.ticket();
         let ticket = ticket.map_err(|_| Rule::TicketNotIssued)?;
-        let issuer = self.issuer_of(&ticket, &policy)?;
+        let (issuer, _) = self.issuer_of(&ticket, &policy)?;
+        let reason = asked.reason.clone();
+        let mut order = self.new_order(asked.ticket, issuer, (asked.kind, reason), &policy)?;
+        order.evidence = asked.evidence;
+        self.give_order(order, &policy);
+        Ok(())
+    }
+
+    /// An order against the vehicle that has a ticket, if there may be one now.
+    pub(super) fn new_order(
+        &self,
+        accused: AccusedTicket,
+        issuer: IssuerEntry,
+        (kind, reason): (OrderKind, Label),
+        policy: &TicketPolicy,
+    ) -> Result<Order, Rule> {
+        let ticket = accused.ticket().map_err(|_| Rule::TicketNotIssued)?;
         let last_slot = ticket.slot().number();
         let last_slot = last_slot
             .saturating_add(policy.preload_slots)
@@ -34,21 +50,19 @@ impl Step<'_, '_> {
         if !has_begun || last_slot < policy.slot_at(now).number() {
             return Err(Rule::TicketOutOfTime);
         }
-        if let OrderKind::Suspend { until } = asked.kind
+        if let OrderKind::Suspend { until } = kind
             && (until <= now || SUSPENSION_MAX < until.since(now))
         {
             return Err(Rule::SuspensionInvalid);
         }
-        self.forget_orders(&policy);
-        let mut numbers = self.overlay.order_numbers().copied().unwrap_or_default();
-        let order = Order {
-            ticket: asked.ticket,
+        Ok(Order {
+            ticket: accused,
             group: issuer.group,
             members: issuer.members,
             threshold: issuer.threshold,
-            kind: asked.kind,
-            reason: asked.reason.clone(),
-            evidence: asked.evidence,
+            kind,
+            reason,
+            evidence: None,
             ordered: now,
             named: Vec::new(),
             handle: None,
@@ -57,11 +71,18 @@ impl Step<'_, '_> {
             state: OrderState::Open,
             failures: Vec::new(),
             last_slot,
-        };
-        self.put_order(numbers.next, order);
+        })
+    }
+
+    /// Writes an order down; returns its number.
+    pub(super) fn give_order(&mut self, order: Order, policy: &TicketPolicy) -> u64 {
+        self.forget_orders(policy);
+        let mut numbers = self.overlay.order_numbers().copied().unwrap_or_default();
+        let number = numbers.next;
+        self.put_order(number, order);
         numbers.next += 1;
         self.put(Key::Orders, Value::Orders(numbers));
-        Ok(())
+        number
     }
 
     pub(super) fn name_handle(&mut self, named: &NameHandle) -> Result<(), Rule> {
@@ -139,8 +160,12 @@ impl Step<'_, '_> {
         Ok(())
     }
 
-    /// The issuer that signed a ticket.
-    fn issuer_of(&self, ticket: &Ticket, policy: &TicketPolicy) -> Result<IssuerEntry, Rule> {
+    /// The issuer that signed a ticket, and the ticket with that checked.
+    pub(super) fn issuer_of(
+        &self,
+        ticket: &Ticket,
+        policy: &TicketPolicy,
+    ) -> Result<(IssuerEntry, Arc<AdmittedTicket>), Rule> {
         let issuers = self.overlay.issuers().map(|issuers| &issuers.entries);
         let mut issuers = issuers.into_iter().flatten();
         let issuer = issuers.find(|issuer| issuer.id == ticket.issuer_key_id());
@@ -155,8 +180,8 @@ impl Step<'_, '_> {
         let development = self.context.genesis.development;
         let domain = TrustDomain::new(policy.domain, policy.slots(), vec![key], development);
         let domain = domain.map_err(|_| Rule::TicketNotIssued)?;
-        let admitted = domain.admit(ticket);
-        admitted.map(|_| issuer).map_err(|_| Rule::TicketNotIssued)
+        let admitted = domain.admit(ticket).map_err(|_| Rule::TicketNotIssued)?;
+        Ok((issuer, admitted))
     }
 
     /// Who reveals a seed: the authority whose it is, or, once that is late, anybody.
@@ -241,8 +266,14 @@ impl Step<'_, '_> {
         let mut numbers = self.overlay.order_numbers().copied().unwrap_or_default();
         for _ in 0..FORGOTTEN_AT_ONCE {
             let oldest = self.overlay.order(numbers.first);
-            if !oldest.is_some_and(|order| self.is_past(order, policy)) {
+            let Some(oldest) = oldest.filter(|order| self.is_past(order, policy)) else {
                 break;
+            };
+            if let Ok(ticket) = oldest.ticket.ticket() {
+                let accused = AccusedStation::from(&ticket);
+                if self.overlay.accusation(accused) == Some(&numbers.first) {
+                    self.remove(Key::Accusation(accused));
+                }
             }
             self.remove(Key::Order(numbers.first));
             numbers.first += 1;

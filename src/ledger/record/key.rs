@@ -5,8 +5,8 @@ use crate::{
     crypto::Digest,
     id::{GroupId, ShardId, VehicleId},
     ledger::{
-        AccountKey, ClaimId, Label, PartTag, PolicyId, RecordClass, RecordCommitment, TagKind,
-        WearSlot, encoding::encode,
+        AccountKey, AccusedStation, ClaimId, Label, PartTag, PolicyId, RecordClass,
+        RecordCommitment, TagKind, WearSlot, encoding::encode,
     },
 };
 
@@ -105,6 +105,10 @@ pub enum Key {
     RevocationHead,
     /// An entry of that list.
     Revocation(u64),
+    /// That a station was accused by proof.
+    Accusation(AccusedStation),
+    /// What stations testify against others.
+    Cases,
 }
 
 impl Key {

@@ -4,6 +4,7 @@
 //! bound, so that every transaction costs little whatever came before it.
 
 mod account;
+mod case;
 mod chain;
 mod claim;
 mod enrolment;
@@ -18,6 +19,7 @@ mod vehicle;
 mod wear;
 
 pub use account::{Account, NonceWindow, RoleHolder};
+pub use case::{CASES_MAX, Case, Cases, WitnessNote};
 pub use chain::{ChainState, ChannelIn, ChannelOut, NextRules, OperatorState, ShardState};
 pub use claim::{Claim, ClaimState, Policy, Recall, Remedy, SERVICES_MAX, Service, Services};
 pub use enrolment::{Enrolment, EnrolmentVoice};

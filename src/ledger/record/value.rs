@@ -2,10 +2,11 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 
 use super::{
-    Account, Alarm, Battery, ChainState, ChannelIn, ChannelOut, Claim, Enrolment, EpochState,
-    Grant, Group, Issued, Issuers, IssuingKeyOwner, IssuingSeat, KeyBoard, OperatorState, Order,
-    Orders, Part, Policy, Recall, Remedy, RevocationEntry, RevocationHead, RoleHolder, Seat,
-    Services, ShardState, Tag, TicketPolicy, Tombstone, Transit, Trips, Vehicle, Wear,
+    Account, Alarm, Battery, Cases, ChainState, ChannelIn, ChannelOut, Claim, Enrolment,
+    EpochState, Grant, Group, Issued, Issuers, IssuingKeyOwner, IssuingSeat, KeyBoard,
+    OperatorState, Order, Orders, Part, Policy, Recall, Remedy, RevocationEntry, RevocationHead,
+    RoleHolder, Seat, Services, ShardState, Tag, TicketPolicy, Tombstone, Transit, Trips, Vehicle,
+    Wear,
 };
 use crate::ledger::{ClaimId, Committee, Peaks, encoding::encode};
 
@@ -101,6 +102,10 @@ pub enum Value {
     RevocationHead(RevocationHead),
     /// An entry of the list.
     Revocation(RevocationEntry),
+    /// The order that followed, which it is forgotten with.
+    Accusation(u64),
+    /// What stations testify.
+    Cases(Cases),
 }
 
 impl Value {

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, fs, path::Path};
 
-use super::{epochs, issuing, samples};
+use super::{epochs, issuing, misbehaviour, samples};
 use crate::{
     crypto::Digest,
     id::ShardId,
@@ -65,6 +65,14 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("issuing.proof", issuing::proof().to_bytes()),
         ("revocations.bin", issuing::update().to_bytes()),
+        (
+            "misbehaviour_actions.bin",
+            borsh::to_vec(&misbehaviour::actions()).unwrap(),
+        ),
+        (
+            "misbehaviour_state.bin",
+            borsh::to_vec(&misbehaviour::entries()).unwrap(),
+        ),
         ("digests.txt", digests().into_bytes()),
         ("codes.txt", codes().into_bytes()),
     ]

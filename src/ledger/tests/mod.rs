@@ -4,6 +4,7 @@ mod genesis;
 mod golden;
 pub(in crate::ledger) mod issuing;
 mod merkle;
+mod misbehaviour;
 mod note;
 mod samples;
 mod transaction;

@@ -9,6 +9,7 @@ mod enrolment;
 mod governance;
 mod history;
 mod issuing;
+mod misbehaviour;
 mod model;
 mod odometer;
 mod offices;
@@ -19,6 +20,7 @@ mod revocation;
 mod revocations;
 mod scenes;
 mod shards;
+mod testimony;
 mod trip;
 mod vehicle;
 mod warranty;
@@ -42,11 +44,13 @@ const ALL: &[&[Case]] = &[
     enrolment::CASES,
     governance::CASES,
     issuing::CASES,
+    misbehaviour::CASES,
     odometer::CASES,
     ownership::CASES,
     part::CASES,
     recall::CASES,
     revocation::CASES,
+    testimony::CASES,
     trip::CASES,
     vehicle::CASES,
     warranty::CASES,

@@ -9,7 +9,7 @@ use crate::{
     ledger::{
         AccusedTicket, CertifyIssuingKey, CommitTickets, ConfirmTicketKey, Enrol, FinalizedHeader,
         IssuingFacts, LiftRevocation, NameHandle, OrderKind, OrderRevocation, Outcome, PostKeyPart,
-        RevealSeed, RevealedSeed, ScheduleRules, SetEnrolment, SetGroup, SetTicketPolicy,
+        RULES, RevealSeed, RevealedSeed, ScheduleRules, SetEnrolment, SetGroup, SetTicketPolicy,
         SlotCount, State, StateView, TicketHandle,
         sample::{account, key},
     },
@@ -70,7 +70,7 @@ pub(super) fn rules(world: &mut World) {
     for shard in 0..3 {
         let scheduled = ScheduleRules {
             shard: ShardId(shard),
-            rules: 3,
+            rules: RULES,
             height: 0,
         };
         world.apply(0, QUORUM, scheduled);
@@ -78,7 +78,7 @@ pub(super) fn rules(world: &mut World) {
     world.settle();
     for shard in 0..3 {
         world.block(shard, Vec::new()).unwrap();
-        assert_eq!(world.state(shard).chain().unwrap().rules, 3);
+        assert_eq!(world.state(shard).chain().unwrap().rules, RULES);
     }
 }
 

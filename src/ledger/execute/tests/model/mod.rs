@@ -300,7 +300,10 @@ impl Shard {
             | Action::NameHandle(_)
             | Action::RevealSeed(_)
             | Action::AppealRevocation(_)
-            | Action::LiftRevocation(_) => {
+            | Action::LiftRevocation(_)
+            | Action::ReportMisbehaviour(_)
+            | Action::Testify(_)
+            | Action::BelieveWitnesses(_) => {
                 panic!("the random histories leave operators and versions alone")
             }
         }
