@@ -20,12 +20,16 @@ impl Bucket {
         }
     }
 
+    /// Whether there is a token.
+    pub(super) fn affords(&self, now: Instant) -> bool {
+        self.after_one(now).since(now) <= self.depth
+    }
+
     /// Takes one token; `false` if there is none.
     pub(super) fn take(&mut self, now: Instant) -> bool {
-        let full_at = self.full_at.max(now) + self.interval;
-        let granted = full_at.since(now) <= self.depth;
+        let granted = self.affords(now);
         if granted {
-            self.full_at = full_at;
+            self.full_at = self.after_one(now);
         }
         granted
     }
@@ -33,7 +37,11 @@ impl Bucket {
     /// Takes one token for what has happened already, down to none.
     pub(super) fn spend(&mut self, now: Instant) {
         let empty = now + self.depth;
-        self.full_at = (self.full_at.max(now) + self.interval).min(empty);
+        self.full_at = self.after_one(now).min(empty);
+    }
+
+    fn after_one(&self, now: Instant) -> Instant {
+        self.full_at.max(now) + self.interval
     }
 
     /// What is left, of 100.

@@ -15,26 +15,30 @@ use crate::{
 
 impl Relay {
     /// Says who is told this hazard, and keeps it for those who come later. What is not newer than
-    /// what is kept of its event goes to nobody.
-    pub fn handle_hazard(&mut self, verified: &Verified<HazardStatement>, route: Route) -> Forward {
+    /// what is kept of its event goes to nobody, nor what a fifth station says against it.
+    ///
+    /// Who takes no more at present is told a little later, by [`Self::poll_hazard`].
+    pub fn handle_hazard(
+        &mut self,
+        verified: &Verified<HazardStatement>,
+        route: Route,
+        now: Now,
+    ) -> Forward {
         let hazard = &verified.message().hazard;
         let key = self.store.insert(verified, route.hops, &self.config);
         self.clean_up();
-        let version = key
-            .and_then(|key| self.store.get(key))
-            .map(|kept| kept.version);
-        let is_against = Key::of(hazard, verified.station()).negated_by.is_some();
-        if key.is_none() && !is_against {
+        let Some((key, version)) = key.and_then(|key| Some((key, self.store.get(key)?.version)))
+        else {
             return Forward::default();
-        }
-        if let Some(Key { action, negated_by }) = key {
-            self.changes.push_back(HazardChange::Kept {
-                action,
-                negated_by,
-                ticket: Arc::clone(verified.ticket()),
-                bytes: verified.bytes().clone(),
-            });
-        }
+        };
+        let Key { action, negated_by } = key;
+        self.changes.push_back(HazardChange::Kept {
+            action,
+            negated_by,
+            ticket: Arc::clone(verified.ticket()),
+            bytes: verified.bytes().clone(),
+            hops: route.hops,
+        });
         let said = self.said(verified.station(), route);
         let mut found: Vec<_> = self
             .members
@@ -43,17 +47,23 @@ impl Relay {
             .map(|(peer, _)| *peer)
             .collect();
         self.keep_newest_connections(&mut found);
-        if let (Some(key), Some(version)) = (key, version) {
-            self.note_told(&found, &said, key, version);
+        self.note_told(&found, &said, key, version);
+        let brings_ticket = !is_of_unit(verified.ticket());
+        let signers_max = self.config.signers_max.get();
+        let mut targets = Vec::with_capacity(found.len());
+        for peer in found {
+            let Some(member) = self.members.get_mut(&peer) else {
+                continue;
+            };
+            let granted = member.grant_hazard(said.signer, brings_ticket, signers_max, now.instant);
+            match granted {
+                Some(needs_ticket) => targets.push(Target { peer, needs_ticket }),
+                None => self.put_off(peer, (key, version)),
+            }
         }
-        let is_unit = is_of_unit(verified.ticket());
-        let targets = found.into_iter().map(|peer| Target {
-            peer,
-            needs_ticket: is_unit && self.hands_unit_ticket(peer, said.signer),
-        });
         Forward {
             hops: next_hops(route.hops),
-            targets: targets.collect(),
+            targets,
         }
     }
 
@@ -63,39 +73,76 @@ impl Relay {
         self.clean_up();
     }
 
-    /// A kept hazard for somebody who has not heard it: who came, or drove to where it matters.
+    /// A kept hazard for somebody who has not heard it: who came, drove to where it matters, or took no
+    /// more when it came.
     pub fn poll_hazard(&mut self, now: Now) -> Option<Handover> {
         while let Some(peer) = self.due.pop_front() {
+            if let Some(handover) = self.next_handover(peer, now) {
+                self.due.push_front(peer);
+                return Some(handover);
+            }
             let Some(member) = self.members.get_mut(&peer) else {
                 continue;
             };
-            if member.pending.is_empty() {
-                continue;
-            }
-            if !member.hazards.take(now.instant) {
+            member.is_queued = !(member.urgent.is_empty() && member.pending.is_empty());
+            if member.is_queued {
                 self.resting.push(peer);
-                continue;
             }
-            self.due.push_front(peer);
-            let Some((key, version)) = member.pending.pop_front() else {
-                continue;
-            };
-            let newest = self.store.get(key).filter(|kept| kept.version == version);
-            let Some(kept) = newest.cloned() else {
-                continue;
-            };
-            let signer = kept.ticket.station();
-            let needs_ticket = is_of_unit(&kept.ticket) && self.hands_unit_ticket(peer, signer);
-            return Some(Handover {
-                peer,
-                signer,
-                bytes: kept.bytes,
-                hops: next_hops(kept.hops),
-                expires: kept.hazard.expires(),
-                ticket: needs_ticket.then_some(kept.ticket),
-            });
         }
         None
+    }
+
+    /// The first of what is to be told to a peer that it takes now.
+    fn next_handover(&mut self, peer: PeerId, now: Now) -> Option<Handover> {
+        let signers_max = self.config.signers_max.get();
+        let member = self.members.get_mut(&peer)?;
+        for is_urgent in [true, false] {
+            // What cannot go yet comes behind the others, and is not looked at again this time.
+            let mut left = member.queue(is_urgent).len().min(LOOKED_AT_MAX);
+            while left > 0 && member.affords_hazard(now.instant) {
+                let Some((key, version)) = member.queue(is_urgent).pop_front() else {
+                    break;
+                };
+                let newest = self.store.get(key).filter(|kept| kept.version == version);
+                let Some(kept) = newest else {
+                    continue;
+                };
+                let signer = kept.ticket.station();
+                let brings_ticket = !is_of_unit(&kept.ticket);
+                let granted = member.grant_hazard(signer, brings_ticket, signers_max, now.instant);
+                let Some(needs_ticket) = granted else {
+                    member.queue(is_urgent).push_back((key, version));
+                    left -= 1;
+                    continue;
+                };
+                return Some(Handover {
+                    peer,
+                    signer,
+                    bytes: kept.bytes.clone(),
+                    hops: next_hops(kept.hops),
+                    expires: kept.hazard.expires(),
+                    ticket: needs_ticket.then(|| Arc::clone(&kept.ticket)),
+                });
+            }
+        }
+        None
+    }
+
+    /// Has somebody told a kept hazard as soon as he takes it.
+    fn put_off(&mut self, peer: PeerId, kept: (Key, u64)) {
+        let Some(member) = self.members.get_mut(&peer) else {
+            return;
+        };
+        if member.urgent.len() >= self.config.hazards_max.get() {
+            let store = &self.store;
+            member.urgent.retain(|(key, version)| {
+                store.get(*key).is_some_and(|kept| kept.version == *version)
+            });
+        }
+        member.urgent.push_back(kept);
+        if !std::mem::replace(&mut member.is_queued, true) {
+            self.due.push_back(peer);
+        }
     }
 
     /// Looks for kept hazards near somebody who moved.
@@ -149,7 +196,7 @@ impl Relay {
             wanted.sort_by(|(a, ..), (b, ..)| distance_m(*a).total_cmp(&distance_m(*b)));
         }
         if !wanted.is_empty() {
-            if member.pending.is_empty() && !self.resting.contains(&peer) {
+            if !std::mem::replace(&mut member.is_queued, true) {
                 self.due.push_back(peer);
             }
             let wanted = wanted.into_iter();
@@ -168,19 +215,12 @@ impl Relay {
             }
         }
     }
-
-    /// Whether a unit's ticket must go to a peer that does not have it, as of now.
-    fn hands_unit_ticket(&mut self, peer: PeerId, signer: StationId) -> bool {
-        let signers_max = self.config.signers_max.get();
-        self.members.get_mut(&peer).is_some_and(|member| {
-            let needs = !member.signers.has_ticket(signer);
-            member.signers.note_ticket(signer, signers_max);
-            needs
-        })
-    }
 }
 
 /// Whether a ticket is a unit's, which is longer than an envelope has room for.
 fn is_of_unit(ticket: &AdmittedTicket) -> bool {
     ticket.ticket().class() == Class::RoadsideUnit
 }
+
+/// Hazards that one look at a peer may find it not to take yet.
+const LOOKED_AT_MAX: usize = 64;

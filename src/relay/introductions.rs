@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Bound};
 
 use super::{Neighbour, Notice, Relay};
 use crate::{geo::Cell, id::PeerId};
@@ -19,14 +19,28 @@ impl Relay {
         self.notices.push_back((peer, Notice::Units(units)));
     }
 
-    /// Tells everybody who may be called of those nearest who may be called, where that changed.
+    /// Tells everybody who may be called of those nearest who may be called, where that changed. In a
+    /// crowd, where everybody has everybody to choose from, not all at once.
     pub(super) fn introduce(&mut self) {
         if self.config.introduced_max == 0 {
             return;
         }
-        let callable: Vec<PeerId> = self.callable.values().flatten().copied().collect();
+        let last = self.introduced;
+        let after = self
+            .members
+            .range((Bound::Excluded(last), Bound::Unbounded));
+        let callable: Vec<PeerId> = after
+            .chain(self.members.range(..=last))
+            .filter(|(_, member)| member.neighbour().is_some())
+            .map(|(peer, _)| *peer)
+            .collect();
+        let mut looked_at = 0;
         for peer in callable {
-            let nearest = self.nearest(peer);
+            if looked_at >= LOOKED_AT_MAX {
+                return;
+            }
+            let nearest = self.nearest(peer, &mut looked_at);
+            self.introduced = peer;
             let Some(member) = self.members.get_mut(&peer) else {
                 continue;
             };
@@ -39,9 +53,9 @@ impl Relay {
         }
     }
 
-    /// The nearest others, nearest first. Whoever is introduced already counts as nearer than it is,
-    /// so that two at about the same distance do not take turns.
-    fn nearest(&self, peer: PeerId) -> Vec<Neighbour> {
+    /// The nearest others, nearest first; adds how many it looked at. Whoever is introduced already counts
+    /// as nearer than it is, so that two at about the same distance do not take turns.
+    fn nearest(&self, peer: PeerId, looked_at: &mut usize) -> Vec<Neighbour> {
         let Some((member, place)) = self
             .members
             .get(&peer)
@@ -54,6 +68,7 @@ impl Relay {
         let others = cells.iter().filter_map(|cell| self.callable.get(cell));
         let mut nearest: Vec<(f64, Neighbour)> = others
             .flatten()
+            .inspect(|_| *looked_at += 1)
             .filter_map(|id| self.members.get(id))
             .filter(|other| other.station != member.station)
             .filter_map(|other| {
@@ -75,3 +90,5 @@ impl Relay {
 }
 
 const KNOWN_FACTOR: f64 = 0.8;
+/// Vehicles looked at in one round; some milliseconds.
+const LOOKED_AT_MAX: usize = 1 << 16;

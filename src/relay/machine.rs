@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    Config, Interest, NEIGHBOURS_MAX, Notice, Shed, ShedReason, UnitPlace,
+    Config, Interest, Notice, Shed, ShedReason, UnitPlace,
     index::Index,
     member::{Member, Said},
     reach::Place,
@@ -18,7 +18,7 @@ use crate::{
     geo::{Cell, Position},
     id::{ActionId, PeerId, StationId},
     message::Telemetry,
-    security::{AdmittedTicket, Envelope, Verified},
+    security::{AdmittedTicket, Envelope, Holder, UnitCertificate, Verified},
     time::{Instant, Now, Timestamp},
 };
 
@@ -43,6 +43,8 @@ pub struct Relay {
     pub(super) due: VecDeque<PeerId>,
     /// Who has hazards pending, and must wait a moment.
     pub(super) resting: Vec<PeerId>,
+    /// Who was introduced last.
+    pub(super) introduced: PeerId,
     next_round: Instant,
     next_pace: Instant,
     /// Whether the units nearby are others than the members were told of.
@@ -119,6 +121,8 @@ pub enum HazardChange {
         ticket: Arc<AdmittedTicket>,
         /// The envelope as it came.
         bytes: Bytes,
+        /// Over how many hops.
+        hops: u8,
     },
     /// It is not kept any more.
     Forgotten {
@@ -133,10 +137,7 @@ impl Relay {
     /// A unit at `own`, with nobody connected and nothing kept.
     pub fn new(config: Config, own: UnitPlace, now: Now) -> Self {
         Self {
-            config: Config {
-                introduced_max: config.introduced_max.min(NEIGHBOURS_MAX),
-                ..config
-            },
+            config: config.bounded(),
             own,
             members: BTreeMap::new(),
             by_station: BTreeMap::new(),
@@ -147,11 +148,17 @@ impl Relay {
             changes: VecDeque::new(),
             due: VecDeque::new(),
             resting: Vec::new(),
+            introduced: PeerId(0),
             next_round: now.instant + ROUND,
             next_pace: now.instant,
             has_new_units: false,
             found: Vec::new(),
         }
+    }
+
+    /// Takes in who this unit is: what it says itself is kept beside the bounds for others.
+    pub fn handle_certificate(&mut self, certificate: &UnitCertificate) {
+        self.store.own = Some(Holder::Unit(certificate.key_bytes()));
     }
 
     /// Somebody said hello. It is told nothing before its interest; another unit is told ours.
@@ -187,17 +194,35 @@ impl Relay {
         self.has_new_units |= member.unit.is_some();
     }
 
-    /// Somebody says what interests it; it is told at once what is kept of that.
+    /// Somebody says what interests it; it is told at once what is kept of that, if it is another
+    /// interest than before. Whom it hears by itself changes often, and nothing besides.
     pub fn handle_interest(&mut self, peer: PeerId, mut interest: Interest) {
         interest.heard.sort_unstable();
         let Some(member) = self.members.get_mut(&peer) else {
             return;
         };
-        // By its own telemetry it is known better.
-        if member.measured == Timestamp::EPOCH {
-            member.place = interest.place.map(|position| Place::new(position, None));
+        let is_measured = member.measured != Timestamp::EPOCH;
+        let before = std::mem::replace(&mut member.interest, interest);
+        let present = &member.interest;
+        let place = if is_measured {
+            present.place
+        } else {
+            before.place
+        };
+        let heard = present.heard.clone();
+        let is_same = Interest {
+            heard,
+            place,
+            ..before
+        } == *present;
+        if std::mem::replace(&mut member.has_interest, true) && is_same {
+            return;
         }
-        member.interest = interest;
+        // By its own telemetry it is known better.
+        if !is_measured {
+            let place = present.place;
+            member.place = place.map(|position| Place::new(position, None));
+        }
         self.register(peer);
         self.tell_units(peer);
         self.look_everywhere(peer);
@@ -243,20 +268,15 @@ impl Relay {
             let Some(member) = self.members.get_mut(peer) else {
                 continue;
             };
-            let needs_ticket = !has_ticket && !member.signers.has_ticket(said.signer);
-            if needs_ticket && !member.tickets.take(now.instant) {
+            let signers_max = self.config.signers_max.get();
+            let granted = member.grant_telemetry(said.signer, has_ticket, signers_max, now.instant);
+            let Some(needs_ticket) = granted else {
                 member.note_shed(ShedReason::TicketWaits, 1);
                 continue;
-            }
-            if needs_ticket {
-                let signers_max = self.config.signers_max.get();
-                member.signers.note_ticket(said.signer, signers_max);
-            }
+            };
             if member.interest.telemetry_interval_min_ms > 0 {
-                let signers_max = self.config.signers_max.get();
-                member
-                    .signers
-                    .note_told(said.signer, now.instant, signers_max);
+                let signers = &mut member.signers;
+                signers.note_told(said.signer, now.instant, signers_max);
             }
             targets.push(Target {
                 peer: *peer,
@@ -481,4 +501,4 @@ pub(super) fn next_hops(hops: u8) -> u8 {
 const ROUND: Duration = Duration::from_secs(1);
 /// How often those may be told hazards who had to wait.
 const PACE: Duration = Duration::from_millis(25);
-const HOPS_WIRE_MAX: u8 = 15;
+pub(super) const HOPS_WIRE_MAX: u8 = 15;

@@ -13,6 +13,8 @@
 //!   telemetry, nothing goes outside the areas that the receiver asked for.
 //! - Who comes later, or drives into its area, is given a hazard that still holds, within the bounds of
 //!   [`Config`]: its newest report or its end, and what negates it.
+//! - Nobody is told more tickets and hazards at a time than it takes, of one signer and of all: what a
+//!   receiver refuses as too much it would never hear of. What waits is told in its newest state.
 //! - A unit can withhold, but not alter: receivers verify the original signature.
 //! - What is dropped because there is too much is counted by its reason, and told to those it was for.
 //!
@@ -29,6 +31,7 @@
 //! and whether it can be true for `plausibility`; connections and bytes are for `pipeline`.
 
 mod bucket;
+mod changing;
 mod config;
 mod hazards;
 mod index;

@@ -12,6 +12,7 @@ use super::{
     wire,
 };
 use crate::{
+    evidence::{EVIDENCE_LEN_MAX, TESTIMONY_LEN_MAX},
     geo::{Area, Position},
     id::StationId,
 };
@@ -29,6 +30,12 @@ pub enum Notice {
     /// What its sender dropped that was for the receiver, since it last said so; at most
     /// [`SHEDS_MAX`].
     Sheds(Vec<Shed>),
+    /// What shows that a station lied: the bytes of an [`Evidence`](crate::evidence::Evidence), not
+    /// looked at, at most [`EVIDENCE_LEN_MAX`] of them.
+    Evidence(Bytes),
+    /// What a station says against another: the bytes of a
+    /// [`Testimony`](crate::evidence::Testimony), not looked at, at most [`TESTIMONY_LEN_MAX`] of them.
+    Testimony(Bytes),
 }
 
 /// A vehicle that may be called directly.
@@ -126,6 +133,12 @@ impl Notice {
             Self::Sheds(sheds) => wire::notice::Kind::Sheds(wire::Sheds {
                 sheds: sheds.iter().take(SHEDS_MAX).map(shed_to_wire).collect(),
             }),
+            Self::Evidence(evidence) => wire::notice::Kind::Evidence(wire::Evidence {
+                evidence: evidence.clone(),
+            }),
+            Self::Testimony(testimony) => wire::notice::Kind::Testimony(wire::Testimony {
+                testimony: testimony.clone(),
+            }),
         };
         let notice = wire::Notice { kind: Some(kind) };
         notice.encode_to_vec().into()
@@ -150,6 +163,14 @@ impl Notice {
                 let sheds = bounded(raw.sheds, SHEDS_MAX, "sheds")?;
                 Self::Sheds(sheds.iter().map(shed).collect())
             }
+            wire::notice::Kind::Evidence(raw) if raw.evidence.len() <= EVIDENCE_LEN_MAX => {
+                Self::Evidence(raw.evidence)
+            }
+            wire::notice::Kind::Evidence(_) => return Err(NoticeError::OutOfRange("evidence")),
+            wire::notice::Kind::Testimony(raw) if raw.testimony.len() <= TESTIMONY_LEN_MAX => {
+                Self::Testimony(raw.testimony)
+            }
+            wire::notice::Kind::Testimony(_) => return Err(NoticeError::OutOfRange("testimony")),
         }))
     }
 }

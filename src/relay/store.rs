@@ -10,7 +10,7 @@ use crate::{
     geo::{CoarseCell, Position},
     id::{ActionId, StationId},
     message::{Hazard, HazardStatement, Termination},
-    security::{AdmittedTicket, Verified},
+    security::{AdmittedTicket, Holder, Verified},
     time::Timestamp,
 };
 
@@ -32,7 +32,7 @@ pub(super) struct Kept {
     /// Grows with each report that is kept.
     pub(super) version: u64,
     /// Who brought the event, for the bound.
-    brought_by: StationId,
+    brought_by: Holder,
     /// Whether the station that the event is named after used its key itself; before, anybody could
     /// have named an event after it.
     is_confirmed: bool,
@@ -40,15 +40,18 @@ pub(super) struct Kept {
 
 /// The newest report of each event that holds, and what negates it, each until its validity ends.
 ///
-/// Bounded, and per signer too: nobody's flood of events pushes out those of others.
+/// Bounded, and per signer too: nobody's flood of events pushes out those of others. What this unit says
+/// itself is bounded by whoever has it said.
 #[derive(Debug, Default)]
 pub(super) struct Store {
+    /// Who this unit is.
+    pub(super) own: Option<Holder>,
     kept: BTreeMap<Key, Kept>,
     by_cell: BTreeMap<CoarseCell, BTreeSet<Key>>,
     /// Those with a relevance beyond [`NEAR_M`], which are looked at from everywhere.
     far: BTreeSet<Key>,
     deadlines: BTreeSet<(Timestamp, Key)>,
-    counts: BTreeMap<StationId, usize>,
+    counts: BTreeMap<Holder, usize>,
     version: u64,
     forgotten: Vec<Key>,
 }
@@ -96,18 +99,20 @@ impl Store {
         let signer = verified.station();
         let key = Key::of(hazard, signer);
         let is_named_after = signer == hazard.action.station;
+        let holder = verified.ticket().holder();
         let (brought_by, is_confirmed) = match self.kept.get(&key) {
-            None => (signer, is_named_after),
+            None => (holder, is_named_after),
             Some(before) if before.hazard.update_key == hazard.update_key => {
                 if hazard.update <= before.hazard.update {
                     return None;
                 }
                 (before.brought_by, before.is_confirmed || is_named_after)
             }
-            Some(before) if is_named_after && !before.is_confirmed => (signer, true),
+            Some(before) if is_named_after && !before.is_confirmed => (holder, true),
             Some(_) => return None,
         };
-        if key.negated_by.is_some() && !self.has_room_to_negate(hazard.action) {
+        let is_new = !self.kept.contains_key(&key);
+        if is_new && key.negated_by.is_some() && !self.has_room_to_negate(hazard.action) {
             return None;
         }
         self.take(key);
@@ -139,7 +144,9 @@ impl Store {
     pub(super) fn forget_signer(&mut self, station: StationId) {
         let theirs: Vec<_> = self
             .iter()
-            .filter(|(_, kept)| kept.brought_by == station || kept.ticket.station() == station)
+            .filter(|(_, kept)| {
+                kept.brought_by == Holder::Vehicle(station) || kept.ticket.station() == station
+            })
             .map(|(key, _)| key)
             .collect();
         for key in theirs {
@@ -152,38 +159,55 @@ impl Store {
         std::mem::take(&mut self.forgotten)
     }
 
-    /// What is said against an event is worth keeping with it, and only so often.
+    /// What is said against an event is worth keeping, also before the event itself is heard of, but
+    /// only so often.
     fn has_room_to_negate(&self, action: ActionId) -> bool {
         let event = Key {
             action,
             negated_by: None,
         };
         let all = self.kept.range(event..).map(|(key, _)| *key);
-        let negations = all.skip(1).take_while(|key| key.action == action).count();
-        self.kept.contains_key(&event) && negations < NEGATIONS_MAX
+        let of_event = all.take_while(|key| key.action == action);
+        let negations = of_event.filter(|key| key.negated_by.is_some()).count();
+        negations < NEGATIONS_MAX
     }
 
-    /// Forgets the oldest of the same signer, or of whoever brought most, where a bound is reached.
-    fn make_room(&mut self, brought_by: StationId, config: &Config) {
-        let own = self.counts.get(&brought_by).copied().unwrap_or(0);
-        let from = if own >= config.signer_hazards_max.get() {
+    /// Forgets the oldest of the same signer, or of whoever brought most, where a bound is reached; what
+    /// is over goes before what holds.
+    fn make_room(&mut self, brought_by: Holder, config: &Config) {
+        // More than one only after the bounds were lowered.
+        while let Some(from) = self.over_bound(brought_by, config) {
+            let oldest = self
+                .iter()
+                .filter(|(_, kept)| kept.brought_by == from)
+                .min_by_key(|(_, kept)| (kept.hazard.termination.is_none(), kept.version))
+                .map(|(key, _)| key);
+            let Some(oldest) = oldest else {
+                return;
+            };
+            self.forget(oldest);
+        }
+    }
+
+    /// Whose oldest must go before another of this one is kept.
+    fn over_bound(&self, brought_by: Holder, config: &Config) -> Option<Holder> {
+        if Some(brought_by) == self.own {
+            return None;
+        }
+        let count_of = |holder: &Holder| self.counts.get(holder).copied().unwrap_or(0);
+        let own = self.own.as_ref().map_or(0, count_of);
+        let count_max = match brought_by {
+            Holder::Vehicle(_) => config.signer_hazards_max,
+            Holder::Unit(_) => config.unit_hazards_max,
+        };
+        if count_of(&brought_by) >= count_max.get() {
             Some(brought_by)
-        } else if self.kept.len() >= config.hazards_max.get() {
-            let most = self.counts.iter().max_by_key(|(_, count)| **count);
-            most.map(|(station, _)| *station)
+        } else if self.kept.len() - own >= config.hazards_max.get() {
+            let others = self.counts.iter().filter(|(it, _)| Some(**it) != self.own);
+            let most = others.max_by_key(|(_, count)| **count);
+            most.map(|(holder, _)| *holder)
         } else {
             None
-        };
-        let Some(from) = from else {
-            return;
-        };
-        let oldest = self
-            .iter()
-            .filter(|(_, kept)| kept.brought_by == from)
-            .min_by_key(|(_, kept)| kept.version)
-            .map(|(key, _)| key);
-        if let Some(oldest) = oldest {
-            self.forget(oldest);
         }
     }
 

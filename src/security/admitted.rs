@@ -18,6 +18,15 @@ pub struct AdmittedTicket {
     pub(super) valid_until: Timestamp,
 }
 
+/// Who answers for what is signed with a ticket, and whose bounds it counts for.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Holder {
+    /// A vehicle, by one ticket: nobody can tell which others are its.
+    Vehicle(StationId),
+    /// A roadside unit, by its certified key, under all its tickets.
+    Unit([u8; 32]),
+}
+
 impl AdmittedTicket {
     /// The ticket.
     pub fn ticket(&self) -> &Ticket {
@@ -32,6 +41,14 @@ impl AdmittedTicket {
     /// Whether its holder is a roadside unit, of an operator who was believed when it was admitted.
     pub fn is_unit(&self) -> bool {
         self.unit.is_some()
+    }
+
+    /// Who answers for what is signed with it.
+    pub fn holder(&self) -> Holder {
+        match &self.unit {
+            Some(unit) => Holder::Unit(unit.key_bytes()),
+            None => Holder::Vehicle(self.station),
+        }
     }
 
     /// What others need to admit it too: the ticket, after the certificate if it is a unit's.

@@ -5,8 +5,8 @@ use std::{
 };
 
 use super::{
-    admitted::AdmittedTicket, budget::Spent, refusal::Refusal, revocation::Sought,
-    window::ReplayWindow,
+    admitted::AdmittedTicket, budget::Spent, refusal::Refusal, revocation::Sought, slot::Slot,
+    ticket::Ticket, unit_certificate::UnitCertificate, window::ReplayWindow,
 };
 use crate::{
     id::StationId,
@@ -18,6 +18,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct TicketCache {
     known: BTreeMap<StationId, KnownTicket>,
+    /// As which station each unit, by its certified key, speaks in a slot.
+    units: BTreeMap<([u8; 32], Slot), StationId>,
     len_max: NonZeroUsize,
 }
 
@@ -45,7 +47,24 @@ impl TicketCache {
     pub(super) fn new(len_max: NonZeroUsize) -> Self {
         Self {
             known: BTreeMap::new(),
+            units: BTreeMap::new(),
             len_max,
+        }
+    }
+
+    /// Refuses a unit's ticket if the unit is known under another one of the same slot. It makes its
+    /// tickets itself: each further one would be a further budget of messages and hazards.
+    pub(super) fn check_unit(
+        &self,
+        certificate: &UnitCertificate,
+        ticket: &Ticket,
+    ) -> Result<(), Refusal> {
+        let known = self.units.get(&(certificate.key_bytes(), ticket.slot()));
+        match known {
+            Some(station) if *station != ticket.station() => {
+                Err(Refusal::SecondUnitTicket(*station))
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -75,8 +94,10 @@ impl TicketCache {
         if self.known.len() >= self.len_max.get() && !self.known.contains_key(&station) {
             self.make_room(now.timestamp);
         }
-        match self.known.entry(station) {
-            Entry::Vacant(vacant) => Ok(vacant.insert(KnownTicket::new(ticket, now.instant))),
+        let slot = ticket.ticket().slot();
+        let unit = ticket.unit().map(|it| (it.key_bytes(), slot));
+        let known = match self.known.entry(station) {
+            Entry::Vacant(vacant) => vacant.insert(KnownTicket::new(ticket, now.instant)),
             Entry::Occupied(occupied) => {
                 let known = occupied.into_mut();
                 if known.ticket.ticket() != ticket.ticket() {
@@ -88,9 +109,11 @@ impl TicketCache {
                     // A unit's, perhaps certified anew.
                     known.ticket = ticket;
                 }
-                Ok(known)
+                known
             }
-        }
+        };
+        self.units.extend(unit.map(|unit| (unit, station)));
+        Ok(known)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut KnownTicket> {
@@ -121,6 +144,7 @@ impl TicketCache {
             }
             keeps
         });
+        self.forget_units();
         gone
     }
 
@@ -138,6 +162,13 @@ impl TicketCache {
                 self.known.remove(&oldest);
             }
         }
+        self.forget_units();
+    }
+
+    /// Forgets the units whose tickets are not known any more.
+    fn forget_units(&mut self) {
+        let known = &self.known;
+        self.units.retain(|_, station| known.contains_key(station));
     }
 }
 

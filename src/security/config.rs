@@ -1,4 +1,4 @@
-use std::{num::NonZeroUsize, time::Duration};
+use std::{num::NonZeroUsize, ops::RangeInclusive, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -54,5 +54,25 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// The first field that has a value with which old or future messages count, or none do, and what
+    /// it may be; `None` if there is none.
+    pub fn out_of_range(&self) -> Option<(&'static str, &'static str)> {
+        if !AGES.contains(&self.telemetry_age_max) {
+            Some(("telemetry_age_max", "50ms to 2s"))
+        } else if self.future_max > FUTURE_MAX {
+            Some(("future_max", "0s to 1s"))
+        } else if !DOUBTS.contains(&self.clock_doubt_max) {
+            Some(("clock_doubt_max", "50ms to 2s"))
+        } else {
+            None
+        }
+    }
+}
+
+/// Two seconds later a car is 60 m further on.
+const AGES: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(2);
+const FUTURE_MAX: Duration = Duration::from_secs(1);
+const DOUBTS: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(2);
 const TICKETS_DEFAULT: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
 const REMEMBERED_DEFAULT: NonZeroUsize = NonZeroUsize::new(4 << 20).expect("not zero");

@@ -1,6 +1,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{
+    admitted::AdmittedTicket,
     refusal::Refusal,
     ticket::{TICKET_LEN, Ticket},
 };
@@ -134,6 +135,53 @@ impl Envelope {
     /// All its bytes.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
+    }
+
+    /// Whether the holder of a ticket signed it, at a time for which the ticket counts.
+    ///
+    /// That is all of [`Verifier`](super::Verifier)'s checks that anybody can repeat, at any time.
+    pub fn is_signed_with(&self, ticket: &AdmittedTicket) -> bool {
+        let (signed, signature) = self.signed_part();
+        let parts: [&[u8]; 2] = [self.station.as_bytes(), signed];
+        let signed = ticket.key().verify(Context::Message, &parts, &signature);
+        self.station == ticket.station() && ticket.is_valid_at(self.generated) && signed.is_ok()
+    }
+
+    /// All its bytes but those that name the signer, for whoever has the ticket.
+    pub fn to_unnamed(&self) -> Bytes {
+        let (head, rest) = self.bytes.split_at(1);
+        let rest = rest.split_at(self.signer_len()).1;
+        head.iter().chain(rest).copied().collect()
+    }
+
+    /// Takes the next envelope of a ticket's holder, as [`Self::to_unnamed`] wrote it, off the bytes;
+    /// what follows stays.
+    pub fn take_unnamed(bytes: &mut &[u8], ticket: &Ticket) -> Result<Self, Refusal> {
+        let short = Refusal::Length(bytes.len());
+        let (&first, after) = bytes.split_first().ok_or(Refusal::Length(0))?;
+        let Some((_, [high, low, ..])) = after.split_at_checked(FIXED_LEN - 2) else {
+            return Err(short);
+        };
+        let payload_len = usize::from(u16::from_be_bytes([*high, *low]));
+        let (own, rest) = after
+            .split_at_checked(FIXED_LEN + payload_len + SIGNATURE_LEN)
+            .ok_or(short)?;
+        let station = ticket.station();
+        let signer: &[u8] = if first & 1 == 1 {
+            ticket.as_bytes()
+        } else {
+            station.as_bytes()
+        };
+        let named = [&[first], signer, own].concat();
+        *bytes = rest;
+        Self::parse(named.into())
+    }
+
+    fn signer_len(&self) -> usize {
+        match &self.signer {
+            EnvelopeSigner::Station(_) => STATION_LEN,
+            EnvelopeSigner::Ticket(_) => TICKET_LEN,
+        }
     }
 
     /// The bytes before the signature, and the signature.

@@ -49,7 +49,7 @@ mod verifier;
 mod wallet;
 mod window;
 
-pub use admitted::AdmittedTicket;
+pub use admitted::{AdmittedTicket, Holder};
 pub use budget::Budget;
 pub use clock::ClockMonitor;
 pub use config::Config;

@@ -55,6 +55,9 @@ pub enum Refusal {
     /// The certificate of a roadside unit does not count.
     #[error("{0}")]
     UnitCertificate(#[from] UnitCertificateError),
+    /// The unit is known already by another ticket of the same slot.
+    #[error("the unit has another ticket for that slot, of station {0}")]
+    SecondUnitTicket(StationId),
     /// The trust domain has no issuer key of this id.
     #[error("unknown issuer key {0}")]
     UnknownIssuer(u16),
@@ -123,6 +126,7 @@ impl Refusal {
             Self::ForeignDomain(_) => "foreign_domain",
             Self::NotAUnit => "not_a_unit",
             Self::UnitCertificate(_) => "unit_certificate",
+            Self::SecondUnitTicket(_) => "second_unit_ticket",
             Self::UnknownIssuer(_) => "unknown_issuer",
             Self::IssuerOutOfDate(_) => "issuer_out_of_date",
             Self::WeakKey => "weak_key",
@@ -169,6 +173,7 @@ impl Refusal {
             | Self::ForeignDomain(_)
             | Self::NotAUnit
             | Self::UnitCertificate(_)
+            | Self::SecondUnitTicket(_)
             | Self::UnknownIssuer(_)
             | Self::IssuerOutOfDate(_)
             | Self::WeakKey
@@ -208,6 +213,8 @@ impl Refusal {
             | Self::Duplicate(_)
             | Self::UnknownTicket(_)
             | Self::TicketCollision(_)
+            // Whoever passed it on may have seen this one first.
+            | Self::SecondUnitTicket(_)
             // Whoever passed it on may know another committee.
             | Self::UnitCertificate(_)
             | Self::UnknownIssuer(_)
@@ -236,6 +243,7 @@ impl Refusal {
         "foreign_domain",
         "not_a_unit",
         "unit_certificate",
+        "second_unit_ticket",
         "unknown_issuer",
         "issuer_out_of_date",
         "weak_key",

@@ -113,10 +113,19 @@ impl Verifier {
     }
 
     /// Takes in verified news of the revocation list: from now on nothing is believed that is signed
-    /// with a ticket on it. Returns the known stations that are on it newly, each with the number of
-    /// its entry.
-    pub fn handle_revocations(&mut self, news: &RevocationNews, now: Now) -> Vec<(StationId, u64)> {
-        let sought = self.cache.by_linkage();
+    /// with a ticket on it. Returns the stations that are on it newly, each with the number of its
+    /// entry: of those known, and of `others`, whose tickets may have been pushed out meanwhile.
+    pub fn handle_revocations(
+        &mut self,
+        news: &RevocationNews,
+        others: &[Arc<AdmittedTicket>],
+        now: Now,
+    ) -> Vec<(StationId, u64)> {
+        let mut sought = self.cache.by_linkage();
+        sought.extend(others.iter().map(|other| {
+            let ticket = other.ticket();
+            ((ticket.slot(), ticket.linkage()), other.station())
+        }));
         let (found, lifted) = self.revocations.handle_news(news, &sought, now);
         for known in self.cache.iter_mut() {
             if known.revoked.is_some_and(|number| lifted.contains(&number)) {
@@ -126,11 +135,13 @@ impl Verifier {
         }
         let mut newly = Vec::new();
         for (station, number) in found {
-            if let Some(known) = self.cache.get(station)
-                && known.revoked.is_none()
-            {
-                known.revoked = Some(number);
-                newly.push((station, number));
+            match self.cache.get(station) {
+                Some(known) if known.revoked.is_some() => {}
+                Some(known) => {
+                    known.revoked = Some(number);
+                    newly.push((station, number));
+                }
+                None => newly.push((station, number)),
             }
         }
         newly
@@ -231,15 +242,12 @@ impl Verifier {
         bytes: Bytes,
         now: Now,
     ) -> Result<VerifiedMessage, Refusal> {
-        let signer = Envelope::station_of(&bytes);
-        let mut known = signer.and_then(|station| self.cache.get(station));
-        let before = known
-            .as_mut()
-            .map(|known| std::mem::take(&mut known.hazard.spent));
+        let signer = Envelope::parse(bytes.clone())?.station();
+        let known = self.cache.get(signer);
+        let before = known.map(|known| std::mem::take(&mut known.hazard.spent));
         let result = self.handle_envelope(bytes, now);
-        let known = signer.and_then(|station| self.cache.get(station));
-        if let (Some(known), Some(before)) = (known, before) {
-            known.hazard.spent = before;
+        if let Some(known) = self.cache.get(signer) {
+            known.hazard.spent = before.unwrap_or_default();
         }
         result
     }
@@ -314,6 +322,7 @@ impl Verifier {
         match certificate {
             Some(certificate) => {
                 certificate.names(self.operators.chain, &self.operators.keys)?;
+                self.cache.check_unit(certificate, ticket)?;
             }
             None if ticket.class() != Class::RoadsideUnit
                 && !self.domain.knows_issuer_of(ticket) =>

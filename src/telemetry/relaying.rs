@@ -24,6 +24,7 @@ pub struct RelayMetrics {
     certificate_expiry: Gauge<f64, AtomicU64>,
     list_age: Gauge<f64, AtomicU64>,
     operators: Gauge,
+    traffic_cells: Gauge,
 }
 
 /// Where a relay stands.
@@ -47,6 +48,8 @@ pub struct RelayStanding {
     pub list_age: Option<Duration>,
     /// Operators whose units it believes.
     pub operators: usize,
+    /// Cells of the last interval of whose traffic something is told.
+    pub traffic_cells: usize,
 }
 
 impl RelayMetrics {
@@ -65,6 +68,7 @@ impl RelayMetrics {
             certificate_expiry: Gauge::default(),
             list_age: Gauge::default(),
             operators: Gauge::default(),
+            traffic_cells: Gauge::default(),
         };
         metrics.register_traffic();
         metrics.register_standing();
@@ -110,6 +114,7 @@ impl RelayMetrics {
         let age = standing.list_age.map_or(-1.0, |age| age.as_secs_f64());
         self.list_age.set(age);
         self.operators.set(number(standing.operators));
+        self.traffic_cells.set(number(standing.traffic_cells));
     }
 
     /// All of them, in the Prometheus text format.
@@ -181,6 +186,11 @@ impl RelayMetrics {
             "operators",
             "Operators whose units are believed",
             self.operators.clone(),
+        );
+        registry.register(
+            "traffic_cells",
+            "Cells of the last interval of whose traffic something is told",
+            self.traffic_cells.clone(),
         );
     }
 }

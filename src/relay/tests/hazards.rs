@@ -205,6 +205,28 @@ fn what_is_said_against_an_event_is_kept_with_it() {
 }
 
 #[test]
+fn what_is_said_against_an_unknown_event_is_told_once_and_kept_for_it() {
+    let mut lab = Lab::new();
+    lab.join(2, here());
+    let hazard = lab.hazard(4, 0.0, near);
+    let negation = lab.hazard(5, 0.0, |it| {
+        *it = Hazard {
+            termination: Some(Termination::Negation),
+            update_key: None,
+            ..hazard.message().hazard.clone()
+        };
+    });
+    // Verifiers forget after a while what they have seen.
+    assert_eq!(lab.warns(5, &negation), [2]);
+    assert_eq!(lab.warns(5, &negation), [] as [u64; 0]);
+    lab.warns(4, &hazard);
+    lab.join(1, here());
+    let told = lab.handovers();
+    let told: Vec<_> = told.iter().map(|it| &it.bytes).collect();
+    assert_eq!(told, [hazard.bytes(), negation.bytes()]);
+}
+
+#[test]
 fn kinds_that_are_not_wanted_are_not_told() {
     let mut lab = Lab::new();
     lab.join(
@@ -267,6 +289,7 @@ fn a_unit_is_told_what_reaches_into_its_area() {
             from: None,
             hops: 4,
         },
+        lab.now,
     );
     assert_eq!(peers(&forward), [] as [u64; 0]);
 }
@@ -327,22 +350,45 @@ fn a_flood_of_events_pushes_out_only_its_own() {
 }
 
 #[test]
+fn what_is_over_is_forgotten_before_what_holds() {
+    let config = Config {
+        signer_hazards_max: 3.try_into().unwrap(),
+        ..Config::default()
+    };
+    let mut lab = Lab::of(config);
+    let first = lab.hazard(4, 0.0, near);
+    lab.warns(4, &first);
+    let second = lab.hazard(4, 0.0, near);
+    lab.warns(4, &second);
+    let end = lab.update(4, &second, |hazard| {
+        hazard.termination = Some(Termination::Cancellation);
+    });
+    lab.warns(4, &end);
+    for _ in 0..2 {
+        let another = lab.hazard(4, 0.0, near);
+        lab.warns(4, &another);
+    }
+    let mut kept = lab.relay.store.iter();
+    assert!(kept.any(|(_, kept)| kept.bytes == first.bytes()));
+    assert!(
+        lab.relay
+            .store
+            .iter()
+            .all(|(_, kept)| kept.bytes != end.bytes())
+    );
+}
+
+#[test]
 fn many_hazards_are_told_at_a_pace_nearest_first() {
     let mut lab = Lab::new();
-    for vehicle in 10..14 {
-        for number in 0..40 {
-            let east_m = 400.0 - f64::from(number) * 5.0 - f64::from(vehicle - 10);
+    for vehicle in 10..26 {
+        for number in 0..10 {
+            let east_m = 400.0 - f64::from(number) * 20.0 - f64::from(vehicle - 10);
             let hazard = lab.hazard(vehicle, east_m, near);
             lab.warns(vehicle, &hazard);
         }
     }
-    lab.join(
-        1,
-        Interest {
-            place: Some(east(0.0)),
-            ..around(50)
-        },
-    );
+    lab.join(1, here());
     let told = lab.handovers();
     assert_eq!(told.len(), 128, "a burst, and 40 a second");
     let nearest = lab
@@ -350,11 +396,68 @@ fn many_hazards_are_told_at_a_pace_nearest_first() {
         .store
         .iter()
         .find(|(_, kept)| kept.bytes == told[0].bytes);
-    assert_eq!(nearest.unwrap().1.hazard.position, east(202.0));
+    assert_eq!(nearest.unwrap().1.hazard.position, east(205.0));
+    assert_eq!(told_within_a_second(&mut lab), 32);
+}
+
+#[test]
+fn one_signers_hazards_are_told_no_faster_than_a_receiver_takes_them() {
+    let mut lab = Lab::new();
+    lab.join(1, here());
+    let mut told = 0;
+    for number in 0..40 {
+        let hazard = lab.hazard(4, f64::from(number), near);
+        told += lab.warns(4, &hazard).len();
+    }
+    assert_eq!(told, 16, "the others wait");
+    assert_eq!(told_within_a_second(&mut lab), 8);
+    // Another signer has a pace of his own, although many of the first one's wait.
+    let other = lab.hazard(5, 0.0, near);
+    assert_eq!(lab.warns(5, &other), [1]);
     let mut rest = 0;
+    for _ in 0..2 {
+        rest += told_within_a_second(&mut lab);
+    }
+    assert_eq!(rest, 16);
+    // Somebody who comes meanwhile is told all of them too, at the same pace.
+    lab.join(2, here());
+    let at_once = lab.handovers();
+    assert_eq!(at_once.iter().filter(|it| it.peer == PeerId(2)).count(), 17);
+}
+
+#[test]
+fn what_waits_is_told_in_its_newest_state() {
+    let mut lab = Lab::new();
+    lab.join(1, here());
+    for number in 0..16 {
+        let hazard = lab.hazard(4, f64::from(number), near);
+        lab.warns(4, &hazard);
+    }
+    let first = lab.hazard(4, 0.0, near);
+    assert_eq!(lab.warns(4, &first), [] as [u64; 0]);
+    let last = lab.update(4, &first, |_| {});
+    assert_eq!(lab.warns(4, &last), [] as [u64; 0]);
+    lab.pass(Duration::from_millis(125));
+    let told = lab.handovers();
+    assert_eq!((told.len(), &told[0].bytes), (1, last.bytes()));
+    lab.pass(Duration::from_secs(1));
+    assert_eq!(lab.handovers().len(), 0);
+}
+
+/// Somebody near the events, with a small area of his own.
+fn here() -> Interest {
+    Interest {
+        place: Some(east(0.0)),
+        ..around(50)
+    }
+}
+
+/// How many hazards are handed over while a second passes.
+fn told_within_a_second(lab: &mut Lab) -> usize {
+    let mut told = 0;
     for _ in 0..40 {
         lab.pass(Duration::from_millis(25));
-        rest += lab.handovers().len();
+        told += lab.handovers().len();
     }
-    assert_eq!(rest, 32);
+    told
 }

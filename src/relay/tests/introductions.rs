@@ -26,7 +26,11 @@ fn introduced(lab: &mut Lab) -> Vec<(u64, Vec<u8>)> {
                 };
                 Some((peer, neighbours.iter().map(|it| last(it.address)).collect()))
             }
-            Notice::Interest(_) | Notice::Units(_) | Notice::Sheds(_) => None,
+            Notice::Interest(_)
+            | Notice::Units(_)
+            | Notice::Sheds(_)
+            | Notice::Evidence(_)
+            | Notice::Testimony(_) => None,
         })
         .collect()
 }
@@ -75,9 +79,12 @@ fn the_address_is_where_it_calls_from_at_the_port_it_named() {
         .into_iter()
         .find_map(|(peer, notice)| match notice {
             Notice::Introduction(neighbours) if peer == 1 => neighbours.first().copied(),
-            Notice::Introduction(_) | Notice::Interest(_) | Notice::Units(_) | Notice::Sheds(_) => {
-                None
-            }
+            Notice::Introduction(_)
+            | Notice::Interest(_)
+            | Notice::Units(_)
+            | Notice::Sheds(_)
+            | Notice::Evidence(_)
+            | Notice::Testimony(_) => None,
         });
     let neighbour = neighbour.unwrap();
     assert_eq!(neighbour.address, "192.0.2.2:4433".parse().unwrap());
@@ -134,4 +141,57 @@ fn units_are_told_at_the_first_interest_and_when_they_change() {
     lab.relay.handle_left(PeerId(9));
     lab.pass(Duration::from_secs(1));
     assert_eq!(lab.notices(), [(1, Notice::Units(vec![unit_at(0.0)]))]);
+}
+
+#[test]
+fn whom_one_hears_by_itself_changes_nothing_else() {
+    let mut lab = Lab::new();
+    lab.join(1, around(300));
+    assert_eq!(lab.notices().len(), 1, "where units are");
+    let heard = vec![lab.station(2)];
+    let interest = Interest {
+        heard: heard.clone(),
+        ..around(300)
+    };
+    lab.relay.handle_interest(PeerId(1), interest.clone());
+    assert_eq!(lab.notices(), []);
+    assert_eq!(lab.relay.members[&PeerId(1)].interest.heard, heard);
+    // Where it is counts until its own telemetry says so.
+    let here = Interest {
+        place: Some(unit_at(0.0).position),
+        ..interest
+    };
+    lab.relay.handle_interest(PeerId(1), here.clone());
+    assert_eq!(lab.notices().len(), 1);
+    assert!(lab.relay.members[&PeerId(1)].place.is_some());
+    lab.says(1, 0.0);
+    let elsewhere = Interest {
+        place: Some(unit_at(100.0).position),
+        ..here
+    };
+    lab.relay.handle_interest(PeerId(1), elsewhere);
+    assert_eq!(lab.notices(), []);
+}
+
+#[test]
+fn a_crowd_is_introduced_little_by_little() {
+    let mut lab = Lab::new();
+    // Two connections each, since there are not as many names in the tests.
+    for number in 0..500_u16 {
+        let vehicle = u8::try_from(number % 250).unwrap();
+        let peer = PeerId(number.into());
+        lab.join_as(peer, vehicle, false);
+        let place = Some(unit_at(f64::from(number) / 10.0).position);
+        lab.relay.handle_interest(
+            peer,
+            Interest {
+                place,
+                ..callable()
+            },
+        );
+    }
+    lab.notices();
+    let rounds: Vec<_> = (0..5).map(|_| introduced(&mut lab).len()).collect();
+    // Each has 500 to choose from, and 65,536 are looked at in one round.
+    assert_eq!(rounds, [132, 132, 132, 104, 0]);
 }

@@ -1,5 +1,6 @@
 //! A unit's relay with peers around it, without connections.
 
+mod changes;
 mod hazards;
 mod introductions;
 mod load;
@@ -194,7 +195,7 @@ impl Lab {
 
     /// Takes a hazard that came from its signer; returns who is told.
     pub(super) fn warns(&mut self, vehicle: u8, verified: &Verified<HazardStatement>) -> Vec<u64> {
-        peers(&self.relay.handle_hazard(verified, from(vehicle)))
+        peers(&self.relay.handle_hazard(verified, from(vehicle), self.now))
     }
 
     /// The kept hazards that are to be told, with to whom.

@@ -44,6 +44,32 @@ fn a_hazard_convinces_a_stranger_until_it_expires() {
 }
 
 #[test]
+fn what_was_kept_costs_its_signer_nothing() {
+    let authority = Authority::new();
+    let mut signer = authority.signer(1, start());
+    let mut verifier = authority.verifier();
+    let report = |signer: &mut Signer| {
+        reserve(signer);
+        let hazard = breakdown(signer, start());
+        signed(signer, hazard, start())
+    };
+    // Twenty at once are a signer's budget.
+    for _ in 0..50 {
+        let kept = verifier.handle_kept_envelope(report(&mut signer), start());
+        assert!(kept.is_ok(), "{kept:?}");
+    }
+    for _ in 0..20 {
+        assert_eq!(
+            outcome(&mut verifier, &report(&mut signer), start()),
+            Ok(())
+        );
+    }
+    let bytes = report(&mut signer);
+    let refused = outcome(&mut verifier, &bytes, start());
+    assert_eq!(refused, Err(Refusal::OverBudget));
+}
+
+#[test]
 fn a_hazard_outlives_its_ticket() {
     let authority = Authority::new();
     let mut signer = authority.signer(1, start());

@@ -48,14 +48,34 @@ fn a_known_ticket_is_refused_from_the_news_on() {
     assert_eq!(outcome(&mut verifier, &first, start()), Ok(()));
 
     let station = signer.current(start()).unwrap().station();
-    let newly = verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), start());
+    let newly = verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), &[], start());
     assert_eq!(newly, [(station, 0)]);
     let second = telemetry(&mut signer, 2, start());
     let refused = Err(Refusal::Revoked(0));
     assert_eq!(outcome(&mut verifier, &second, start()), refused);
     // The same news once more is no news.
-    let newly = verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), start());
+    let newly = verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), &[], start());
     assert_eq!(newly, []);
+}
+
+#[test]
+fn a_ticket_that_was_pushed_out_is_found_among_those_that_somebody_holds() {
+    let authority = Authority::new();
+    let revoked = series(1, 3);
+    // Whoever holds them remembers them from an earlier slot.
+    let held: Vec<_> = [(1, revoked), (2, series(2, 3))]
+        .into_iter()
+        .map(|(vehicle, chains)| {
+            let credential = authority.revocable_credential(vehicle, &chains, current());
+            authority.domain.admit(credential.ticket()).unwrap()
+        })
+        .collect();
+    let mut verifier = authority.verifier();
+    let news = news(1, vec![(0, Some(revoked))]);
+    let newly = verifier.handle_revocations(&news, &held, later(10));
+    assert_eq!(newly, [(held[0].station(), 0)]);
+    assert!(!verifier.knows(held[0].station()));
+    assert_eq!(verifier.handle_revocations(&news, &held, later(10)), []);
 }
 
 #[test]
@@ -63,7 +83,7 @@ fn m17_a_revoked_ticket_is_not_admitted_in_any_of_its_slots() {
     let authority = Authority::new();
     let revoked = series(1, 2);
     let mut verifier = authority.verifier();
-    verifier.handle_revocations(&news(8, vec![(7, Some(revoked))]), start());
+    verifier.handle_revocations(&news(8, vec![(7, Some(revoked))]), &[], start());
     for (minutes, expected) in [
         (0, Err(Refusal::Revoked(7))),
         (5, Err(Refusal::Revoked(7))),
@@ -95,7 +115,7 @@ fn a_clock_that_jumps_and_comes_back_forgets_no_revocation() {
     let authority = Authority::new();
     let revoked = series(1, 3);
     let mut verifier = authority.verifier();
-    verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), start());
+    verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), &[], start());
     let three_days = Duration::from_secs(3 * 86_400);
     let mut signer = authority.revocable_signer(1, revoked, start());
     // Messages are looked at before the jump is noticed.
@@ -121,7 +141,7 @@ fn news_that_come_after_the_clock_went_back_count_in_the_slots_it_had_reached() 
     let mut verifier = authority.verifier();
     verifier.handle_timeout(ahead(Duration::from_secs(20 * 60)));
     verifier.handle_timeout(start());
-    verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), start());
+    verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), &[], start());
     let mut signer = authority.revocable_signer(1, revoked, later(20));
     let bytes = telemetry(&mut signer, 1, later(20));
     let refused = Err(Refusal::Revoked(0));
@@ -142,7 +162,7 @@ fn nothing_before_the_revoked_slot_matches() {
         }),
         ..earlier
     };
-    verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), start());
+    verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), &[], start());
     for (minutes, expected) in [(0, Ok(())), (5, Ok(())), (10, Err(Refusal::Revoked(0)))] {
         let mut signer = authority.revocable_signer(1, series(1, 10), later(minutes));
         let bytes = telemetry(&mut signer, 1, later(minutes));
@@ -158,20 +178,20 @@ fn a_lifted_revocation_counts_no_more_but_another_of_the_same_vehicle_does() {
     let mut signer = authority.revocable_signer(1, revoked, start());
     let mut verifier = authority.verifier();
     let both = vec![(0, Some(revoked)), (1, Some(revoked))];
-    verifier.handle_revocations(&news(2, both), start());
+    verifier.handle_revocations(&news(2, both), &[], start());
     let mut say = |verifier: &mut _, speed| {
         let bytes = telemetry(&mut signer, speed, start());
         outcome(verifier, &bytes, start())
     };
     assert_eq!(say(&mut verifier, 1), Err(Refusal::Revoked(0)));
-    verifier.handle_revocations(&news(3, vec![(0, None)]), start());
+    verifier.handle_revocations(&news(3, vec![(0, None)]), &[], start());
     assert_eq!(say(&mut verifier, 2), Err(Refusal::Revoked(1)));
-    verifier.handle_revocations(&news(4, vec![(1, None)]), start());
+    verifier.handle_revocations(&news(4, vec![(1, None)]), &[], start());
     // The ticket was remembered as revoked, so its telemetry needs no full ticket.
     assert_eq!(say(&mut verifier, 3), Ok(()));
     // A revocation that was lifted before it was heard of is none.
     let late = vec![(5, Some(revoked)), (5, None)];
-    verifier.handle_revocations(&news(6, late), start());
+    verifier.handle_revocations(&news(6, late), &[], start());
     assert_eq!(say(&mut verifier, 4), Ok(()));
     assert_eq!(verifier.revocations_len(), 0);
     assert_eq!(verifier.revocations_next(), 6);
@@ -184,7 +204,7 @@ fn tickets_of_earlier_slots_are_found_too() {
     let honest = series(2, 40);
     let mut verifier = authority.verifier();
     let after_hours = later(150);
-    verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), after_hours);
+    verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), &[], after_hours);
     // From the vehicle's seventh slot, as a unit hands it on with a hazard that still holds.
     let slot = Slot::from_number(current().number() + 7);
     for (vehicle, chains, expected) in [(1, revoked, true), (2, honest, false)] {
@@ -221,17 +241,17 @@ fn every_message_tells_how_old_the_list_was() {
     };
     assert_eq!(say(&mut verifier, start()), (None, true));
     let mut list = news(0, Vec::new());
-    verifier.handle_revocations(&list, start());
+    verifier.handle_revocations(&list, &[], start());
     let minute = Duration::from_secs(60);
     assert_eq!(say(&mut verifier, later(1)), (Some(minute), false));
     // An older list does not make it older.
     list.as_of = start().timestamp.saturating_sub(minute * 60);
-    verifier.handle_revocations(&list, start());
+    verifier.handle_revocations(&list, &[], start());
     assert_eq!(say(&mut verifier, later(2)), (Some(minute * 2), false));
     let mut old = authority.verifier();
     let ticket = authority.credential(1, current()).ticket().clone();
     old.handle_ticket(&ticket, start()).unwrap();
-    old.handle_revocations(&list, start());
+    old.handle_revocations(&list, &[], start());
     assert_eq!(say(&mut old, later(1)), (Some(minute * 61), true));
 }
 
@@ -299,7 +319,7 @@ fn m17_each_misuse_of_a_ticket_is_refused_by_its_reason() {
     ];
     for (reason, credential) in misuses {
         let mut verifier = tireless(&authority);
-        verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), now);
+        verifier.handle_revocations(&news(1, vec![(0, Some(revoked))]), &[], now);
         let say = |sequence, full_ticket| {
             let forged = Forged {
                 full_ticket,

@@ -260,3 +260,56 @@ fn a_unit_that_is_certified_anew_shows_the_new_certificate() {
     assert_eq!(admitted.unit(), Some(&renewed.certificate));
     assert_eq!(scene.admit(&shown).unwrap(), admitted);
 }
+
+#[test]
+fn a_unit_has_one_ticket_for_each_slot() {
+    let mut scene = Scene::new();
+    let own = SigningKey::from_seed(&scene.unit.key.to_seed());
+    let honest = scene.ticket();
+    let station = scene.admit(&honest).unwrap().station();
+    // As many as it likes cost it nothing to make; each would have a budget of its own.
+    for number in 0..5_u8 {
+        let another = scene.forged(&own, |order| {
+            order.key = key(&[b"another", &[number]]).verifying_key();
+        });
+        let refused = scene.admit(&another);
+        assert_eq!(refused, Err(Refusal::SecondUnitTicket(station)));
+        assert!(!scene.verifier.knows(another.ticket.station()));
+    }
+    // Nor under a certificate that is renewed: it is the same unit.
+    let year = Duration::from_secs(365 * 86_400);
+    let now = start().timestamp;
+    let renewed = SampleUnit::certified(now, now.saturating_add(year));
+    let another = UnitTicket {
+        certificate: renewed.certificate,
+        ..scene.forged(&own, |_| {})
+    };
+    let refused = scene.admit(&another);
+    assert_eq!(refused, Err(Refusal::SecondUnitTicket(station)));
+    assert!(scene.admit(&honest).is_ok());
+    // Another unit, and an earlier slot, are another matter.
+    let half_a_day = Duration::from_secs(43_200);
+    let (from, until) = (
+        now.saturating_sub(half_a_day),
+        now.saturating_add(half_a_day),
+    );
+    let neighbour = SampleUnit::certified_as(1, from, until);
+    let shown = neighbour.ticket(&scene.authority.domain, scene.slot());
+    assert!(scene.admit(&shown).is_ok());
+    let earlier = Slot::from_number(scene.slot().number() - 1);
+    let shown = scene.unit.ticket(&scene.authority.domain, earlier);
+    assert!(scene.admit(&shown).is_ok());
+}
+
+#[test]
+fn a_unit_that_was_forgotten_may_have_another_ticket() {
+    let mut scene = Scene::new();
+    let own = SigningKey::from_seed(&scene.unit.key.to_seed());
+    let honest = scene.ticket();
+    scene.admit(&honest).unwrap();
+    let operators = scene.unit.operators.clone();
+    scene.verifier.handle_operators(Operators::default());
+    scene.verifier.handle_operators(operators);
+    let another = scene.forged(&own, |_| {});
+    assert!(scene.admit(&another).is_ok());
+}
