@@ -24,13 +24,18 @@
 //! | | [`time`] | both clocks as values |
 //! | | [`id`] | names of things |
 //! | | [`geo`] | places on the earth, areas, cells |
+//! | | [`lanes`] | the lanes of a road, as a map draws them |
 //! | statements | [`message`] | telemetry and hazards, and their bytes |
 //! | | [`crypto`] | keys, signatures, digests |
 //! | | [`security`] | tickets, envelopes, who may say what |
 //! | machines | [`link`] | one peer's queues and limits |
 //! | | [`track`] | one road user over time |
+//! | | [`risk`] | how dangerous a neighbour is, in the measures of traffic safety |
+//! | | [`hazards`] | dangers that the own vehicle finds by itself |
 //! | | [`plausibility`] | whether a statement can be true |
 //! | | [`world`] | the picture of the road, and subscribers' views of it |
+//! | | [`traffic`] | how traffic flows where a roadside unit hears it |
+//! | | [`evidence`] | what shows anybody that a station lied |
 //! | | [`ledger`] | records of vehicles that no single operator can alter unseen, and their proofs |
 //! | | [`vault`] | records kept off the ledger: sealed, shared among custodians, erasable |
 //! | | [`issuing`] | how vehicles get tickets, so that no single operator can follow or invent one |
@@ -48,9 +53,12 @@
 //! the driver in [`transport`] are their only two callers. A test holds this order.
 
 pub mod crypto;
+pub mod evidence;
 pub mod geo;
+pub mod hazards;
 pub mod id;
 pub mod issuing;
+pub mod lanes;
 pub mod ledger;
 pub mod link;
 pub mod message;
@@ -58,6 +66,7 @@ pub mod pipeline;
 pub mod plausibility;
 pub mod relay;
 pub mod replay;
+pub mod risk;
 pub mod rpc;
 pub mod security;
 pub mod serve;
@@ -65,6 +74,7 @@ pub mod sim;
 pub mod telemetry;
 pub mod time;
 pub mod track;
+pub mod traffic;
 pub mod transport;
 pub mod units;
 pub mod vault;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{GenerationRule, RoadsideConfig};
-use crate::{link, relay::LoadConfig, security, world};
+use crate::{hazards, link, relay::LoadConfig, security, world};
 
 /// How a station behaves.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -37,6 +37,8 @@ pub struct Config {
     pub signer: security::SignerConfig,
     /// How peers are spoken to.
     pub link: link::Config,
+    /// Which dangers the station tells of that its driving stack does not report.
+    pub hazards: hazards::Config,
     /// What is remembered.
     pub world: world::Config,
     /// What a car wants of roadside units.
@@ -60,6 +62,7 @@ impl Default for Config {
             verifier: security::Config::default(),
             signer: security::SignerConfig::default(),
             link: link::Config::default(),
+            hazards: hazards::Config::default(),
             world: world::Config::default(),
             roadside: RoadsideConfig::default(),
             load: LoadConfig::default(),

@@ -32,6 +32,8 @@ pub struct Counters {
     pub lists_refused: BTreeMap<&'static str, u64>,
     /// Pairs of signed messages with one sequence, each a proof against its signer.
     pub equivocations: u64,
+    /// Stations that this unit accuses, with evidence that proves itself.
+    pub accused: u64,
 }
 
 /// Adds one to a named count.

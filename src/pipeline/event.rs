@@ -14,6 +14,16 @@ use crate::{
 /// What a station tells its edge.
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// Something stands against a station that the ledger has to decide on. Only units say so; cars
+    /// hand what they find to units.
+    Accused {
+        /// Which station.
+        station: StationId,
+        /// What for.
+        reason: &'static str,
+        /// What stands against it, verified.
+        accusation: Accusation,
+    },
     /// A message of another station was taken into the world.
     Delivered(Delivery),
     /// The connection to this peer must be closed.
@@ -77,6 +87,8 @@ pub enum Event {
         signer: Bytes,
         /// The signed bytes.
         bytes: Bytes,
+        /// How many stations had passed it on.
+        hops: u8,
     },
     /// A unit named those nearest who may be called: the whole new list, which takes the place of the
     /// last one of this unit.
@@ -138,6 +150,19 @@ pub enum Event {
     },
     /// The picture of the road changed.
     World(WorldEvent),
+}
+
+/// What stands against a station.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Accusation {
+    /// Its own signed messages prove that it lied: the bytes of an
+    /// [`Evidence`](crate::evidence::Evidence).
+    Proof(Bytes),
+    /// Another station speaks against it: the bytes of a
+    /// [`Testimony`](crate::evidence::Testimony).
+    Testimony(Bytes),
+    /// This unit finds the same by what it hears itself.
+    Seen,
 }
 
 /// A message on its way into the world.

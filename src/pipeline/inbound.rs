@@ -278,8 +278,10 @@ impl Station {
                     self.note_heard(peer, verified.station(), now);
                 }
                 self.pass_on_telemetry(&verified, route, now);
-                let track = self.world.track(verified.station());
-                let judged = judge_telemetry(verified, track);
+                let record = self.world.record(verified.station());
+                let judged = judge_telemetry(verified, record, self.world.surroundings());
+                self.keep_evidence(&judged);
+                self.testify(&judged, now);
                 let delivery = self.delivery((MessageType::Telemetry, hops), &judged);
                 let observed = self.world.observe(judged, hops, now);
                 self.deliver(delivery, observed);
@@ -292,6 +294,9 @@ impl Station {
                 let judged = judge_hazard(verified.clone(), track);
                 let delivery = self.delivery((MessageType::Hazard, hops), &judged);
                 let observed = self.world.observe_hazard(judged, hops, now);
+                if observed.is_taken() {
+                    self.agree_with_heard(&verified.message().hazard);
+                }
                 self.deliver(delivery, observed);
                 if is_news(observed) {
                     self.pass_on_hazard(&verified, route, now);
@@ -314,8 +319,10 @@ impl Station {
         self.raise_world_events();
         while let Some(proof) = self.verifier.poll_equivocation() {
             self.counters.equivocations += 1;
+            self.keep_equivocation(&proof);
             self.raise(Event::Equivocation(proof));
         }
+        self.hand_on_evidence(now);
     }
 
     /// Whether a report is about an event of this station, which knows better; that it does not see

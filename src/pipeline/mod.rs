@@ -9,13 +9,16 @@
 //! (`Bytes → Envelope → Verified → Judged → Object`), so that none can be skipped. What it decides
 //! itself is what no single machine can: whether a state is worth sending, whether this station may
 //! sign at all (its clock, its tickets, its driving stack), which of its own hazards a new peer
-//! must hear, what is left unverified under load, and what a refusal leads to. At the road the same
+//! must hear, which dangers that `hazards` found are told and when they are over, what is left
+//! unverified under load, and what a refusal leads to. At the road the same
 //! machine is a unit's: it passes on what it verified, as `relay` decides; in a car it tells units what
 //! the car wants to hear. Sockets, disks and clocks are for `transport` and the
 //! daemons; `sim` drives the same machine in virtual time, and there is no third caller.
 
+mod accusing;
 mod config;
 mod counters;
+mod detecting;
 mod error;
 mod event;
 mod generation;
@@ -36,7 +39,7 @@ mod waiting;
 pub use config::Config;
 pub use counters::Counters;
 pub use error::PublishError;
-pub use event::{Delivery, DisconnectReason, Event};
+pub use event::{Accusation, Delivery, DisconnectReason, Event};
 pub use generation::GenerationRule;
 pub use hazards::{HazardReport, OwnHazard};
 pub use inbound::Handshake;

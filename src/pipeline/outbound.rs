@@ -41,12 +41,26 @@ impl Station {
     }
 
     /// Tells everybody of a danger. It is told again to each new peer while it holds.
+    ///
+    /// What the station found by itself before becomes the driving stack's to update and to cancel.
     pub fn report_hazard(
         &mut self,
         report: HazardReport,
         now: Now,
     ) -> Result<ActionId, PublishError> {
-        let result = self.open_hazard(&report, now);
+        if let Some(action) = self.take_over(&report) {
+            return self.update_hazard(action, &report, now).map(|()| action);
+        }
+        self.report(&report, now)
+    }
+
+    /// Tells everybody of a danger that nobody here told of before.
+    pub(super) fn report(
+        &mut self,
+        report: &HazardReport,
+        now: Now,
+    ) -> Result<ActionId, PublishError> {
+        let result = self.open_hazard(report, now);
         if let Err(error) = &result {
             self.count_unpublished(error.reason());
         }
@@ -117,6 +131,7 @@ impl Station {
         // Whoever brakes hard is seen under one name.
         self.check_emergency(now);
         self.check_ticket(now);
+        self.watch_self(now);
         let due = self.generation.is_due(&telemetry, now.instant);
         let message = due.then_some(Message::Telemetry(telemetry));
         let Some(message) = message else {
@@ -206,6 +221,9 @@ impl Station {
         });
         self.check_emergency(now);
         self.send_hazard(&hazard, signed, now);
+        if hazard.termination.is_none() {
+            self.agree_with_own(&hazard);
+        }
     }
 
     fn send_hazard(&mut self, hazard: &Hazard, signed: Signed, now: Now) {

@@ -14,26 +14,37 @@ use crate::{
 
 impl Station {
     /// Makes this station pass on to others what it verified, and keep hazards for those who come
-    /// later, from its place at the road.
+    /// later, from its place at the road. One that does already goes on with what it keeps.
     pub fn handle_relay(&mut self, place: UnitPlace, config: relay::Config, now: Now) {
-        self.roadside.relay = Some(Box::new(Relay::new(config, place, now)));
+        if let Some(relay) = &mut self.roadside.relay {
+            relay.handle_change(place, config);
+            return self.drain_relay(now);
+        }
+        let mut relay = Relay::new(config, place, now);
+        if let Some(certificate) = &self.unit {
+            relay.handle_certificate(certificate);
+        }
+        self.roadside.relay = Some(Box::new(relay));
         let peers: Vec<_> = self.peers.iter().map(|(peer, _)| peer).collect();
         for peer in peers {
             self.join(peer, now);
         }
     }
 
-    /// Takes back a hazard that [`Event::HazardKept`] gave before a restart, with its signer's ticket.
-    pub fn restore_hazard(&mut self, signer: &[u8], bytes: Bytes, now: Now) -> Result<(), Refusal> {
+    /// Takes back a hazard that [`Event::HazardKept`] gave before a restart, with its signer's ticket
+    /// and its hops.
+    pub fn restore_hazard(
+        &mut self,
+        signer: &[u8],
+        (bytes, hops): (Bytes, u8),
+        now: Now,
+    ) -> Result<(), Refusal> {
         self.verifier.handle_ticket_bytes(signer, now)?;
         let kept = self.verifier.handle_kept_envelope(bytes, now)?;
         let VerifiedMessage::Hazard(verified) = kept else {
             return Ok(());
         };
-        let route = Route {
-            from: None,
-            hops: 0,
-        };
+        let route = Route { from: None, hops };
         if self.is_own_event(verified.message()) {
             self.hazards.insert(OwnHazard {
                 hazard: verified.message().hazard.clone(),
@@ -45,7 +56,7 @@ impl Station {
         }
         let track = self.world.track(verified.station());
         let judged = judge_hazard(verified.clone(), track);
-        if is_news(self.world.observe_hazard(judged, 0, now)) {
+        if is_news(self.world.observe_hazard(judged, hops, now)) {
             self.pass_on_hazard(&verified, route, now);
         }
         self.raise_world_events();
@@ -73,9 +84,19 @@ impl Station {
             remote,
         };
         match &mut self.roadside.relay {
-            Some(relay) => relay.handle_joined(peer, &joined, now),
+            Some(relay) => {
+                relay.handle_joined(peer, &joined, now);
+                if joined.is_unit
+                    && let Some(touched) = self.peers.touch(peer)
+                {
+                    touched.link.handle_units(now);
+                }
+            }
             None if joined.is_unit => self.tell_interest(peer, now),
             None => {}
+        }
+        if joined.is_unit {
+            self.tell_evidence(peer, now);
         }
         self.drain_relay(now);
     }
@@ -91,8 +112,13 @@ impl Station {
             return;
         };
         let forward = relay.handle_telemetry(verified, route, now);
-        let age = now.timestamp.since(verified.generated());
-        let rest = self.config.verifier.telemetry_age_max.saturating_sub(age);
+        let age_max = self.config.verifier.telemetry_age_max;
+        let rest = if verified.clock_doubted() {
+            // How old it is only those can say who know the time.
+            age_max
+        } else {
+            age_max.saturating_sub(now.timestamp.since(verified.generated()))
+        };
         let expires = now.instant + rest;
         for target in &forward.targets {
             if target.needs_ticket {
@@ -119,7 +145,7 @@ impl Station {
         let Some(relay) = &mut self.roadside.relay else {
             return;
         };
-        let forward = relay.handle_hazard(verified, route);
+        let forward = relay.handle_hazard(verified, route, now);
         let is_own = self.signer.ticket_of(verified.station()).is_some();
         let hops = if is_own { 0 } else { forward.hops };
         let expires = queue_until(verified.message().hazard.expires(), now);
@@ -213,11 +239,13 @@ impl Station {
                     negated_by,
                     ticket,
                     bytes,
+                    hops,
                 } => Event::HazardKept {
                     action,
                     negated_by,
                     signer: ticket.to_bytes(),
                     bytes,
+                    hops,
                 },
                 HazardChange::Forgotten { action, negated_by } => {
                     Event::HazardForgotten { action, negated_by }

@@ -182,8 +182,17 @@ impl Station {
                 self.raise(Event::Introduced { peer, neighbours });
             }
             (Notice::Sheds(shed), None) if is_unit => self.raise(Event::Shed { peer, shed }),
+            (Notice::Evidence(evidence), Some(_)) => self.handle_evidence(peer, &evidence, now),
+            (Notice::Testimony(testimony), Some(_)) => {
+                self.handle_testimony(peer, &testimony, now);
+            }
             (
-                Notice::Interest(_) | Notice::Introduction(_) | Notice::Units(_) | Notice::Sheds(_),
+                Notice::Interest(_)
+                | Notice::Introduction(_)
+                | Notice::Units(_)
+                | Notice::Sheds(_)
+                | Notice::Evidence(_)
+                | Notice::Testimony(_),
                 _,
             ) => {
                 count(&mut self.counters.not_taken, NOTICE);

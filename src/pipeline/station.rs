@@ -8,9 +8,9 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    Config, Counters, DisconnectReason, Event, NotReady, OwnHazard, Readiness, counters::count,
-    generation::Generation, hazards::OwnHazards, lists::Lists, outbound::OwnState, peers::Peers,
-    roadside::Roadside, waiting::Waiting,
+    Config, Counters, DisconnectReason, Event, NotReady, OwnHazard, Readiness, accusing::Accusing,
+    counters::count, detecting::Watch, generation::Generation, hazards::OwnHazards, lists::Lists,
+    outbound::OwnState, peers::Peers, roadside::Roadside, waiting::Waiting,
 };
 use crate::{
     crypto::VerifyingKey,
@@ -39,12 +39,14 @@ pub struct Station {
     pub(super) generation: Generation,
     pub(super) world: World,
     pub(super) hazards: OwnHazards,
+    pub(super) watch: Watch,
     pub(super) peers: Peers,
     pub(super) lists: Lists,
     /// What makes this station a roadside unit.
     pub(super) unit: Option<UnitCertificate>,
     pub(super) waiting: Waiting,
     pub(super) roadside: Roadside,
+    pub(super) accusing: Accusing,
     pub(super) own: Option<(OwnState, Instant)>,
     pub(super) clock_error_ms: Option<i64>,
     pub(super) stack_silent: bool,
@@ -87,11 +89,13 @@ impl Station {
             generation: Generation::new(config.generation),
             world: World::new(config.world.clone()),
             hazards: OwnHazards::default(),
+            watch: Watch::new(config.hazards.clone()),
             peers: Peers::default(),
             lists: Lists::default(),
             unit: None,
             waiting: Waiting::default(),
             roadside: Roadside::new(config.load.clone(), now),
+            accusing: Accusing::default(),
             own: None,
             clock_error_ms: None,
             stack_silent: false,
@@ -123,6 +127,9 @@ impl Station {
     /// Takes in the certificate that makes this station a roadside unit, by which its tickets were
     /// made: who connects from now on is shown it.
     pub fn handle_unit(&mut self, certificate: UnitCertificate) {
+        if let Some(relay) = &mut self.roadside.relay {
+            relay.handle_certificate(&certificate);
+        }
         self.unit = Some(certificate);
     }
 

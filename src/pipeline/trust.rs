@@ -20,13 +20,16 @@ impl Station {
             self.verifier.revocations_next(),
             self.verifier.revocations_as_of(),
         );
-        let revoked = self.verifier.handle_revocations(news, now);
+        // A peer stays connected, and a hazard is kept, while others push the ticket out of what the
+        // verifier remembers.
+        let tickets = match news.entries.is_empty() {
+            true => Vec::new(),
+            false => self.tickets(),
+        };
+        let revoked = self.verifier.handle_revocations(news, &tickets, now);
         for (station, number) in revoked {
             self.raise(Event::PeerRevoked { station, number });
             self.part_with(station, DisconnectReason::Revoked);
-        }
-        if !news.entries.is_empty() {
-            self.part_with_revoked_peers(now);
         }
         self.check_own_revocation(now);
         let next = self.verifier.revocations_next();
@@ -87,18 +90,6 @@ impl Station {
             tickets.extend(relay.tickets());
         }
         tickets
-    }
-
-    /// The same for peers whose tickets the verifier no longer remembers, since others pushed them
-    /// out.
-    fn part_with_revoked_peers(&mut self, now: Now) {
-        for ticket in self.tickets() {
-            if let Some((number, _)) = self.verifier.revocation_of(ticket.ticket(), now) {
-                let station = ticket.station();
-                self.raise(Event::PeerRevoked { station, number });
-                self.part_with(station, DisconnectReason::Revoked);
-            }
-        }
     }
 
     /// Closes the connections of a station that is not to be believed, and forgets what it said.

@@ -1,4 +1,7 @@
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use bytes::Bytes;
 
@@ -41,15 +44,15 @@ impl Default for Waiting {
             // At most 8 KiB each.
             hazards: Queue {
                 messages: VecDeque::new(),
-                len_max: 64,
-                of_one_peer_max: 8,
+                len_max: 256,
+                of_one_peer_max: 32,
                 wait_max: Duration::from_secs(10),
             },
             // At most 1 100 bytes each; what is older is soon followed by newer.
             telemetry: Queue {
                 messages: VecDeque::new(),
                 len_max: 256,
-                of_one_peer_max: 32,
+                of_one_peer_max: 64,
                 wait_max: Duration::from_secs(1),
             },
         }
@@ -58,7 +61,7 @@ impl Default for Waiting {
 
 impl Waiting {
     /// Keeps a message that `peer` brought; at its share the oldest of that peer goes, at the bound
-    /// the oldest of all.
+    /// the oldest of whichever peer has most: nobody's flood takes the place of what another brought.
     pub(super) fn push(
         &mut self,
         kind: MessageType,
@@ -93,12 +96,22 @@ impl Waiting {
 impl Queue {
     fn push(&mut self, message: WaitingMessage, now: Now) {
         self.messages.retain(|waiting| waiting.until > now.instant);
-        let theirs = |waiting: &&WaitingMessage| waiting.peer == message.peer;
-        if self.messages.iter().filter(theirs).count() >= self.of_one_peer_max {
-            let oldest = self.messages.iter().position(|it| it.peer == message.peer);
-            oldest.and_then(|oldest| self.messages.remove(oldest));
+        let mut counts: BTreeMap<PeerId, usize> = BTreeMap::new();
+        for waiting in &self.messages {
+            *counts.entry(waiting.peer).or_default() += 1;
+        }
+        let theirs = counts.get(&message.peer).copied().unwrap_or(0);
+        let loser = if theirs >= self.of_one_peer_max {
+            Some(message.peer)
         } else if self.messages.len() >= self.len_max {
-            self.messages.pop_front();
+            let most = counts.iter().max_by_key(|(_, count)| **count);
+            most.map(|(peer, _)| *peer)
+        } else {
+            None
+        };
+        if let Some(loser) = loser {
+            let oldest = self.messages.iter().position(|it| it.peer == loser);
+            oldest.and_then(|oldest| self.messages.remove(oldest));
         }
         self.messages.push_back(message);
     }

@@ -22,11 +22,9 @@ pub fn to_wire_hazard(known: &KnownHazard, delivered: Timestamp) -> wire::Hazard
             Level::Act => wire::HazardLevel::Act,
         }
         .into(),
-        sources: vec![wire::MergedSource {
-            source: source(known.hops()).into(),
-            station_id: verified.station().to_string(),
-            last_at: Some(to_wire_time(verified.generated())),
-        }],
+        sources: sources(known),
+        merged: known.merged().iter().map(|it| (*it).into()).collect(),
+        leading: Some(known.leading().into()),
         signed: Some(signed(verified)),
         verification: Some(verification(verified)),
         verdict: Some(known.verdict().into()),
@@ -38,6 +36,21 @@ pub fn to_wire_hazard(known: &KnownHazard, delivered: Timestamp) -> wire::Hazard
         first_heard_at: Some(to_wire_time(known.first_heard().timestamp)),
         ..report(known.hazard())
     }
+}
+
+/// Who says so of itself; who says so of other reports stands there.
+fn sources(known: &KnownHazard) -> Vec<wire::MergedSource> {
+    let verified = known.verified();
+    let reporter = wire::MergedSource {
+        source: source(known.hops()).into(),
+        station_id: verified.station().to_string(),
+        last_at: Some(to_wire_time(verified.generated())),
+    };
+    let own = known.is_sensed().then(|| wire::MergedSource {
+        source: wire::Source::OwnSensors.into(),
+        ..wire::MergedSource::default()
+    });
+    [Some(reporter), own].into_iter().flatten().collect()
 }
 
 /// An own hazard as a client gets it at `delivered`.

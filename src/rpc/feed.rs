@@ -14,6 +14,7 @@ use super::{
 use crate::{
     id::StationId,
     message::InformationQuality,
+    risk::Viewer,
     time::Timestamp,
     world::{
         BUFFER_LEN_MAX, Delivery, FeedConfig, FeedEvent, Filter, GapReason, HazardFilter, Overflow,
@@ -22,14 +23,16 @@ use crate::{
 };
 
 /// What a client is told beside the events themselves.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
+#[derive(Debug)]
+pub struct Moment<'a> {
     /// When the event goes to the client.
     pub delivered: Timestamp,
     /// Whether the own vehicle's state can be signed and sent.
     pub ready: bool,
     /// How long ago the driving stack published; `None` if it never did.
     pub own_state_age: Option<Duration>,
+    /// The own vehicle then; `None` if the driving stack did not publish of late.
+    pub own: Option<Viewer<'a>>,
 }
 
 impl TryFrom<&world::SubscribeRequest> for FeedConfig {
@@ -81,12 +84,21 @@ impl TryFrom<&hazard::SubscribeRequest> for FeedConfig {
 /// the feed's end.
 pub fn to_wire_world_event(
     delivery: &Delivery,
-    moment: Moment,
+    moment: &Moment<'_>,
 ) -> Option<world::SubscribeResponse> {
     use world::subscribe_response::Event;
 
     let event = match &delivery.event {
-        FeedEvent::Object(object) => Event::Object(to_wire_object(object, None, moment.delivered)),
+        FeedEvent::Object(object) => {
+            let own = moment.own.as_ref();
+            let risk = own.and_then(|own| object.risk(own, moment.delivered));
+            Event::Object(to_wire_object(
+                object,
+                None,
+                risk.as_ref(),
+                moment.delivered,
+            ))
+        }
         FeedEvent::ObjectRemoved { station, reason } => {
             Event::ObjectRemoved(world::ObjectRemoved {
                 station_id: station.to_string(),
@@ -120,7 +132,7 @@ pub fn to_wire_world_event(
 /// at the feed's end, and for objects, which its filter keeps out.
 pub fn to_wire_hazard_event(
     delivery: &Delivery,
-    moment: Moment,
+    moment: &Moment<'_>,
 ) -> Option<hazard::SubscribeResponse> {
     use hazard::subscribe_response::Event;
 
@@ -238,7 +250,7 @@ fn gap(dropped: u64, first_sequence: u64, reason: GapReason) -> wire::Gap {
     }
 }
 
-fn heartbeat(moment: Moment) -> wire::Heartbeat {
+fn heartbeat(moment: &Moment<'_>) -> wire::Heartbeat {
     wire::Heartbeat {
         sent_at: Some(to_wire_time(moment.delivered)),
         ready: moment.ready,

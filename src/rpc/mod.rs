@@ -20,9 +20,11 @@ mod generated;
 mod name;
 mod object;
 mod on_ledger;
+mod sensed;
 mod state;
 mod statement;
 mod time;
+mod traffic;
 mod vehicle_record;
 
 pub use area::area_filter;
@@ -41,9 +43,11 @@ pub use on_ledger::{
     parse_account, parse_shard, parse_transaction, parse_vehicle, to_wire_finalized,
     to_wire_outcome, to_wire_tip, to_wire_vehicle,
 };
+pub use sensed::parse_sighted;
 pub use time::{
     from_wire_duration, from_wire_time, to_wire_duration, to_wire_duration_ms, to_wire_time,
 };
+pub use traffic::{parse_traffic_report, traffic_report};
 pub use vehicle_record::{RecordContext, required_record};
 
 #[cfg(test)]

@@ -181,7 +181,10 @@ fn length(value: Option<f64>, field: &str) -> Result<Option<Length>, FieldError>
     optional(value, Length::from_m, field, "0 to 102.3")
 }
 
-fn acceleration(value: Option<f64>, field: &str) -> Result<Option<Acceleration>, FieldError> {
+pub(super) fn acceleration(
+    value: Option<f64>,
+    field: &str,
+) -> Result<Option<Acceleration>, FieldError> {
     optional(value, Acceleration::from_m_per_s2, field, "-20 to 20")
 }
 

@@ -8,8 +8,12 @@
 //! A [`Trial`] puts a seed's [`Scenario`] of faults and liars on a road and holds what happens
 //! against every [`Invariant`] and against a [`Model`] that knows only who must see whom.
 //!
+//! [`Traffic`] fills a drive with liars who hold valid tickets, for whoever measures how well they are
+//! found.
+//!
 //! Time is virtual and every choice follows from a [`Seed`], so that a failure can be had again.
 
+mod attacks;
 mod cast;
 mod coverage;
 mod invariant;
@@ -20,6 +24,7 @@ mod range;
 mod replay;
 mod report;
 mod road;
+mod road_traffic;
 mod roadside;
 mod scenario;
 mod script;
@@ -28,6 +33,7 @@ mod tally;
 mod trial;
 mod witness;
 
+pub use attacks::{Attack, Catalogue, Said, Sender, Traffic, TrafficOptions};
 pub use cast::{Cast, class_of};
 pub use coverage::{Coverage, Placement};
 pub use invariant::{Broken, Invariant};
@@ -37,6 +43,7 @@ pub use range::Range;
 pub use replay::{Outcome, Replay, ReplayError};
 pub use report::{HazardReport, Latency, Mode, Report, ReportOptions, RoadsideReport};
 pub use road::{Conditions, NodeId, Road};
+pub use road_traffic::{TrafficCell, TrafficLie, TrafficOutcome, TrafficTrial};
 pub use roadside::{interest_reach_m, interest_within};
 pub use scenario::{Fault, FaultKind, HazardPlan, Scenario, TICK};
 pub use script::{Action, Script, Step};

@@ -10,9 +10,10 @@ use super::{
 };
 use crate::{
     geo::Position,
+    hazards,
     id::ActionId,
     message::{Cause, MessageType},
-    pipeline::{Config, Event, GenerationRule, HazardReport, OwnState, Published},
+    pipeline::{Config, Event, GenerationRule, HazardReport, OwnState, Published, hazard_in},
     replay::{Content, Cut, Drive, Record},
     security::{
         Envelope, EnvelopeSigner, SlotClock, Ticket, TrustDomain, TrustDomainTextError, Wallet,
@@ -42,7 +43,11 @@ pub struct Replay {
     duration: Option<Duration>,
     config: Config,
     progress: Box<dyn FnMut(Duration, Duration)>,
+    watch: Watch,
 }
+
+/// Told of a vehicle, what its station tells, and when.
+type Watch = Box<dyn FnMut(usize, &Event, Now)>;
 
 /// What a replay gives back.
 pub struct Outcome {
@@ -85,6 +90,7 @@ impl Replay {
             duration: None,
             config: Config::default(),
             progress: Box::new(|_, _| {}),
+            watch: Box::new(|_, _, _| {}),
         }
     }
 
@@ -142,6 +148,12 @@ impl Replay {
         self
     }
 
+    /// Sets which dangers the vehicles tell of that no label of the recording reports.
+    pub fn hazards(mut self, config: hazards::Config) -> Self {
+        self.config.hazards = config;
+        self
+    }
+
     /// Calls back with the time played and the whole time, now and then.
     pub fn progress(self, progress: impl FnMut(Duration, Duration) + 'static) -> Self {
         Self {
@@ -150,8 +162,17 @@ impl Replay {
         }
     }
 
+    /// Calls back with everything that the vehicles' stations tell, in order; a vehicle is its place in
+    /// [`Drive::vehicles`].
+    pub fn watch(self, watch: impl FnMut(usize, &Event, Now) + 'static) -> Self {
+        Self {
+            watch: Box::new(watch),
+            ..self
+        }
+    }
+
     /// Plays the drive.
-    pub fn run(self) -> Result<Outcome, ReplayError> {
+    pub fn run(mut self) -> Result<Outcome, ReplayError> {
         let script = Script::of(&self.drive, self.vehicles, self.duration);
         if script.steps.is_empty() {
             return Err(ReplayError::Empty);
@@ -160,7 +181,8 @@ impl Replay {
         if self.units.is_some() && tickets.cast.is_none() {
             return Err(ReplayError::NobodySigns);
         }
-        let mut run = Run::new(&self, &script, &tickets);
+        let watch = std::mem::replace(&mut self.watch, Box::new(|_, _, _| {}));
+        let mut run = Run::new(&self, (&script, &tickets), watch);
         let mut progress = self.progress;
         let whole = script.end.since(script.start);
         for step in &script.steps {
@@ -264,10 +286,11 @@ struct Run {
     records: Vec<Record>,
     /// Nobody signs: recorded messages are played to listeners.
     listening: bool,
+    watch: Watch,
 }
 
 impl Run {
-    fn new(replay: &Replay, script: &Script, tickets: &Tickets) -> Self {
+    fn new(replay: &Replay, (script, tickets): (&Script, &Tickets), watch: Watch) -> Self {
         let mut road = Road::new(
             tickets.domain.clone(),
             script.start,
@@ -306,6 +329,7 @@ impl Run {
             records: Vec::new(),
             listening: tickets.cast.is_none(),
             road,
+            watch,
         }
     }
 
@@ -398,9 +422,8 @@ impl Run {
                     let result = self
                         .road
                         .with(node, |station, now| station.cancel_hazard(action, now));
-                    match result {
-                        Ok(()) => self.tally.handle_cancelled(action, at),
-                        Err(error) => self.tally.handle_unpublished(error.reason()),
+                    if let Err(error) = result {
+                        self.tally.handle_unpublished(error.reason());
                     }
                 }
             }
@@ -504,6 +527,9 @@ impl Run {
                 instant,
                 timestamp: self.start.saturating_add(instant.since_origin()),
             };
+            if !is_unit {
+                (self.watch)(vehicle, &event, now);
+            }
             match event {
                 Event::Published {
                     kind,
@@ -514,14 +540,14 @@ impl Run {
                     let hearers = self.hearers(vehicle);
                     self.note_published(vehicle, &bytes, &hearers, generated);
                     if kind == MessageType::Hazard {
-                        self.note_hazard(vehicle, &hearers);
+                        self.note_hazard(vehicle, bytes, &hearers);
                     }
                 }
                 Event::Delivered(delivery) => self.tally.handle_delivery(vehicle, &delivery, now),
                 Event::World(WorldEvent::HazardChanged(known)) => {
                     let hazard = known.hazard();
                     self.tally
-                        .handle_hazard_heard(vehicle, hazard, now.timestamp);
+                        .handle_hazard_heard(vehicle, &known, now.timestamp);
                     let relevant_within_m = f64::from(hazard.relevance_radius.m());
                     self.note_told(vehicle, hazard.position, relevant_within_m);
                 }
@@ -530,6 +556,7 @@ impl Run {
                 }
                 Event::Refused { reason, .. } => self.tally.handle_refused(reason),
                 Event::Disconnect { .. }
+                | Event::Accused { .. }
                 | Event::Equivocation(_)
                 | Event::Received { .. }
                 | Event::Reserve(_)
@@ -554,13 +581,10 @@ impl Run {
         }
     }
 
-    /// Adds the hazard that a vehicle has just reported, unless it is an update.
-    fn note_hazard(&mut self, vehicle: usize, hearers: &[usize]) {
-        let newest = self.road.station(NodeId(vehicle)).own_hazards().last();
-        if let (Some(own), Some(name)) = (newest, self.names.get(vehicle))
-            && own.hazard.update == 0
-        {
-            self.tally.handle_hazard(name, &own.hazard, hearers);
+    /// Counts what a vehicle has just said of a hazard.
+    fn note_hazard(&mut self, vehicle: usize, bytes: Bytes, hearers: &[usize]) {
+        if let (Some(hazard), Some(name)) = (hazard_in(bytes), self.names.get(vehicle)) {
+            self.tally.handle_hazard(name, &hazard, hearers);
         }
     }
 }

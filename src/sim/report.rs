@@ -49,7 +49,8 @@ pub struct Report {
     /// What roadside units did, where vehicles heard each other by them alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roadside: Option<RoadsideReport>,
-    /// Every hazard that was reported.
+    /// Every hazard that was reported: by labels of the recording, or by vehicles that found it
+    /// themselves.
     pub hazards: Vec<HazardReport>,
     /// Processor time of the whole run per delivered message; live runs only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,6 +133,10 @@ pub struct HazardReport {
     pub sub_cause_code: u8,
     /// The standard's name of the cause.
     pub cause: String,
+    /// Where it was reported, in 1e-7° north.
+    pub latitude_e7: i32,
+    /// Where it was reported, in 1e-7° east.
+    pub longitude_e7: i32,
     /// When it was reported, in milliseconds from the drive's start.
     pub reported_at_ms: u64,
     /// When its originator cancelled it, in milliseconds from the drive's start.
@@ -141,6 +146,8 @@ pub struct HazardReport {
     pub expected: u64,
     /// How many vehicles heard of it, including those that came into range later.
     pub heard_by: u64,
+    /// How many of those were told that a second source agrees, so that they may act upon it.
+    pub acted_on_by: u64,
     /// From report to the worlds of those in range at that time.
     pub latency_us: Latency,
 }

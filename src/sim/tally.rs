@@ -14,9 +14,10 @@ use crate::{
     crypto::{DigestBuilder, Purpose},
     geo::Position,
     id::ActionId,
-    message::{Hazard, MessageType},
+    message::{Hazard, MessageType, Termination},
     pipeline::Delivery,
     time::{Instant, Now, Timestamp},
+    world::{KnownHazard, Level},
 };
 
 /// Counts what a replay publishes and who takes it into their world.
@@ -46,6 +47,7 @@ struct HazardTally {
     report: HazardReport,
     in_range: BTreeSet<usize>,
     heard: BTreeSet<usize>,
+    act: BTreeSet<usize>,
     latency_us: Histogram<u64>,
 }
 
@@ -100,8 +102,17 @@ impl Tally {
         }
     }
 
-    /// A vehicle reported a hazard; these receivers were in range then.
+    /// A vehicle signed a report of a hazard, an update of one or its end; these receivers were in
+    /// range then.
     pub fn handle_hazard(&mut self, vehicle: &str, hazard: &Hazard, hearers: &[usize]) {
+        match hazard.termination {
+            Some(Termination::Cancellation) => {
+                return self.handle_cancelled(hazard.action, hazard.detected);
+            }
+            Some(Termination::Negation) => return,
+            None if hazard.update > 0 => return,
+            None => {}
+        }
         self.hazards.push(HazardTally {
             action: hazard.action,
             report: HazardReport {
@@ -109,20 +120,23 @@ impl Tally {
                 cause_code: hazard.cause.code(),
                 sub_cause_code: hazard.cause.sub_code(),
                 cause: hazard.cause.name().unwrap_or("unknown").to_owned(),
+                latitude_e7: hazard.position.latitude_e7(),
+                longitude_e7: hazard.position.longitude_e7(),
                 reported_at_ms: self.since_start_ms(hazard.detected),
                 cancelled_at_ms: None,
                 expected: count(hearers.len()),
                 heard_by: 0,
+                acted_on_by: 0,
                 latency_us: Latency::default(),
             },
             in_range: hearers.iter().copied().collect(),
             heard: BTreeSet::new(),
+            act: BTreeSet::new(),
             latency_us: histogram(),
         });
     }
 
-    /// A vehicle cancelled its hazard.
-    pub fn handle_cancelled(&mut self, action: ActionId, at: Timestamp) {
+    fn handle_cancelled(&mut self, action: ActionId, at: Timestamp) {
         let at_ms = self.since_start_ms(at);
         if let Some(tally) = self.hazards.iter_mut().find(|tally| tally.action == action) {
             tally.report.cancelled_at_ms = Some(at_ms);
@@ -152,7 +166,8 @@ impl Tally {
     }
 
     /// A receiver learned of a hazard.
-    pub fn handle_hazard_heard(&mut self, receiver: usize, hazard: &Hazard, at: Timestamp) {
+    pub fn handle_hazard_heard(&mut self, receiver: usize, known: &KnownHazard, at: Timestamp) {
+        let hazard = known.hazard();
         let Some(tally) = self
             .hazards
             .iter_mut()
@@ -160,6 +175,12 @@ impl Tally {
         else {
             return;
         };
+        match known.level() {
+            Level::Act => {
+                tally.act.insert(receiver);
+            }
+            Level::Inform => {}
+        }
         if hazard.termination.is_none()
             && tally.heard.insert(receiver)
             && tally.in_range.contains(&receiver)
@@ -229,6 +250,7 @@ impl Tally {
             .iter()
             .map(|tally| HazardReport {
                 heard_by: count(tally.heard.len()),
+                acted_on_by: count(tally.act.len()),
                 latency_us: latency(&tally.latency_us),
                 ..tally.report.clone()
             })

@@ -94,6 +94,7 @@ impl Witness {
                 | Event::Published { .. }
                 | Event::Received { .. }
                 | Event::Reserve(_)
+                | Event::Accused { .. }
                 | Event::HazardForgotten { .. }
                 | Event::HazardKept { .. }
                 | Event::Introduced { .. }

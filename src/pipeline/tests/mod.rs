@@ -1,5 +1,11 @@
+mod accusing;
+mod crowds;
+mod detecting;
+mod flood;
 mod generation;
 mod relaying;
+mod restarts;
 mod restored;
 mod street;
 mod units;
+mod waiting;

@@ -11,13 +11,13 @@ use crate::{
     message::{Cause, MessageType, RelevanceRadius, Validity},
     pipeline::{Config, Event, HazardReport},
     relay::{Load, LoadConfig, Neighbour, Notice, ShedReason},
-    security::{Operators, Refusal},
+    security::Operators,
 };
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 /// A unit in the middle and two cars that know only it.
-fn three() -> (Street, [usize; 3]) {
+pub(super) fn three() -> (Street, [usize; 3]) {
     let mut street = Street::new();
     let unit = street.unit(1, 0.0);
     let (a, b) = (street.car(1, 6), street.car(2, 6));
@@ -43,7 +43,7 @@ fn heard(street: &mut Street, station: usize) -> Vec<(StationId, MessageType, u8
 }
 
 /// What a station signed.
-fn signed(street: &Street, station: usize) -> Vec<Bytes> {
+pub(super) fn signed(street: &Street, station: usize) -> Vec<Bytes> {
     let events = street.events[station].iter();
     let signed = events.filter_map(|event| {
         let Event::Published { bytes, .. } = event else {
@@ -54,7 +54,7 @@ fn signed(street: &Street, station: usize) -> Vec<Bytes> {
     signed.collect()
 }
 
-fn breakdown(validity: Duration) -> HazardReport {
+pub(super) fn breakdown(validity: Duration) -> HazardReport {
     HazardReport {
         validity: Validity::saturating(validity),
         ..HazardReport::of(Cause::STATIONARY_VEHICLE_BREAKDOWN)
@@ -206,63 +206,6 @@ fn who_drives_to_where_a_hazard_matters_is_told_of_it() {
 }
 
 #[test]
-fn a_unit_that_restarts_still_knows_its_hazards() {
-    let (mut street, [unit, a, b]) = three();
-    let now = street.now;
-    let report = breakdown(Duration::from_secs(600));
-    let action = street.with(a, |car| car.report_hazard(report, now).unwrap());
-    street.with(b, |car| car.negate_hazard(action, now).unwrap());
-    let kept: Vec<_> = street.events[unit]
-        .iter()
-        .filter_map(|event| {
-            let Event::HazardKept {
-                action,
-                negated_by,
-                signer,
-                bytes,
-            } = event
-            else {
-                return None;
-            };
-            Some((*action, *negated_by, signer.clone(), bytes.clone()))
-        })
-        .collect();
-    let negator = street.stations[b].station();
-    let names: Vec<_> = kept.iter().map(|(it, by, ..)| (*it, *by)).collect();
-    assert_eq!(names, [(action, None), (action, negator)]);
-
-    let unit = street.unit(1, 0.0);
-    let now = street.now;
-    for (_, _, signer, bytes) in kept {
-        let restored = street.with(unit, |it| it.restore_hazard(&signer, bytes, now));
-        assert_eq!(restored, Ok(()));
-    }
-    assert_eq!(street.stations[unit].hazards_kept(), 2);
-    let late = street.car(3, 6);
-    street.connect(late, unit);
-    street.drive(late, 0.0);
-    let known = street.stations[late].world().hazard(action).unwrap();
-    assert_eq!(known.negations(), 1);
-}
-
-#[test]
-fn what_is_restored_is_verified_like_anything_else() {
-    let (mut street, [_, a, _]) = three();
-    let now = street.now;
-    let report = breakdown(Duration::from_secs(600));
-    street.with(a, |car| car.report_hazard(report, now).unwrap());
-    let mut bytes = signed(&street, a).pop().unwrap().to_vec();
-    let ticket = street.stations[a].ticket(now).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
-    let unit = street.unit(1, 0.0);
-    let refused = street.with(unit, |it| {
-        it.restore_hazard(ticket.as_bytes(), bytes.into(), now)
-    });
-    assert_eq!(refused, Err(Refusal::BadSignature));
-    assert_eq!(street.stations[unit].hazards_kept(), 0);
-}
-
-#[test]
 fn a_units_own_roadworks_reach_cars_of_another_unit() {
     let (mut street, [unit, a, _]) = three();
     let other = street.unit(2, 1_200.0);
@@ -289,41 +232,6 @@ fn a_units_own_roadworks_reach_cars_of_another_unit() {
     street.with(unit, |it| it.cancel_hazard(action, now).unwrap());
     street.pass(SECOND);
     assert_eq!(street.stations[far].world().hazards_len(), 0);
-}
-
-#[test]
-fn a_unit_that_restarts_goes_on_with_its_own_roadworks() {
-    let (mut street, [unit, ..]) = three();
-    let now = street.now;
-    let report = HazardReport {
-        position: Some(east(600.0)),
-        ..HazardReport::of(Cause::from_codes(3, 0).unwrap())
-    };
-    let action = street.with(unit, |it| it.report_hazard(report.clone(), now).unwrap());
-    let kept = street.events[unit].iter().find_map(|event| {
-        let Event::HazardKept { signer, bytes, .. } = event else {
-            return None;
-        };
-        Some((signer.clone(), bytes.clone()))
-    });
-    let (signer, bytes) = kept.unwrap();
-    assert_eq!(signer.len(), 297);
-    // The same unit by another name in this test: its keys follow from its number.
-    let again = street.unit(1, 0.0);
-    let now = street.now;
-    let restored = street.with(again, |it| it.restore_hazard(&signer, bytes, now));
-    assert_eq!(restored, Ok(()));
-    assert_eq!(street.stations[again].own_hazards().count(), 1);
-    let late = street.car(3, 6);
-    street.connect(late, again);
-    street.drive(late, 0.0);
-    assert!(street.stations[late].world().hazard(action).is_some());
-    street.with(again, |it| it.update_hazard(action, &report, now).unwrap());
-    let known = street.stations[late].world().hazard(action).unwrap();
-    assert_eq!(known.hazard().update, 1);
-    street.with(again, |it| it.cancel_hazard(action, now).unwrap());
-    assert_eq!(street.stations[late].world().hazards_len(), 0);
-    assert_eq!(street.stations[late].counters().refused.len(), 0);
 }
 
 #[test]

@@ -54,12 +54,16 @@ impl Street {
 
     /// A car with tickets for this slot and `slots` more.
     pub(super) fn car(&mut self, vehicle: u8, slots: u32) -> usize {
+        self.car_with(vehicle, slots, Config::default())
+    }
+
+    pub(super) fn car_with(&mut self, vehicle: u8, slots: u32, config: Config) -> usize {
         let clock = self.authority.domain.slots();
         let first = clock.slot_at(self.now.timestamp).number();
         let credentials = (first..=first + slots)
             .map(|slot| self.authority.credential(vehicle, Slot::from_number(slot)))
             .collect();
-        self.add(Wallet::new(clock, credentials), Config::default())
+        self.add(Wallet::new(clock, credentials), config)
     }
 
     /// A unit so many metres east of the middle, that serves a kilometre around it.

@@ -1,3 +1,4 @@
+mod attacks;
 mod crowds;
 mod faults;
 mod relays;
@@ -6,6 +7,7 @@ mod restarts;
 mod revocations;
 mod roadside;
 mod tracker;
+mod units;
 mod worlds;
 
 use std::time::Duration;

@@ -14,18 +14,18 @@ use crate::{
 };
 
 /// A straight road to the north with units beside it, and cars that speak once in 500 ms.
-struct Town {
-    road: Road,
+pub(super) struct Town {
+    pub(super) road: Road,
     cast: Cast,
-    units: Vec<NodeId>,
+    pub(super) units: Vec<NodeId>,
     cars: Vec<(NodeId, f64)>,
 }
 
 impl Town {
     /// Units at these places, each for a radius.
-    fn new(units: &[(f64, u32)], conditions: Conditions, slot_length_s: u32) -> Self {
+    pub(super) fn new(units: &[(f64, u32)], conditions: Conditions, slot_length_s: u32) -> Self {
         let slots = SlotClock::from_length_s(slot_length_s).unwrap();
-        let end = start().saturating_add(seconds(1_200));
+        let end = start().saturating_add(seconds(1_800));
         let cast = Cast::new(Seed(7), slots, start(), end);
         let mut road = Road::new(cast.domain(), start(), conditions, Seed(7));
         let mut nodes = Vec::new();
@@ -51,7 +51,7 @@ impl Town {
     }
 
     /// A standing car that asks for what lies within 300 m.
-    fn park(&mut self, north_m: f64) -> NodeId {
+    pub(super) fn park(&mut self, north_m: f64) -> NodeId {
         let config = Config {
             roadside: interest_within(300.0),
             ..Config::default()
@@ -66,18 +66,26 @@ impl Town {
     }
 
     /// Such a car that is attached to a unit.
-    fn park_at(&mut self, north_m: f64, unit: usize) -> NodeId {
+    pub(super) fn park_at(&mut self, north_m: f64, unit: usize) -> NodeId {
         let car = self.park(north_m);
         self.join(car, unit);
         car
     }
 
-    fn join(&mut self, car: NodeId, unit: usize) {
+    pub(super) fn join(&mut self, car: NodeId, unit: usize) {
         assert!(self.road.connect(car, self.units[unit]));
     }
 
-    fn part(&mut self, car: NodeId, unit: usize) {
+    pub(super) fn part(&mut self, car: NodeId, unit: usize) {
         self.road.disconnect(car, self.units[unit]);
+    }
+
+    /// A car leaves the road.
+    pub(super) fn leave(&mut self, car: NodeId) {
+        self.cars.retain(|(node, _)| *node != car);
+        for unit in self.units.clone() {
+            self.road.disconnect(car, unit);
+        }
     }
 
     fn drive_to(&mut self, car: NodeId, north_m: f64) {
@@ -88,7 +96,7 @@ impl Town {
         }
     }
 
-    fn pass(&mut self, duration: Duration) {
+    pub(super) fn pass(&mut self, duration: Duration) {
         let until = self.road.now().instant + duration;
         while self.road.now().instant < until {
             for (car, north_m) in self.cars.clone() {
@@ -108,7 +116,7 @@ impl Town {
         }
     }
 
-    fn report(&mut self, car: NodeId, validity: Duration) -> ActionId {
+    pub(super) fn report(&mut self, car: NodeId, validity: Duration) -> ActionId {
         let report = breakdown(validity);
         self.road
             .with(car, |station, now| station.report_hazard(report, now))
@@ -116,13 +124,13 @@ impl Town {
     }
 
     /// By how many stations a car heard another; `None` if it does not know it.
-    fn hops(&self, viewer: NodeId, seen: NodeId) -> Option<u8> {
+    pub(super) fn hops(&self, viewer: NodeId, seen: NodeId) -> Option<u8> {
         let station = self.road.station(seen).station().unwrap();
         let object = self.road.station(viewer).world().object(station)?;
         Some(object.hops())
     }
 
-    fn knows(&self, viewer: NodeId, action: ActionId) -> bool {
+    pub(super) fn knows(&self, viewer: NodeId, action: ActionId) -> bool {
         self.road.station(viewer).world().hazard(action).is_some()
     }
 }
@@ -288,7 +296,7 @@ fn every_hazard_arrives_over_a_network_that_loses_and_reorders() {
     }
 }
 
-fn breakdown(validity: Duration) -> HazardReport {
+pub(super) fn breakdown(validity: Duration) -> HazardReport {
     HazardReport {
         validity: Validity::saturating(validity),
         ..HazardReport::of(Cause::STATIONARY_VEHICLE_BREAKDOWN)

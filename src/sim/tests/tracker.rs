@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     geo::{LocalFrame, Offset},
+    hazards,
     id::StationId,
     message::{Message, Telemetry},
     pipeline::{Config, Event, OwnState, Station},
@@ -70,7 +71,7 @@ fn listen(drive: &Drive, shift: Duration) -> Vec<Sighting> {
             let station = stations.entry(*vehicle).or_insert_with(|| {
                 let (name, class) = (&script.vehicles[*vehicle], script.classes[*vehicle]);
                 let wallet = cast.wallet(name, class);
-                let mut station = Station::new(Config::default(), cast.domain(), wallet, &[], now);
+                let mut station = Station::new(quiet(), cast.domain(), wallet, &[], now);
                 drain(&mut station);
                 station
             });
@@ -91,6 +92,17 @@ fn listen(drive: &Drive, shift: Duration) -> Vec<Sighting> {
         }
     }
     sightings
+}
+
+/// Telemetry alone: who tells of a danger keeps its name for as long as that holds.
+fn quiet() -> Config {
+    Config {
+        hazards: hazards::Config {
+            enabled: false,
+            ..hazards::Config::default()
+        },
+        ..Config::default()
+    }
 }
 
 /// Writes down what the station wants; returns what it said.
