@@ -8,7 +8,7 @@
 
 mod sections;
 
-pub use sections::{Config, IdentityConfig, RecordConfig};
+pub use sections::{Config, IdentityConfig, RecordConfig, RiskConfig};
 
 #[cfg(test)]
 mod tests;

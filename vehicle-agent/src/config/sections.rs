@@ -6,6 +6,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use wayside::{
     pipeline,
+    risk::Responses,
     serve::{ConfigError, DaemonConfig, GrpcConfig, MetricsConfig, ShutdownConfig, Version},
     telemetry::LogConfig,
     transport,
@@ -25,6 +26,8 @@ pub struct Config {
     pub station: pipeline::Config,
     /// Where it listens on the network, and whom it dials.
     pub transport: transport::Config,
+    /// How the danger of neighbours is measured.
+    pub risk: RiskConfig,
     /// How the driving stack reaches the agent.
     pub grpc: GrpcConfig<Role>,
     /// Where metrics are served.
@@ -57,6 +60,16 @@ pub struct IdentityConfig {
     pub state: PathBuf,
 }
 
+/// How the danger of neighbours is measured.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RiskConfig {
+    /// A `CommonRoad` scenario whose lanes vehicles follow; nothing is known of lanes unless given.
+    pub map: Option<PathBuf>,
+    /// How long it takes until somebody brakes.
+    pub response: Responses,
+}
+
 /// What is recorded of what the agent hears.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -84,6 +97,7 @@ impl DaemonConfig for Config {
             self.metrics.validate(),
             self.roadside.validate(),
             self.validate_units(),
+            self.validate_road(),
             self.shutdown.validate(),
         ];
         checked.into_iter().filter_map(Result::err).collect()
@@ -100,6 +114,24 @@ impl Config {
             key: "roadside.units".to_owned(),
             expected: "none without ledger.genesis, which says whose units are believed",
         })
+    }
+}
+
+impl Config {
+    /// Refuses limits with which the vehicle would be deaf or defenceless.
+    fn validate_road(&self) -> Result<(), ConfigError> {
+        let transport = self.transport.out_of_range().map(|it| ("transport", it));
+        let verifier = self.station.verifier.out_of_range();
+        let verifier = verifier.map(|it| ("station.verifier", it));
+        let responses = self.risk.response.out_of_range();
+        let responses = responses.map(|it| ("risk.response", it));
+        match transport.or(verifier).or(responses) {
+            Some((section, (key, expected))) => Err(ConfigError::OutOfRange {
+                key: format!("{section}.{key}"),
+                expected,
+            }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -142,6 +142,36 @@ fn roadside_units_that_cannot_be_dialled_or_believed_are_refused() {
 }
 
 #[test]
+fn o10_limits_with_which_a_vehicle_would_be_deaf_or_defenceless_are_refused() {
+    for (key, value) in [
+        ("transport.connections_max", "0"),
+        ("risk.response.own", "11s"),
+        ("transport.handshakes_max", "0"),
+        ("transport.retry_from", "64"),
+        ("transport.handshake_timeout", "0s"),
+        ("transport.stream_timeout", "1h"),
+        ("transport.idle_timeout", "0s"),
+        ("transport.dial_pause_min", "0s"),
+        ("transport.dial_pause_max", "1ms"),
+        ("transport.datagram_receive_buffer_len", "0"),
+        ("station.verifier.telemetry_age_max", "1h"),
+        ("station.verifier.future_max", "1m"),
+        ("station.verifier.clock_doubt_max", "1m"),
+        ("roadside.units_max", "0"),
+        ("roadside.units_max", "100"),
+        ("roadside.neighbours_max", "1000"),
+        ("roadside.answer_timeout", "0s"),
+    ] {
+        let name = format!("WAYSIDE__{}", key.replace('.', "__").to_uppercase());
+        let message = refused(Sources {
+            environment: vec![variable(&name, value)],
+            ..Sources::default()
+        });
+        assert!(message.contains(key), "{key} = {value}: {message}");
+    }
+}
+
+#[test]
 fn missing_and_broken_files_are_named() {
     let folder = TempDir::new().unwrap();
     let missing = folder.path().join("missing.toml");

@@ -7,6 +7,7 @@ use wayside::{
     transport,
 };
 
+use super::risk::LanesError;
 use crate::{
     checkpoint::CheckpointFileError, identity::IdentityError, ledger::LedgerIdentityError,
     outbox::OutboxFileError, record::RecordError, state_file::StateFileError,
@@ -48,6 +49,9 @@ pub enum StartError {
     /// The checkpoint that was kept cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointFileError),
+    /// The map of lanes cannot be used.
+    #[error(transparent)]
+    Lanes(#[from] LanesError),
     /// Clients cannot be let in.
     #[error(transparent)]
     Listen(#[from] ListenError),

@@ -10,6 +10,7 @@ mod identity;
 mod ledger;
 mod monitor;
 mod process;
+mod risk;
 mod roadside;
 mod sink;
 mod speaking;
@@ -24,6 +25,7 @@ use tokio::{
 use tracing::{info, warn};
 use wayside::{
     pipeline::Station,
+    risk::Assessor,
     serve::{
         DaemonConfig as _, Listener, SequenceJournal, serve_doors, socket_path, write_reservations,
     },
@@ -34,6 +36,7 @@ use wayside::{
 
 pub use error::StartError;
 pub use process::{AgentArguments, AgentCommand, run_from_arguments};
+pub use risk::LanesError;
 
 use crate::{
     config::Config,
@@ -82,6 +85,7 @@ impl Daemon {
     /// Starts an agent in a recorded drive.
     pub async fn start_on(config: Config, stage: Stage) -> Result<Self, StartError> {
         config.validate()?;
+        let assessor = risk::open(&config.risk)?;
         let clock = stage.clock.unwrap_or_else(Clock::system);
         let Opened {
             identity,
@@ -91,11 +95,8 @@ impl Daemon {
         let records = ledger.as_ref().map(|ledger| ledger.records.clone());
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
         let (recorder, recording) = record(&config, &identity.domain, &clock, &metrics)?;
-        let (listener, doors) = Listener::open(
-            &config.grpc,
-            socket_path(config.grpc.socket.as_ref(), SOCKET)?,
-        )
-        .await?;
+        let socket = socket_path(config.grpc.socket.as_ref(), SOCKET)?;
+        let (listener, doors) = Listener::open(&config.grpc, socket).await?;
         let encoded = Arc::clone(&metrics);
         let metrics_server = config
             .metrics
@@ -129,7 +130,7 @@ impl Daemon {
         helpers.extend(following.map(|it| roadside::start(it, &config, &handle)));
         let speaking = parts.speaking.clone();
         let station = (handle.clone(), hub);
-        let services = start_services(&config, station, parts, metrics, stage.bench);
+        let services = start_services((&config, assessor), station, parts, metrics, stage.bench);
         let servers = serve_doors(
             (&listener, doors),
             config.grpc.reflection,
@@ -310,6 +311,7 @@ fn start_driver(
         seed: seed(),
         clock,
         domain,
+        reset_key: None,
     };
     let (handle, driver) = Driver::start(setup, station, sink)?;
     Ok((handle, driver, identity.journal))
@@ -335,7 +337,7 @@ fn start_ledger(
 }
 
 fn start_services(
-    config: &Config,
+    (config, assessor): (&Config, Assessor),
     (handle, hub): (Handle, Hub),
     parts: Parts,
     metrics: Arc<Metrics>,
@@ -347,6 +349,7 @@ fn start_services(
         hub,
         limits: config.grpc.limits.clone(),
         metrics,
+        assessor,
         about: About {
             name: "vehicle-agent".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -91,8 +91,8 @@ impl EventSink for Sink {
                     roadside.handle_shed(&shed);
                 }
             }
-            // Only units keep the hazards of others.
-            Event::HazardKept { .. } | Event::HazardForgotten { .. } => {}
+            // Only units keep the hazards of others, and accuse.
+            Event::Accused { .. } | Event::HazardKept { .. } | Event::HazardForgotten { .. } => {}
             Event::Rotate { .. } | Event::World(_) => {}
         }
     }

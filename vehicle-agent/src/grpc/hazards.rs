@@ -7,10 +7,10 @@ use wayside::{
     rpc::{
         self,
         hazard::v1::{
-            CancelRequest, CancelResponse, Event, GetRequest, GetResponse, ListRequest,
-            ListResponse, NegateRequest, NegateResponse, ReportRequest, ReportResponse,
-            SubscribeRequest, SubscribeResponse, UpdateRequest, UpdateResponse,
-            hazard_service_server::HazardService,
+            CancelRequest, CancelResponse, CorroborateRequest, CorroborateResponse, Event,
+            GetRequest, GetResponse, ListRequest, ListResponse, NegateRequest, NegateResponse,
+            ReportRequest, ReportResponse, SubscribeRequest, SubscribeResponse, UpdateRequest,
+            UpdateResponse, hazard_service_server::HazardService,
         },
         types::v1::Hazard,
     },
@@ -99,6 +99,22 @@ impl HazardService for HazardDoor {
         let action = rpc::required_action(request.get_ref().action_id.as_ref())?;
         self.change(|station, now| station.negate_hazard(action, now))?;
         Ok(Response::new(NegateResponse {}))
+    }
+
+    async fn corroborate(
+        &self,
+        request: Request<CorroborateRequest>,
+    ) -> Result<Response<CorroborateResponse>, Status> {
+        let action = rpc::required_action(request.get_ref().action_id.as_ref())?;
+        let hazard = self.agent.handle.call(|station, now| {
+            station.corroborate_hazard(action)?;
+            let known = station.world().hazard(action);
+            let known = known.ok_or(PublishError::HazardUnknown(action))?;
+            Ok::<_, PublishError>(rpc::to_wire_hazard(known, now.timestamp))
+        });
+        Ok(Response::new(CorroborateResponse {
+            hazard: Some(hazard.map_err(|error| unpublished(&error))?),
+        }))
     }
 
     async fn subscribe(

@@ -1,5 +1,12 @@
 use tokio::sync::{broadcast, watch};
-use wayside::{geo::Position, pipeline, time::Instant, world::WorldEvent};
+use wayside::{
+    geo::Position,
+    message::Telemetry,
+    pipeline,
+    risk::Subject,
+    time::{Instant, Timestamp},
+    world::WorldEvent,
+};
 
 use crate::trip::TripSample;
 
@@ -19,6 +26,8 @@ pub struct Hub {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnSighting {
     pub(super) position: Position,
+    /// How it moves.
+    pub(super) motion: Subject,
     pub(crate) told: Instant,
 }
 
@@ -50,6 +59,7 @@ impl Hub {
             | pipeline::Event::Reserve(_) => self.turns.send_modify(|turns| *turns += 1),
             pipeline::Event::Delivered(_)
             | pipeline::Event::Disconnect { .. }
+            | pipeline::Event::Accused { .. }
             | pipeline::Event::Equivocation(_)
             | pipeline::Event::HazardForgotten { .. }
             | pipeline::Event::HazardKept { .. }
@@ -74,12 +84,17 @@ impl Hub {
         self.events.len()
     }
 
-    /// Notes where the own vehicle is, and what it measured.
-    pub(super) fn handle_own_state(&self, sample: TripSample, now: Instant) {
+    /// Notes where the own vehicle was at a moment, and how it moved.
+    pub fn handle_own_motion(&self, telemetry: &Telemetry, measured: Timestamp, now: Instant) {
         self.own.send_replace(Some(OwnSighting {
-            position: sample.position,
+            position: telemetry.position,
+            motion: Subject::of(telemetry, measured),
             told: now,
         }));
+    }
+
+    /// Notes what the own vehicle measured.
+    pub(super) fn handle_measured(&self, sample: TripSample) {
         // Without a listener nobody records trips.
         let _ = self.measured.send(sample);
     }

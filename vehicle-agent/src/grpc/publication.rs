@@ -127,6 +127,7 @@ impl Publication {
                 measured: request.measured_at.as_ref(),
                 ignition_off: request.ignition_off,
                 odometer_m: request.odometer_m,
+                signals: request.signals.as_ref(),
             },
         );
         let pending = self.pending.get_or_insert_default();

@@ -35,6 +35,7 @@ pub(crate) const METHODS: &[(&str, Access)] = &[
     ("/wayside.agent.v1.AgentService/ListPeers", STEER),
     ("/wayside.agent.v1.AgentService/WatchReadiness", WATCH),
     ("/wayside.hazard.v1.HazardService/Cancel", DRIVE),
+    ("/wayside.hazard.v1.HazardService/Corroborate", DRIVE),
     ("/wayside.hazard.v1.HazardService/Get", WATCH),
     ("/wayside.hazard.v1.HazardService/List", WATCH),
     ("/wayside.hazard.v1.HazardService/Negate", DRIVE),
@@ -55,6 +56,10 @@ pub(crate) const METHODS: &[(&str, Access)] = &[
     ("/wayside.replay.v1.ReplayService/Step", BENCH),
     ("/wayside.replay.v1.ReplayService/WatchClock", WATCH),
     ("/wayside.telemetry.v1.TelemetryService/Publish", DRIVE),
+    (
+        "/wayside.telemetry.v1.TelemetryService/PublishObjects",
+        DRIVE,
+    ),
     ("/wayside.telemetry.v1.TelemetryService/PublishState", DRIVE),
     ("/wayside.world.v1.WorldService/GetObject", WATCH),
     ("/wayside.world.v1.WorldService/GetWorld", WATCH),

@@ -11,6 +11,7 @@ use tokio_stream::Stream;
 use tonic::{server::NamedService, service::Routes, transport::server::Connected};
 use tonic_health::server::{HealthReporter, health_reporter};
 use wayside::{
+    risk::Assessor,
     rpc::{
         agent::v1::{Readiness, agent_service_server::AgentServiceServer},
         hazard::v1::hazard_service_server::HazardServiceServer,
@@ -47,6 +48,8 @@ pub struct Agent {
     pub limits: Limits,
     /// Where calls, streams and slow readers are counted.
     pub metrics: Arc<Metrics>,
+    /// How dangers are measured.
+    pub assessor: Assessor,
     /// What the server says of itself.
     pub about: About,
     /// Writes the configuration in effect as TOML, secrets masked.
@@ -84,6 +87,7 @@ pub(super) struct Inner {
     pub(super) hub: Hub,
     pub(super) limits: Limits,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) assessor: Assessor,
     pub(super) about: About,
     pub(super) config: Arc<dyn Fn() -> String + Send + Sync>,
     pub(super) readiness: watch::Sender<Readiness>,
@@ -104,6 +108,7 @@ impl Services {
             hub: agent.hub,
             limits: agent.limits,
             metrics: agent.metrics,
+            assessor: agent.assessor,
             about: agent.about,
             config: agent.config,
             readiness: unknown(),

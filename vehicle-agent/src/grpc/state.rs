@@ -8,7 +8,8 @@ use wayside::{
     rpc::{
         self, FieldError, FieldProblem,
         telemetry::v1::{
-            Outcome, PublishRequest, PublishResponse, PublishStateRequest, PublishStateResponse,
+            Outcome, PublishObjectsRequest, PublishObjectsResponse, PublishRequest,
+            PublishResponse, PublishStateRequest, PublishStateResponse, VehicleSignals,
             telemetry_service_server::TelemetryService,
         },
         types::v1::VehicleState,
@@ -52,6 +53,7 @@ impl TelemetryService for TelemetryDoor {
                 measured: request.measured_at.as_ref(),
                 ignition_off: request.ignition_off,
                 odometer_m: request.odometer_m,
+                signals: request.signals.as_ref(),
             },
         )?;
         Ok(Response::new(PublishStateResponse {
@@ -59,6 +61,18 @@ impl TelemetryService for TelemetryDoor {
             station_id: station
                 .map(|station| station.to_string())
                 .unwrap_or_default(),
+        }))
+    }
+
+    async fn publish_objects(
+        &self,
+        request: Request<PublishObjectsRequest>,
+    ) -> Result<Response<PublishObjectsResponse>, Status> {
+        let sighted = rpc::parse_sighted(&request.get_ref().objects)?;
+        let handle = &self.0.handle;
+        let borne_out = handle.call(|station, _| station.handle_sighted(&sighted));
+        Ok(Response::new(PublishObjectsResponse {
+            hazards_borne_out: u32::try_from(borne_out).unwrap_or(u32::MAX),
         }))
     }
 }
@@ -69,6 +83,7 @@ pub(super) struct Told<'a> {
     pub(super) measured: Option<&'a prost_types::Timestamp>,
     pub(super) ignition_off: Option<bool>,
     pub(super) odometer_m: Option<u64>,
+    pub(super) signals: Option<&'a VehicleSignals>,
 }
 
 /// Gives one state to the station.
@@ -78,10 +93,12 @@ pub(super) fn publish(
 ) -> Result<(Outcome, Option<StationId>), StateRefusal> {
     let telemetry = parse(told.state)?;
     let measured = rpc::from_wire_time(told.measured.copied(), "measured_at")?;
-    let (position, speed) = (telemetry.position, telemetry.speed);
     let published = agent.handle.call(|station, now| {
+        if let Some(signals) = told.signals {
+            station.handle_signals(signals.into());
+        }
         let state = OwnState {
-            telemetry,
+            telemetry: telemetry.clone(),
             measured: measured.unwrap_or(now.timestamp),
         };
         let published = station.handle_state(state, now);
@@ -90,14 +107,16 @@ pub(super) fn publish(
     let (published, station, now) = published;
     // What cannot be signed, for want of a ticket, was driven all the same.
     if matches!(published, Ok(_) | Err(PublishError::Sign(_))) {
-        let sample = TripSample {
-            measured: measured.unwrap_or(now.timestamp),
-            position,
-            speed_m_per_s: speed.map(Speed::m_per_s),
+        let measured = measured.unwrap_or(now.timestamp);
+        let hub = &agent.hub;
+        hub.handle_own_motion(&telemetry, measured, now.instant);
+        hub.handle_measured(TripSample {
+            measured,
+            position: telemetry.position,
+            speed_m_per_s: telemetry.speed.map(Speed::m_per_s),
             ignition_off: told.ignition_off,
             odometer_m: told.odometer_m,
-        };
-        agent.hub.handle_own_state(sample, now.instant);
+        });
     }
     let outcome = match published? {
         Published::Sent => Outcome::Sent,

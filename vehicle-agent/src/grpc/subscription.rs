@@ -16,7 +16,7 @@ use super::{hub::OwnSighting, refusal::stopping, server::Inner};
 use wayside::serve::{Inlet, OpenStream, Outlet, outlet};
 
 /// Converts one delivery for the client.
-pub(super) type Convert<T> = fn(&Delivery, Moment) -> Option<T>;
+pub(super) type Convert<T> = fn(&Delivery, &Moment<'_>) -> Option<T>;
 
 /// Opens one client's view of the world.
 pub(super) fn subscribe<T: Send + 'static>(
@@ -101,7 +101,7 @@ async fn pump<T>(inbox: &mut Inbox, inlet: &Inlet<T>, convert: Convert<T>) -> En
             delivery = inbox.next() => match delivery {
                 Ok(delivery) => {
                     inbox.note(&delivery);
-                    convert(&delivery, inbox.moment())
+                    convert(&delivery, &inbox.moment())
                 }
                 Err(end) => return end,
             },
@@ -196,13 +196,16 @@ impl Inbox {
         }
     }
 
-    fn moment(&self) -> Moment {
+    fn moment(&self) -> Moment<'_> {
         let now = self.agent.handle.clock().now();
         let own = *self.own.borrow();
         Moment {
             delivered: now.timestamp,
             ready: self.agent.readiness.borrow().can_sign,
             own_state_age: own.map(|own| now.instant.since(own.told)),
+            own: own
+                .and_then(|own| own.motion.at(now.timestamp))
+                .map(|own| self.agent.assessor.view(own)),
         }
     }
 }

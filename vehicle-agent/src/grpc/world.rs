@@ -5,6 +5,7 @@ use tonic::{Code, Request, Response, Status};
 use wayside::{
     geo::{Area, Position},
     pipeline::Station,
+    risk::{Subject, Viewer},
     rpc::{
         self,
         world::v1::{
@@ -46,7 +47,8 @@ impl WorldService for WorldDoor {
         let world = self.0.handle.call(|station, now| {
             let at = at.unwrap_or(now.timestamp);
             let area = place(&area, station)?;
-            world_at(station, at, area.as_ref(), now)
+            let own = self.0.own_at(station, at);
+            world_at(station, at, (area.as_ref(), own), now)
         })?;
         Ok(Response::new(world))
     }
@@ -60,9 +62,11 @@ impl WorldService for WorldDoor {
             let world = station.world();
             let object = Arc::clone(world.object(name)?);
             let estimate = world.track(name)?.estimate(now.timestamp);
-            Some((object, estimate, now.timestamp))
+            let own = self.0.own_at(station, now.timestamp);
+            let risk = own.and_then(|own| object.risk(&own, now.timestamp));
+            Some((object, (estimate, risk), now.timestamp))
         });
-        let (object, estimate, at) = found.ok_or_else(|| {
+        let (object, (estimate, risk), at) = found.ok_or_else(|| {
             rpc::refusal(
                 Code::NotFound,
                 "STATION_UNKNOWN",
@@ -71,7 +75,7 @@ impl WorldService for WorldDoor {
         })?;
         let estimate = estimate.as_ref().map(|estimate| (estimate, at));
         Ok(Response::new(GetObjectResponse {
-            object: Some(rpc::to_wire_object(&object, estimate, at)),
+            object: Some(rpc::to_wire_object(&object, estimate, risk.as_ref(), at)),
         }))
     }
 }
@@ -101,10 +105,19 @@ fn own_position(station: &Station) -> Option<Position> {
     station.own_state().map(|own| own.telemetry.position)
 }
 
+impl Inner {
+    /// The own vehicle at a moment.
+    fn own_at(&self, station: &Station, at: Timestamp) -> Option<Viewer<'_>> {
+        let own = station.own_state()?;
+        let own = Subject::of(&own.telemetry, own.measured).at(at)?;
+        Some(self.assessor.view(own))
+    }
+}
+
 fn world_at(
     station: &Station,
     at: Timestamp,
-    area: Option<&Area>,
+    (area, viewer): (Option<&Area>, Option<Viewer<'_>>),
     now: Now,
 ) -> Result<GetWorldResponse, Status> {
     if at.since(now.timestamp).max(now.timestamp.since(at)) > HORIZON {
@@ -127,7 +140,9 @@ fn world_at(
     }
     let mut room = MESSAGE_BYTES_MAX.saturating_sub(answer.encoded_len() + ENVELOPE_LEN_MAX);
     for Extrapolated { object, estimate } in &objects {
-        let object = rpc::to_wire_object(object, Some((estimate, at)), now.timestamp);
+        let risk = viewer.as_ref().and_then(|viewer| object.risk(viewer, at));
+        let estimate = Some((estimate, at));
+        let object = rpc::to_wire_object(object, estimate, risk.as_ref(), now.timestamp);
         let len = object.encoded_len() + FIELD_LEN_MAX;
         if len > room {
             answer.truncated = true;

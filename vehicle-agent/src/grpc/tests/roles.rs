@@ -32,6 +32,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("wayside.agent.v1.AgentService/ListPeers", "...+"),
     ("wayside.agent.v1.AgentService/WatchReadiness", ".+++"),
     ("wayside.hazard.v1.HazardService/Cancel", "..+."),
+    ("wayside.hazard.v1.HazardService/Corroborate", "..+."),
     ("wayside.hazard.v1.HazardService/Get", ".+++"),
     ("wayside.hazard.v1.HazardService/List", ".+++"),
     ("wayside.hazard.v1.HazardService/Negate", "..+."),
@@ -52,6 +53,10 @@ const EXPECTED: &[(&str, &str)] = &[
     ("wayside.replay.v1.ReplayService/Step", "..++"),
     ("wayside.replay.v1.ReplayService/WatchClock", ".+++"),
     ("wayside.telemetry.v1.TelemetryService/Publish", "..+."),
+    (
+        "wayside.telemetry.v1.TelemetryService/PublishObjects",
+        "..+.",
+    ),
     ("wayside.telemetry.v1.TelemetryService/PublishState", "..+."),
     ("wayside.world.v1.WorldService/GetObject", ".+++"),
     ("wayside.world.v1.WorldService/GetWorld", ".+++"),
