@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
@@ -11,11 +12,12 @@ use wayside::{
     relay::{self, FIXED_RADIUS_MAX_M},
     security,
     serve::ConfigError,
-    transport, world,
+    traffic, transport, world,
 };
 
 /// How the unit hands on what vehicles say, and keeps hazards for those who come; for the profile
-/// `relay`. All of it is read at the start alone.
+/// `relay`. Reloadable are `address`, `position`, `radius_m`, `neighbours` and `rules`; all else is read at
+/// the start alone.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RelayConfig {
@@ -58,6 +60,9 @@ pub struct RelayConfig {
     /// How much is verified before the unit begins to leave things out.
     #[serde(default)]
     pub load: relay::LoadConfig,
+    /// How traffic is measured from what is heard.
+    #[serde(default)]
+    pub traffic: traffic::Config,
 }
 
 /// A place on the earth.
@@ -76,9 +81,10 @@ pub struct PlaceConfig {
 pub struct RelayLimits {
     /// Connections at one time; at the bound further ones are refused.
     pub connections_max: usize,
-    /// Handshakes at one time; at the bound further ones are ignored.
+    /// Peers at one time that have not said hello yet, from the start of their handshake; at the bound
+    /// further ones are ignored. One network, an IPv4 /24 or an IPv6 /56, may have half of them.
     pub handshakes_max: usize,
-    /// From this many handshakes on, a stranger must first show that it can be reached at the address
+    /// From this many of those on, a stranger must first show that it can be reached at the address
     /// that it claims.
     pub retry_from: usize,
     /// How long a handshake may take.
@@ -127,10 +133,45 @@ impl RelayConfig {
         if self.address.is_some_and(|address| address.port() == 0) {
             return refuse("address", "a port other than 0");
         }
+        if !self.traffic.is_valid() {
+            return refuse("traffic.interval", "1s to 15m, in whole seconds");
+        }
         if self.neighbours.contains(&told) {
             return refuse("neighbours", "other units than this one");
         }
+        if let Some((key, expected)) = self.transport().out_of_range() {
+            return refuse(&format!("limits.{key}"), expected);
+        }
+        if let Some((key, expected)) = self.verifier.out_of_range() {
+            return refuse(&format!("verifier.{key}"), expected);
+        }
+        if self.link.hello_timeout > HELLO_TIMEOUT_MAX {
+            return refuse("link.hello_timeout", "at most 10s");
+        }
         Ok(())
+    }
+
+    /// This, with what may change while the unit runs as it is in another.
+    pub(crate) fn reloaded(&self, other: &Self) -> Self {
+        Self {
+            address: other.address,
+            position: other.position,
+            radius_m: other.radius_m,
+            neighbours: other.neighbours.clone(),
+            rules: other.rules.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// The keys that have another value in another, and take it with the unit's next start.
+    pub(crate) fn waiting(&self, other: &Self) -> BTreeSet<String> {
+        let table = |config: &Self| {
+            toml::Table::try_from(config).expect("numbers, text and tables are TOML")
+        };
+        let (now, then) = (table(&self.reloaded(other)), table(other));
+        let keys = now.keys().chain(then.keys());
+        let waiting = keys.filter(|key| now.get(*key) != then.get(*key));
+        waiting.map(|key| format!("relay.{key}")).collect()
     }
 
     /// Where the unit stands; `None` if that is nowhere.
@@ -159,7 +200,8 @@ impl RelayConfig {
             listen: self.listen,
             // Vehicles are told it.
             keep_port: true,
-            peers: self.neighbours.clone(),
+            // They may change.
+            peers: Vec::new(),
             discovery: None,
             connections_max: limits.connections_max,
             handshakes_max: limits.handshakes_max,
@@ -201,9 +243,11 @@ fn usual_radius() -> u32 {
 }
 
 fn usual_hazards() -> usize {
-    64
+    128
 }
 
+/// Until then a stranger holds a place.
+const HELLO_TIMEOUT_MAX: Duration = Duration::from_secs(10);
 const CONNECTIONS_MAX: usize = 1_024;
 /// A neighbour that was restarted is to be heard again soon.
 const DIAL_PAUSE_MAX: Duration = Duration::from_secs(5);

@@ -110,6 +110,88 @@ fn a_relay_needs_its_profile_a_place_and_an_address_that_vehicles_can_reach() {
     assert_eq!(toml::from_str::<Config>(&shown).unwrap().to_toml(), shown);
 }
 
+#[test]
+fn o10_limits_with_which_a_relay_would_be_deaf_or_defenceless_are_refused() {
+    let place = (
+        "WAYSIDE__RELAY__POSITION",
+        "{ latitude_deg = 48.1, longitude_deg = 11.5 }",
+    );
+    let profile = ("WAYSIDE__PROFILE", "[\"relay\", \"validator\"]");
+    for (key, value) in [
+        ("limits.connections_max", "0"),
+        ("limits.connections_max", "1000000"),
+        ("limits.handshakes_max", "0"),
+        ("limits.handshakes_max", "1000000"),
+        // Nobody would ever have to show where it is.
+        ("limits.retry_from", "64"),
+        ("limits.handshake_timeout", "0s"),
+        ("limits.handshake_timeout", "1h"),
+        ("limits.stream_timeout", "0s"),
+        ("limits.stream_timeout", "1h"),
+        ("limits.idle_timeout", "0s"),
+        ("limits.datagram_send_buffer_len", "0"),
+        ("limits.datagram_receive_buffer_len", "1000000000"),
+        ("limits.dial_pause_max", "0s"),
+        ("link.hello_timeout", "1h"),
+        ("verifier.telemetry_age_max", "0s"),
+        ("verifier.telemetry_age_max", "1h"),
+        ("verifier.future_max", "1h"),
+        ("verifier.clock_doubt_max", "1h"),
+        ("rules.hazards_max", "0"),
+        ("load.telemetry_per_s", "0"),
+        ("radius_m", "100000"),
+        ("listen", "0.0.0.0:7447"),
+    ] {
+        let name = format!("WAYSIDE__RELAY__{}", key.replace('.', "__").to_uppercase());
+        let error = refused(&[profile, place, (&name, value)]).to_string();
+        let named = key.split('.').all(|part| error.contains(part));
+        // Where every address is listened to, it is the other one that is missing.
+        assert!(
+            named || error.contains("relay.address"),
+            "{key} = {value}: {error}"
+        );
+    }
+}
+
+#[test]
+fn of_a_changed_relay_what_waits_for_the_next_start_is_named() {
+    let relay = |changes: &[(&str, &str)]| {
+        let profile = ("WAYSIDE__PROFILE", "[\"relay\", \"validator\"]");
+        let place = (
+            "WAYSIDE__RELAY__POSITION",
+            "{ latitude_deg = 48.1, longitude_deg = 11.5 }",
+        );
+        let variables = [&[profile, place], changes].concat();
+        let config = load::<Config>(&sources(&variables)).unwrap();
+        config.relay.unwrap()
+    };
+    let before = relay(&[]);
+
+    let now = relay(&[
+        ("WAYSIDE__RELAY__RADIUS_M", "400"),
+        ("WAYSIDE__RELAY__NEIGHBOURS", "[\"203.0.113.7:7447\"]"),
+        ("WAYSIDE__RELAY__RULES__HOPS_MAX", "2"),
+    ]);
+    assert!(before.waiting(&now).is_empty());
+    let reloaded = before.reloaded(&now);
+    assert_eq!((reloaded.radius_m, reloaded.rules.hops_max), (400, 2));
+    let later = relay(&[
+        ("WAYSIDE__RELAY__RADIUS_M", "400"),
+        ("WAYSIDE__RELAY__LISTEN", "127.0.0.1:7450"),
+        ("WAYSIDE__RELAY__LIMITS__CONNECTIONS_MAX", "700"),
+        (
+            "WAYSIDE__RELAY__TRUST_DOMAIN",
+            "/etc/wayside/trust-domain.toml",
+        ),
+    ]);
+    let waiting: Vec<String> = before.waiting(&later).into_iter().collect();
+    assert_eq!(
+        waiting,
+        ["relay.limits", "relay.listen", "relay.trust_domain"]
+    );
+    assert_eq!(before.reloaded(&later).listen, before.listen);
+}
+
 fn sources(variables: &[(&str, &str)]) -> Sources {
     let environment = variables.iter();
     Sources {

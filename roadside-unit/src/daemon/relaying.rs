@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     config::Config,
+    issuing::Issuer,
     relay::{self, Relay, RelayParts},
 };
 
@@ -37,6 +38,7 @@ pub(super) async fn start(
     config: &Config,
     opened: &Opened,
     (engine, clock): (&Handle, &Clock),
+    issuer: Option<Issuer>,
     counts: RelayCounts,
 ) -> Result<Option<Relaying>, StartError> {
     let (Some(relay), Some(files)) = (&config.relay, &opened.door) else {
@@ -52,6 +54,7 @@ pub(super) async fn start(
         folder: opened.folder.clone(),
         metrics: counts.messages,
         relay_metrics: counts.relay,
+        issuer,
     })
     .await?;
     Ok(Some(Relaying {
@@ -75,17 +78,24 @@ impl Relaying {
         self.relay.shutdown(grace).await;
     }
 
-    /// Takes a renewed certificate from its file.
+    /// Takes a renewed certificate from its file, and from the configuration what may change of it.
     pub(super) fn reload(
         &self,
         config: &Config,
         (genesis, engine, clock): (&Genesis, &Handle, &Clock),
     ) {
+        match config.relay.clone() {
+            Some(config) => {
+                let relay = self.relay.clone();
+                tokio::spawn(async move { relay.reload(config).await });
+            }
+            None => warn!("the unit relays until it is started again"),
+        }
         let files = DoorFiles::of(config).unwrap_or_else(|| self.files.clone());
         match files.read(genesis, engine, clock.now().timestamp) {
             Ok(identity) => {
                 let relay = self.relay.clone();
-                tokio::spawn(async move { relay.reload(&identity).await });
+                tokio::spawn(async move { relay.reload_certificate(&identity).await });
             }
             Err(error) => warn!(%error, "kept the relay's certificate: it cannot be read again"),
         }

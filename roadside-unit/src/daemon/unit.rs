@@ -130,7 +130,8 @@ impl Daemon {
         let (issuing, wake) =
             start_issuing(&config, &opened, (&engine, &followed, &clock), &counts)?;
         let counted = counts.of_relay();
-        let relaying = relaying::start(&config, &opened, (&engine, &clock), counted).await?;
+        let (accuser, engines) = (issuing.issuer.clone(), (&engine, &clock));
+        let relaying = relaying::start(&config, &opened, engines, accuser, counted).await?;
         let helpers = [follow, sweep].into_iter().chain(watchers).chain(wake);
         let helpers = helpers.collect();
         let desk = Arc::new(Desk::new(DeskParts {
@@ -245,8 +246,14 @@ impl Daemon {
                 Err(error) => warn!(%error, "kept the issuing keys: they cannot be read again"),
             }
         }
-        if let Some(relaying) = &self.relaying {
-            relaying.reload(config, (&self.genesis, &self.engine, &self.clock));
+        match &self.relaying {
+            Some(relaying) => {
+                relaying.reload(config, (&self.genesis, &self.engine, &self.clock));
+            }
+            None if config.relay.is_some() => {
+                warn!("the unit relays once it is started again");
+            }
+            None => {}
         }
         if let Some(door) = &self.door
             && let Err(error) = self.reload_door(door, config)

@@ -12,9 +12,10 @@ use wayside::{
         hazard::v1::Event,
         road::v1::{
             CancelHazardRequest, CancelHazardResponse, Count, GetRelayRequest, GetRelayResponse,
-            ListHazardsRequest, ListHazardsResponse, LoadState, PublishHazardRequest,
-            PublishHazardResponse, Relay as WireRelay, RoadHazard, UpdateHazardRequest,
-            UpdateHazardResponse, road_service_server::RoadService,
+            GetTrafficRequest, GetTrafficResponse, ListHazardsRequest, ListHazardsResponse,
+            LoadState, PublishHazardRequest, PublishHazardResponse, Relay as WireRelay, RoadHazard,
+            SignedTraffic, UpdateHazardRequest, UpdateHazardResponse,
+            road_service_server::RoadService,
         },
         types::v1::{Hazard, Position},
     },
@@ -119,6 +120,25 @@ impl RoadService for RoadDoor {
             None => WireRelay::default(),
         };
         Ok(Response::new(GetRelayResponse { relay: Some(relay) }))
+    }
+
+    async fn get_traffic(
+        &self,
+        request: Request<GetTrafficRequest>,
+    ) -> Result<Response<GetTrafficResponse>, Status> {
+        let request = request.get_ref();
+        let since = rpc::from_wire_time(request.since, "since")?;
+        let len = page_len(request.page_size)?.min(REPORTS_MAX);
+        let (reports, certificate, more) = self.relay()?.traffic(since, len);
+        let reports = reports.into_iter().map(|signed| SignedTraffic {
+            report: signed.bytes.into(),
+            signature: signed.signature.as_bytes().to_vec().into(),
+        });
+        Ok(Response::new(GetTrafficResponse {
+            reports: reports.collect(),
+            unit_certificate: certificate.into(),
+            more,
+        }))
     }
 }
 
@@ -279,5 +299,7 @@ fn parse_token(token: &str) -> Result<Option<ActionId>, Status> {
 const VALIDITY: Duration = Duration::from_secs(3_600);
 /// About how long it takes until a relay has its port, or the ledger says who issues tickets.
 const START_DELAY: Duration = Duration::from_secs(5);
+/// Reports of one answer.
+const REPORTS_MAX: usize = 60;
 /// About how long a disk takes to keep a reservation.
 const RESERVATION_DELAY: Duration = Duration::from_millis(100);

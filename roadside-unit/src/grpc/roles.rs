@@ -66,6 +66,7 @@ pub(crate) const METHODS: &[(&str, Access)] = &[
     ("/wayside.ledger.v1.WitnessService/GetHead", LOOK),
     ("/wayside.road.v1.RoadService/CancelHazard", SPEAK),
     ("/wayside.road.v1.RoadService/GetRelay", LOOK),
+    ("/wayside.road.v1.RoadService/GetTraffic", LOOK),
     ("/wayside.road.v1.RoadService/ListHazards", READ),
     ("/wayside.road.v1.RoadService/PublishHazard", SPEAK),
     ("/wayside.road.v1.RoadService/UpdateHazard", SPEAK),

@@ -9,7 +9,11 @@ use std::{
 };
 
 use tokio::sync::oneshot;
-use wayside::issuing::{Seat, Token};
+use wayside::{
+    id::StationId,
+    issuing::{Seat, Token},
+    pipeline::Accusation,
+};
 
 use super::{KeyRing, Refusal, Standing, out::Reply, worker::Event};
 
@@ -64,6 +68,12 @@ impl Issuer {
     /// What another operator says.
     pub(crate) async fn deliver(&self, message: Vec<u8>) -> Result<Vec<u8>, Refusal> {
         self.ask(|reply| Event::Deliver { message, reply }).await
+    }
+
+    /// Takes what stands against a station, verified, to be brought to the ledger.
+    pub(crate) fn accuse(&self, station: StationId, accusation: Accusation) {
+        // Offices that have stopped bring nothing any more.
+        let _ = self.events.send(Event::Accusation(station, accusation));
     }
 
     /// Takes other keys; the ones before are wiped once nothing of them counts.

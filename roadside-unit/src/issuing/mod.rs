@@ -24,6 +24,7 @@
 //! Besides, the linkage office of the group, another operator's, names one ticket only for each vehicle
 //! and slot. Both would have to be put back to the same past for a vehicle to get two.
 
+mod accusations;
 mod ceremonies;
 mod compacter;
 mod error;

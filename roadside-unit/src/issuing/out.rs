@@ -1,6 +1,6 @@
 use tokio::sync::oneshot;
 use wayside::{
-    id::ShardId,
+    id::{ShardId, StationId},
     issuing::{Facts, Nonce, Record, Seat, Staged},
     ledger::{Action, IssuingFacts, State},
     security::Slot,
@@ -95,6 +95,12 @@ pub(super) enum About {
     Seed(u64, bool),
     /// The enrolment of an order's vehicle.
     Enrolment(u64),
+    /// A station that lied.
+    Accusation(StationId),
+    /// What a station says against another, and which.
+    Testimony(StationId, StationId),
+    /// Whether witnesses against a station are believed.
+    Belief(StationId),
 }
 
 impl Reply {
@@ -132,6 +138,9 @@ impl About {
             Self::Handle(_) => "handle",
             Self::Seed(..) => "seed",
             Self::Enrolment(_) => "enrolment",
+            Self::Accusation(_) => "accusation",
+            Self::Testimony(..) => "testimony",
+            Self::Belief(_) => "belief",
         }
     }
 }

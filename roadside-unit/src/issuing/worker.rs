@@ -9,9 +9,10 @@ use std::{
 
 use tracing::{debug, error, info, warn};
 use wayside::{
-    id::ShardId,
+    id::{ShardId, StationId},
     issuing::{Facts, LinkageSecret, Nonce, OpenedRequest, Record, Seat, Token},
     ledger::{Action, Genesis, IssuingFacts, State, StateView as _},
+    pipeline::Accusation,
     telemetry::IssuingMetrics,
     time::{Instant, Now, Timestamp},
     transport::Clock,
@@ -21,6 +22,7 @@ use zeroize::Zeroizing;
 
 use super::{
     JournalError, KeyRing, Peers, Place, Refusal, Standing,
+    accusations::Accusations,
     ceremonies::Ceremonies,
     compacter::Compacter,
     facts::{to_enrolment, to_places},
@@ -60,6 +62,8 @@ pub(super) enum Event {
     Answered(Nonce, Option<Vec<u8>>),
     /// Something was said on the ledger.
     Said(Box<Word>, Said),
+    /// Something stands against a station.
+    Accusation(StationId, Accusation),
     /// The operator has other keys, and the next key for tickets lasts so long.
     Keys(KeyRing, Duration),
     /// The ledger went on.
@@ -97,6 +101,7 @@ pub(super) struct Worker {
     ring: KeyRing,
     journal: Journal,
     ceremonies: Ceremonies,
+    accusations: Accusations,
     standing: Arc<Mutex<Standing>>,
     known: Option<Known>,
     offices: Option<Offices>,
@@ -133,6 +138,7 @@ impl Worker {
             ring,
             journal,
             ceremonies,
+            accusations: Accusations::default(),
             standing,
             known: None,
             offices: None,
@@ -205,6 +211,11 @@ impl Worker {
                 }
             }
             Event::Said(word, said) => self.said(word, said, now),
+            Event::Accusation(station, accusation) => {
+                let accused = (station, &accusation);
+                self.accusations.handle_accusation(accused, now.instant);
+                self.looked = None;
+            }
             Event::Keys(ring, lifetime) => {
                 self.ring = ring;
                 self.ceremonies.set_lifetime(lifetime);
@@ -364,6 +375,7 @@ impl Worker {
             let view = known.view(&home, now);
             self.ceremonies.poll(offices, &view);
             offices.look_at_orders(&view);
+            self.accusations.poll(offices, &view);
         }
         self.begin_compaction(now)?;
         self.show_standing(now);

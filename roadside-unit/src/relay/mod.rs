@@ -33,13 +33,16 @@
 mod error;
 mod lane;
 mod ledger;
+mod reloading;
 mod roadworks;
+mod sequences;
 mod sink;
 mod speaking;
 mod standing;
 mod start;
 mod store;
 mod tending;
+mod traffic;
 mod unit;
 
 pub use error::RelayStartError;

@@ -1,7 +1,7 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use wayside::{
-    id::ActionId,
+    id::{ActionId, StationId},
     message::{Hazard, Validity},
     pipeline::HazardReport,
     time::Timestamp,
@@ -10,8 +10,12 @@ use wayside::{
 /// What the operator has told, and when to say it again.
 ///
 /// Reports hold for an hour or so, and whoever tells them renews them until they are over: vehicles that
-/// lost the unit forget them in time. An event keeps its name on the road for most of a day, as long as
-/// the key that may update it is there; then another takes its place.
+/// lost the unit forget them in time.
+///
+/// An event keeps its name on the road only as long as the unit speaks under the ticket that it is named
+/// after; then another event takes its place. Whose key an event is, its namesake alone can show to
+/// somebody who did not hear the first report: under a later ticket the unit could not be told from
+/// anybody who updates that event with a key of his own, and who is heard first would be believed.
 #[derive(Debug, Default)]
 pub(super) struct Roadworks {
     told: BTreeMap<String, Told>,
@@ -33,9 +37,9 @@ pub(super) struct Told {
 pub(super) struct Event {
     /// Its name there.
     pub(super) action: ActionId,
-    /// Since when it has that name.
-    pub(super) since: Timestamp,
-    /// When its last report ends to hold.
+    /// When it was told last.
+    pub(super) told: Timestamp,
+    /// When that report ends to hold.
     pub(super) expires: Timestamp,
 }
 
@@ -77,53 +81,45 @@ impl Roadworks {
         self.told.remove(name);
     }
 
-    /// What is to be done now, in the order of the names.
-    pub(super) fn due(&self, now: Timestamp) -> Vec<(String, Due)> {
+    /// What is to be done now by a unit that speaks as `own`, in the order of the names.
+    pub(super) fn due(&self, now: Timestamp, own: Option<StationId>) -> Vec<(String, Due)> {
         let told = self.told.iter();
-        let due = told.filter_map(|(name, told)| Some((name.clone(), told.due(now)?)));
+        let due = told.filter_map(|(name, told)| Some((name.clone(), told.due(now, own)?)));
         due.collect()
     }
 }
 
 impl Told {
-    /// What to say at a moment: nothing holds longer than it shall.
-    pub(super) fn report_at(&self, now: Timestamp) -> HazardReport {
-        let validity = match self.until {
-            Some(until) => self.report.validity.duration().min(until.since(now)),
-            None => self.report.validity.duration(),
-        };
+    /// What to say at a moment: nothing holds longer than it shall, nor beyond `latest`.
+    pub(super) fn report_at(&self, now: Timestamp, latest: Timestamp) -> HazardReport {
+        let until = self.until.map_or(latest, |until| until.min(latest));
+        let validity = self.report.validity.duration().min(until.since(now));
         HazardReport {
             validity: Validity::saturating(validity),
             ..self.report.clone()
         }
     }
 
-    fn due(&self, now: Timestamp) -> Option<Due> {
+    fn due(&self, now: Timestamp, own: Option<StationId>) -> Option<Due> {
         if self.until.is_some_and(|until| until <= now) {
             return Some(Due::Forget);
         }
         let Some(event) = self.event else {
             return Some(Due::Replace(None));
         };
-        if now.since(event.since) >= NAME_KEPT {
+        if own.is_some_and(|own| own != event.action.station) {
             return Some(Due::Replace(Some(event.action)));
         }
         let is_last = self.until.is_some_and(|until| event.expires >= until);
-        let left = event.expires.since(now);
-        let is_due = !is_last && left <= self.report.validity.duration() / 2;
+        let is_due = !is_last && event.expires.since(now) <= event.expires.since(event.told) / 2;
         is_due.then_some(Due::Renew(event.action))
     }
 
     /// What is to be kept of it on disk, beside its last envelope.
     pub(super) fn to_bytes(&self, envelope: &[u8]) -> Vec<u8> {
         let until = self.until.map_or(u64::MAX, Timestamp::unix_ms);
-        let since = self.event.map_or(0, |event| event.since.unix_ms());
         let validity = self.report.validity.ms();
-        let fields = [
-            &until.to_be_bytes()[..],
-            &since.to_be_bytes(),
-            &validity.to_be_bytes(),
-        ];
+        let fields = [&until.to_be_bytes()[..], &validity.to_be_bytes()];
         [fields.concat().as_slice(), envelope].concat()
     }
 }
@@ -131,7 +127,6 @@ impl Told {
 /// What [`Told::to_bytes`] wrote.
 pub(super) struct KeptTold {
     until: Option<Timestamp>,
-    since: Timestamp,
     validity: Validity,
     /// Its last envelope.
     pub(super) envelope: Vec<u8>,
@@ -141,7 +136,6 @@ impl KeptTold {
     /// Reads it; `None` for anything else.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (until, rest) = bytes.split_first_chunk::<8>()?;
-        let (since, rest) = rest.split_first_chunk::<8>()?;
         let (validity, envelope) = rest.split_first_chunk::<4>()?;
         let until = match u64::from_be_bytes(*until) {
             u64::MAX => None,
@@ -149,7 +143,6 @@ impl KeptTold {
         };
         Some(Self {
             until,
-            since: Timestamp::from_unix_ms(u64::from_be_bytes(*since))?,
             validity: Validity::from_ms(u32::from_be_bytes(*validity))?,
             envelope: envelope.to_owned(),
         })
@@ -172,12 +165,9 @@ impl KeptTold {
             until: self.until,
             event: is_own.then(|| Event {
                 action: hazard.action,
-                since: self.since,
+                told: hazard.detected,
                 expires: hazard.expires(),
             }),
         }
     }
 }
-
-/// The key by which an event may be updated is kept for a day.
-const NAME_KEPT: Duration = Duration::from_secs(20 * 3_600);

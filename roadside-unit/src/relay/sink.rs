@@ -3,6 +3,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tracing::{debug, error, info, warn};
 use wayside::{
+    link::HOPS_MAX,
     message::MessageType,
     pipeline::{Event, Station},
     security::Reservation,
@@ -11,7 +12,12 @@ use wayside::{
     transport::EventSink,
 };
 
-use super::store::{Name, Store};
+use crate::issuing::Issuer;
+
+use super::{
+    store::{Name, Store},
+    traffic::TrafficDesk,
+};
 
 /// Passes on what the station reports: to metrics, the journal and the disk.
 ///
@@ -20,6 +26,8 @@ pub(super) struct Sink {
     pub(super) metrics: Arc<Metrics>,
     pub(super) reservations: mpsc::Sender<Reservation>,
     pub(super) store: Store,
+    pub(super) traffic: Arc<TrafficDesk>,
+    pub(super) issuer: Option<Issuer>,
 }
 
 impl EventSink for Sink {
@@ -45,8 +53,9 @@ impl EventSink for Sink {
                 negated_by,
                 signer,
                 bytes,
+                hops,
             } => {
-                let value = to_value(&signer, &bytes);
+                let value = to_value(&signer, &bytes, hops);
                 self.store.put(Name::Heard { action, negated_by }, value);
             }
             Event::HazardForgotten { action, negated_by } => {
@@ -59,6 +68,17 @@ impl EventSink for Sink {
             Event::Equivocation(equivocation) => {
                 debug!(?equivocation, "a station contradicts itself");
                 warn!("a station signed two messages with one sequence");
+            }
+            Event::Accused {
+                station,
+                reason,
+                accusation,
+            } => {
+                debug!(%station, reason, "something stands against a station");
+                match &self.issuer {
+                    Some(issuer) => issuer.accuse(station, accusation),
+                    None => debug!("this unit has no issuing key to accuse by; others may"),
+                }
             }
             Event::PeerRevoked { station, number } => {
                 debug!(%station, number, "a station's ticket is revoked");
@@ -75,20 +95,33 @@ impl EventSink for Sink {
             | Event::Shed { .. }
             | Event::StackResumed
             | Event::StackSilent(_)
-            | Event::Rotate { .. }
-            | Event::World(_) => {}
+            | Event::Rotate { .. } => {}
+            Event::World(event) => self.traffic.handle_event(&event, now),
         }
     }
 }
 
-/// A hazard and its signer's ticket as they are kept on disk; `None` if they are none.
-pub(super) fn to_value(signer: &[u8], bytes: &[u8]) -> Option<Vec<u8>> {
+/// A hazard, over how many hops it came, and its signer's ticket, as they are kept on disk; `None` if they
+/// are none.
+///
+/// Two bytes, of which the first four bits are the hops and the others the ticket's length; the ticket; the
+/// envelope.
+pub(super) fn to_value(signer: &[u8], bytes: &[u8], hops: u8) -> Option<Vec<u8>> {
     let len = u16::try_from(signer.len()).ok()?;
-    Some([&len.to_be_bytes()[..], signer, bytes].concat())
+    if len >> LEN_BITS != 0 {
+        return None;
+    }
+    let head = u16::from(hops.min(HOPS_MAX)) << LEN_BITS | len;
+    Some([&head.to_be_bytes()[..], signer, bytes].concat())
 }
 
-/// The signer's ticket and the hazard of what [`to_value`] wrote; `None` for anything else.
-pub(super) fn from_value(value: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (len, rest) = value.split_first_chunk::<2>()?;
-    rest.split_at_checked(u16::from_be_bytes(*len).into())
+/// The signer's ticket, and the hazard with its hops, of what [`to_value`] wrote; `None` for anything else.
+pub(super) fn from_value(value: &[u8]) -> Option<(&[u8], &[u8], u8)> {
+    let (head, rest) = value.split_first_chunk::<2>()?;
+    let head = u16::from_be_bytes(*head);
+    let (signer, bytes) = rest.split_at_checked(usize::from(head & ((1 << LEN_BITS) - 1)))?;
+    let hops = u8::try_from(head >> LEN_BITS).ok()?;
+    Some((signer, bytes, hops))
 }
+
+const LEN_BITS: u32 = 12;

@@ -127,7 +127,10 @@ impl Relay {
     pub(super) async fn renew_hazards(&self) {
         let mut roadworks = self.0.roadworks.lock().await;
         let now = self.0.clock.now().timestamp;
-        for (name, due) in roadworks.due(now) {
+        let Ok(own) = self.call(|station, _| station.station()).await else {
+            return;
+        };
+        for (name, due) in roadworks.due(now, own) {
             let Some(told) = roadworks.get(&name).cloned() else {
                 continue;
             };
@@ -185,27 +188,36 @@ impl Relay {
     async fn tell(&self, told: &Told) -> Result<Said, SpeakError> {
         let told = told.clone();
         let said = self.call(move |station, now| {
-            let action = station.report_hazard(told.report_at(now.timestamp), now)?;
-            said(station, action, now.timestamp)
+            let report = told.report_at(now.timestamp, latest(station, now));
+            let action = station.report_hazard(report, now)?;
+            said(station, action)
         });
         Ok(said.await??)
     }
 
-    /// Tells a hazard again under its name on the road; as a new event, if that cannot be updated.
+    /// Tells a hazard again under its name on the road; as a new event, if that is not of the present
+    /// ticket, or cannot be updated.
     async fn tell_again(&self, told: &Told) -> Result<Said, SpeakError> {
         let Some(event) = told.event else {
             return self.tell(told).await;
         };
         let again = told.clone();
         let said = self.call(move |station: &mut Station, now: Now| {
-            station.update_hazard(event.action, &again.report_at(now.timestamp), now)?;
-            said(station, event.action, event.since)
+            let own = station.station();
+            if own.is_some_and(|own| own != event.action.station) {
+                return Ok(None);
+            }
+            let report = again.report_at(now.timestamp, latest(station, now));
+            station.update_hazard(event.action, &report, now)?;
+            said(station, event.action).map(Some)
         });
         match said.await? {
+            Ok(Some(said)) => Ok(said),
+            Ok(None) => self.replace(told, Some(event.action)).await,
             Err(PublishError::HazardUnknown(_) | PublishError::Sign(SignError::NotOurs(_))) => {
                 self.tell(told).await
             }
-            said => Ok(said?),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -248,14 +260,22 @@ impl Told {
     }
 }
 
+/// Until when a report may hold that is told now: its event makes way for another one with the next
+/// ticket, and whoever comes later is told of the end of each event that would hold still.
+fn latest(station: &Station, now: Now) -> Timestamp {
+    let slots = station.domain().slots();
+    let present = slots.slot_at(now.timestamp);
+    slots.valid_until(present.next().unwrap_or(present))
+}
+
 /// How an open event stands.
-fn said(station: &Station, action: ActionId, since: Timestamp) -> Result<Said, PublishError> {
+fn said(station: &Station, action: ActionId) -> Result<Said, PublishError> {
     let mut own = station.own_hazards();
     let own = own.find(|own| own.hazard.action == action);
     let own = own.ok_or(PublishError::HazardUnknown(action))?;
     let event = Event {
         action,
-        since,
+        told: own.hazard.detected,
         expires: own.hazard.expires(),
     };
     Ok((event, own.bytes.clone()))

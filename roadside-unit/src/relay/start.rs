@@ -20,9 +20,10 @@ use super::{
     roadworks::Roadworks,
     store::Store,
     tending,
+    traffic::TrafficDesk,
     unit::{Inner, State},
 };
-use crate::config::RelayConfig;
+use crate::{config::RelayConfig, issuing::Issuer};
 
 /// What a relay is made of.
 pub(crate) struct RelayParts {
@@ -42,6 +43,8 @@ pub(crate) struct RelayParts {
     pub(crate) metrics: Arc<Metrics>,
     /// Where relaying is.
     pub(crate) relay_metrics: Arc<RelayMetrics>,
+    /// What brings evidence against liars to the ledger; `None` where the unit cannot.
+    pub(crate) issuer: Option<Issuer>,
 }
 
 /// Begins to relay, on a thread of its own; must be called within a tokio runtime. The task goes on until
@@ -66,15 +69,16 @@ pub(crate) async fn start(parts: RelayParts) -> Result<(Relay, JoinHandle<()>), 
     let domain = ledger.domain();
     let relay = Relay::new(Inner {
         lane: Lane::start().map_err(unusable)?,
-        config: parts.config,
+        traffic: Arc::new(TrafficDesk::new(parts.config.traffic.clone())),
         folder: folder.clone(),
         clock: parts.clock,
         ledger,
         metrics: parts.metrics,
         relay_metrics: parts.relay_metrics,
+        issuer: parts.issuer,
         store,
         roadworks: Mutex::new(Roadworks::default()),
-        state: std::sync::Mutex::new(State::new(&parts.identity, kept, writing)),
+        state: std::sync::Mutex::new(State::new(parts.config, &parts.identity, (kept, writing))),
         is_ready: AtomicBool::new(false),
     });
     match domain {

@@ -46,6 +46,7 @@ pub(super) async fn tend(relay: Relay) {
         relay.renew_tickets().await;
         relay.restore_unsettled().await;
         relay.renew_hazards().await;
+        relay.sign_traffic();
         told.check_certificate(&relay);
         relay.show().await;
     }
@@ -179,6 +180,7 @@ impl Relay {
             certificate_left: self.certificate_left(),
             list_age: standing.list_as_of.map(|as_of| now.since(as_of)),
             operators: standing.operators,
+            traffic_cells: self.0.traffic.cells(),
         });
     }
 

@@ -10,42 +10,44 @@ use std::{
 
 use thiserror::Error;
 use tokio::{sync::mpsc, task::JoinHandle};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 use wayside::{
     crypto::SigningKey,
     geo::Position,
     pipeline::Station,
-    relay::UnitPlace,
     security::{
         Refusal, Slot, TrustDomain, UnitCertificate, UnitCertificateError, Wallet, unit_credentials,
     },
     serve::{SequenceJournal, write_reservations},
     telemetry::{Metrics, RelayMetrics},
     time::Now,
-    transport::{Clock, Driver, Handle, Setup, door::DoorIdentity},
+    transport::{Clock, Driver, Handle, ResetKey, Setup, door::DoorIdentity},
 };
 
 use super::{
     LedgerView, RelayStartError,
     lane::Lane,
     roadworks::Roadworks,
+    sequences,
     sink::{Sink, from_value},
     store::{Entries, Name, Store, Writing},
+    traffic::TrafficDesk,
 };
-use crate::config::RelayConfig;
+use crate::{config::RelayConfig, issuing::Issuer};
 
 /// What a unit relays by; clones are the same.
 #[derive(Clone)]
 pub(crate) struct Relay(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
-    pub(super) config: RelayConfig,
     pub(super) folder: PathBuf,
     pub(super) clock: Clock,
     pub(super) ledger: LedgerView,
     pub(super) metrics: Arc<Metrics>,
     pub(super) relay_metrics: Arc<RelayMetrics>,
+    pub(super) issuer: Option<Issuer>,
     pub(super) store: Store,
+    pub(super) traffic: Arc<TrafficDesk>,
     pub(super) lane: Lane,
     /// Held from before something is told until it is known what of it was.
     pub(super) roadworks: tokio::sync::Mutex<Roadworks>,
@@ -56,8 +58,10 @@ pub(super) struct Inner {
 
 /// How far the relay is.
 pub(super) struct State {
+    /// What the operator decides, as far as it counts by now.
+    pub(super) config: RelayConfig,
     pub(super) certificate: UnitCertificate,
-    key: SigningKey,
+    pub(super) key: SigningKey,
     pub(super) station: Option<Running>,
     /// Why there is no station yet, or none any more.
     pub(super) lacks: Lacks,
@@ -106,12 +110,12 @@ impl Relay {
 
     /// Where the unit stands.
     pub(crate) fn place(&self) -> Option<Position> {
-        self.0.config.place()
+        self.lock().config.place()
     }
 
     /// How far around it serves, in metres.
     pub(crate) fn radius_m(&self) -> u32 {
-        self.0.config.radius_m
+        self.lock().config.radius_m
     }
 
     /// Whether nothing kept it from relaying when that was looked at last.
@@ -149,27 +153,6 @@ impl Relay {
             Ok(()) | Err(RelayError::Starting) => true,
             Err(RelayError::Stopped) => false,
         }
-    }
-
-    /// Takes a renewed certificate of the same key.
-    pub(crate) async fn reload(&self, identity: &DoorIdentity) {
-        let is_same_key = {
-            let mut state = self.lock();
-            let is_same_key = state.key.verifying_key() == identity.key.verifying_key();
-            if is_same_key {
-                state.certificate = identity.certificate.clone();
-            }
-            is_same_key
-        };
-        if !is_same_key {
-            warn!("the relay keeps the door's former key until the unit is started again");
-            return;
-        }
-        let certificate = identity.certificate.clone();
-        // One that has not begun yet begins with it.
-        let _ = self
-            .call(|station, _| station.handle_unit(certificate))
-            .await;
     }
 
     /// Ends: hazards that are on their way are delivered, within `grace`, and what is kept is on disk.
@@ -215,12 +198,19 @@ impl Relay {
             metrics: Arc::clone(&self.0.metrics),
             reservations,
             store: self.0.store.clone(),
+            traffic: Arc::clone(&self.0.traffic),
+            issuer: self.0.issuer.clone(),
+        };
+        let (config, reset_key) = {
+            let state = self.lock();
+            (state.config.transport(), ResetKey::of(&state.key))
         };
         let setup = Setup {
-            config: self.0.config.transport(),
+            config,
             clock: self.0.clock.clone(),
             domain: domain.id(),
             seed: seed(),
+            reset_key: Some(reset_key),
         };
         let started = self
             .0
@@ -230,23 +220,23 @@ impl Relay {
             Ok(started) => started?,
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         };
-        let address = match self.0.config.address {
-            Some(address) => address,
-            None => handle.local_addr(),
-        };
         let write = write_reservations(journal, wanted, handle.clone());
         let writing = self.0.lane.spawn(write);
-        let kept = {
+        let (kept, address) = {
             let mut state = self.lock();
+            let address = state.config.address;
+            let address = address.unwrap_or_else(|| handle.local_addr());
             state.station = Some(Running {
                 handle,
                 address,
                 last,
                 writing,
             });
-            std::mem::take(&mut state.kept)
+            (std::mem::take(&mut state.kept), address)
         };
-        self.relay_from(address).await;
+        let relay = self.clone();
+        // Only a unit that is stopping does not.
+        let _ = self.0.lane.run(async move { relay.obey(&[]) }).await;
         self.restore(kept).await;
         info!(%address, "relaying");
         Ok(())
@@ -261,19 +251,21 @@ impl Relay {
         let slots = domain.slots();
         let present = slots.slot_at(now.timestamp);
         let (first, last) = (earlier(present, slots.length()), later(present));
-        let (credentials, certificate) = {
+        let (credentials, certificate, config) = {
             let state = self.lock();
             let credentials = unit_credentials(&state.key, domain, first..=last);
-            (credentials, state.certificate.clone())
+            let certificate = state.certificate.clone();
+            (credentials, certificate, state.config.station())
         };
         let used = || {
             let begun = credentials.iter();
             let begun = begun.filter(|it| slots.valid_from(it.ticket().slot()) <= now.timestamp);
             begun.map(|credential| credential.station()).collect()
         };
-        let (journal, reservations) = SequenceJournal::open_or_give_up(&self.0.folder, used)?;
+        let (journal, mut reservations) = SequenceJournal::open_or_give_up(&self.0.folder, used)?;
+        reservations.extend(sequences::passed(&credentials, slots, now.timestamp));
         let mut station = Station::new(
-            self.0.config.station(),
+            config,
             Arc::clone(domain),
             Wallet::new(slots, credentials),
             &reservations,
@@ -282,24 +274,6 @@ impl Relay {
         station.handle_unit(certificate);
         station.handle_operators(self.0.ledger.operators());
         Ok((station, last, journal))
-    }
-
-    /// Has the station relay from now on.
-    async fn relay_from(&self, address: SocketAddr) {
-        let config = &self.0.config;
-        let Some(position) = config.place() else {
-            return;
-        };
-        let place = UnitPlace {
-            address,
-            position,
-            radius_m: config.radius_m,
-        };
-        let rules = config.rules.clone();
-        // Only a unit that is stopping does not take it.
-        let _ = self
-            .call(move |station, now| station.handle_relay(place, rules, now))
-            .await;
     }
 
     /// Gives the station what it could not judge yet of what an earlier run kept.
@@ -327,8 +301,8 @@ impl Relay {
         let restored = self.call(move |station, now| {
             let (mut over, mut unsettled) = (Vec::new(), Vec::new());
             for (name, value) in heard {
-                let restored = from_value(&value).map(|(signer, bytes)| {
-                    station.restore_hazard(signer, bytes.to_vec().into(), now)
+                let restored = from_value(&value).map(|(signer, bytes, hops)| {
+                    station.restore_hazard(signer, (bytes.to_vec().into(), hops), now)
                 });
                 match restored {
                     Some(Ok(())) => {}
@@ -384,8 +358,13 @@ impl Relay {
 
 impl State {
     /// Before there is a station.
-    pub(super) fn new(identity: &DoorIdentity, kept: Entries, writing: Writing) -> Self {
+    pub(super) fn new(
+        config: RelayConfig,
+        identity: &DoorIdentity,
+        (kept, writing): (Entries, Writing),
+    ) -> Self {
         Self {
+            config,
             certificate: identity.certificate.clone(),
             key: SigningKey::from_seed(&identity.key.to_seed()),
             station: None,

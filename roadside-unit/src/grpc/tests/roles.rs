@@ -59,6 +59,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("wayside.ledger.v1.WitnessService/GetHead", "..+++"),
     ("wayside.road.v1.RoadService/CancelHazard", "....+"),
     ("wayside.road.v1.RoadService/GetRelay", "..+++"),
+    ("wayside.road.v1.RoadService/GetTraffic", "..+++"),
     ("wayside.road.v1.RoadService/ListHazards", "...++"),
     ("wayside.road.v1.RoadService/PublishHazard", "....+"),
     ("wayside.road.v1.RoadService/UpdateHazard", "....+"),

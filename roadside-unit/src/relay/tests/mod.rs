@@ -1,2 +1,4 @@
 mod roadworks;
+mod sequences;
+mod sink;
 mod store;

@@ -16,6 +16,16 @@ fn a_hazard_without_an_end_is_renewed_at_half_its_validity() {
     assert_eq!(due(&told, START + 29 * MINUTE), None);
     assert_eq!(due(&told, START + 30 * MINUTE), Some(Due::Renew(action())));
     assert_eq!(due(&told, START + 300 * MINUTE), Some(Due::Renew(action())));
+    // Also where it was told to hold for less long than the operator would have it.
+    let short = Told {
+        event: told.event.map(|event| Event {
+            expires: time(START + 10 * MINUTE),
+            ..event
+        }),
+        ..told
+    };
+    assert_eq!(due(&short, START + 4 * MINUTE), None);
+    assert_eq!(due(&short, START + 5 * MINUTE), Some(Due::Renew(action())));
 }
 
 #[test]
@@ -26,23 +36,35 @@ fn the_last_report_before_the_end_is_not_renewed_and_then_forgotten() {
 }
 
 #[test]
-fn no_report_holds_longer_than_the_hazard() {
+fn no_report_holds_longer_than_the_hazard_or_much_longer_than_its_name() {
     let told = told(Some(START + 70 * MINUTE), START);
-    let validity = |at| told.report_at(time(at)).validity.duration();
-    assert_eq!(validity(START), Duration::from_secs(3_600));
-    assert_eq!(validity(START + 65 * MINUTE), Duration::from_secs(5 * 60));
+    let validity = |at, latest| told.report_at(time(at), time(latest)).validity.duration();
+    let late = START + 100 * MINUTE;
+    assert_eq!(validity(START, late), Duration::from_secs(3_600));
+    assert_eq!(
+        validity(START + 65 * MINUTE, late),
+        Duration::from_secs(5 * 60)
+    );
+    assert_eq!(
+        validity(START, START + 11 * MINUTE),
+        Duration::from_secs(11 * 60)
+    );
 }
 
 #[test]
-fn another_event_takes_its_place_before_the_key_to_update_it_is_gone() {
-    let mut told = told(None, START);
-    let late = START + 20 * 60 * MINUTE;
-    told.event = told.event.map(|event| Event {
-        expires: time(late + 60 * MINUTE),
-        ..event
-    });
-    assert_eq!(due(&told, late - 1), None);
-    assert_eq!(due(&told, late), Some(Due::Replace(Some(action()))));
+fn another_event_takes_its_place_once_the_unit_goes_by_another_name() {
+    let told = told(None, START);
+    let mut roadworks = Roadworks::default();
+    roadworks.insert("works".to_owned(), told);
+    let due = |own| {
+        let due = roadworks.due(time(START), own).into_iter();
+        due.map(|(_, due)| due).collect::<Vec<_>>()
+    };
+    assert_eq!(due(Some(action().station)), []);
+    // Nobody who comes later could see that its updates are the unit's.
+    let next = StationId::from_bytes([2; 8]);
+    assert_eq!(due(Some(next)), [Due::Replace(Some(action()))]);
+    assert_eq!(due(None), [], "without a ticket nothing can be said");
 }
 
 #[test]
@@ -64,7 +86,7 @@ fn what_is_on_disk_is_read_again() {
         assert_eq!((read.until, read.event), (told.until, told.event));
         assert_eq!(read.report.validity, told.report.validity);
         assert_eq!(kept.to_told(&hazard, false).event, None);
-        for cut in 0..20 {
+        for cut in 0..12 {
             assert!(KeptTold::from_bytes(&bytes[..cut]).is_none(), "{cut}");
         }
     }
@@ -81,7 +103,7 @@ fn told(until: Option<u64>, since: u64) -> Told {
         until: until.map(time),
         event: Some(Event {
             action: action(),
-            since: time(since),
+            told: time(since),
             expires: time(since + 60 * MINUTE),
         }),
     }
@@ -110,7 +132,7 @@ fn hazard(detected: Timestamp) -> Hazard {
 fn due(told: &Told, now: u64) -> Option<Due> {
     let mut roadworks = Roadworks::default();
     roadworks.insert("works".to_owned(), told.clone());
-    let due = roadworks.due(time(now));
+    let due = roadworks.due(time(now), Some(action().station));
     assert!(due.iter().all(|(name, _)| name == "works"));
     due.first().map(|(_, due)| *due)
 }
