@@ -10,7 +10,7 @@ pub(super) struct Machine {
     cores: usize,
     /// Processes that wanted a core over the last minute, at the start.
     load_average: Option<f64>,
-    /// How signatures are verified: `avx512`, `avx2` or `serial`.
+    /// How signatures are verified: `avx512-native`, `avx512`, `avx2` or `serial`.
     ed25519_backend: &'static str,
     optimised: bool,
 }

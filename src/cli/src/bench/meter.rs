@@ -36,13 +36,29 @@ pub(super) fn rss_peak_mib() -> f64 {
 
 /// The most memory that another process has held, or 0 where the system does not say.
 pub(super) fn rss_peak_mib_of(process: u32) -> f64 {
-    let peak_kib = fs::read_to_string(format!("/proc/{process}/status"))
+    status_of(process, "VmHWM:") / 1_024.0
+}
+
+/// What the system says of a process in a line that begins so, or 0.
+fn status_of(process: u32, name: &str) -> f64 {
+    let found = fs::read_to_string(format!("/proc/{process}/status"))
         .ok()
         .and_then(|status| {
-            let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+            let line = status.lines().find(|line| line.starts_with(name))?;
             line.split_whitespace().nth(1)?.parse::<f64>().ok()
         });
-    peak_kib.unwrap_or(0.0) / 1_024.0
+    found.unwrap_or(0.0)
+}
+
+/// The memory in KiB that another process has now, or 0 where the system does not say.
+pub(super) fn rss_kib_of(process: u32) -> f64 {
+    status_of(process, "VmRSS:")
+}
+
+/// Files and sockets that another process has open, or 0 where the system does not say.
+pub(super) fn files_of(process: u32) -> f64 {
+    let files = fs::read_dir(format!("/proc/{process}/fd"));
+    files.map_or(0.0, |files| files.count() as f64)
 }
 
 /// Microseconds, as a figure.

@@ -5,6 +5,7 @@
 //! passes or fails; a promise that does not hold fails the run.
 
 mod agents;
+mod detect;
 mod grpc;
 mod issuing;
 mod ledger;
@@ -24,6 +25,7 @@ mod verify;
 use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 /// What to measure.
 #[derive(Args, Clone, Debug)]
@@ -31,6 +33,9 @@ pub(crate) struct Arguments {
     /// Which part of Wayside.
     #[arg(value_enum)]
     name: Name,
+    /// Recordings that `detect` plays, in any supported format.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -40,8 +45,10 @@ pub(crate) struct Arguments {
     /// Measure only this case, of a benchmark that has several, and others that are named so. Some run
     /// only if named. Of `ledger`, since they take minutes: `outage` kills roadside units for as long as
     /// it measures, `handover` changes the committee, `rejoin` and `year` make many vehicles first. Of
-    /// `relay`, `scale_10`, `scale_100` and `scale_1000` are of a unit with so many cars, and `junk` of
-    /// one under 20,000 useless messages a second.
+    /// `relay`, `scale_10`, `scale_100` and `scale_1000` are of a unit with so many cars, `junk` of one
+    /// under 20,000 useless messages a second, `flooder` of one under 100,000 of a single car, and
+    /// `churn` of one that a hundred other cars a second come to: give that two minutes at least. Of
+    /// `detect`, each attack is a case.
     #[arg(long = "case", value_name = "CASE")]
     cases: Vec<String>,
     /// Measure other products in the same rounds, too: the program built in `src/cli/peers`. For
@@ -50,6 +57,8 @@ pub(crate) struct Arguments {
     peers: Option<PathBuf>,
     #[command(flatten)]
     scale: ledger::Scale,
+    #[command(flatten)]
+    traffic: detect::Lies,
     /// Be one of the processes of a benchmark; it says which, as JSON.
     #[arg(long, hide = true)]
     part: Option<String>,
@@ -60,6 +69,9 @@ pub(crate) struct Arguments {
 enum Name {
     /// From one vehicle's agent to another's, over QUIC on loopback, beside bare QUIC.
     Agents,
+    /// Liars with valid tickets in recorded drives: who is found, and who is accused wrongly, by these
+    /// checks and by a published detector.
+    Detect,
     /// From one driving stack to another's by way of its agent, beside a relay of tonic alone.
     Grpc,
     /// Tickets: what it costs to issue and to revoke them, and what that gives away.
@@ -81,13 +93,24 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             Name::Grpc => grpc::run_part(part)?,
             Name::Ledger => ledger::run_part(part)?,
             Name::Relay => relay::run_part(part)?,
-            Name::Issuing | Name::Verify => anyhow::bail!("this benchmark has no parts"),
+            Name::Detect | Name::Issuing | Name::Verify => {
+                anyhow::bail!("this benchmark has no parts")
+            }
         }
         return Ok(ExitCode::SUCCESS);
     }
+    anyhow::ensure!(
+        arguments.name == Name::Detect || arguments.files.is_empty(),
+        "only detect plays recordings"
+    );
     let peers = arguments.peers.as_deref();
     let length = Duration::from_secs_f64(arguments.seconds);
     let report = match arguments.name {
+        Name::Detect => {
+            let report = detect::run(&arguments.files, &arguments.cases, arguments.traffic)?;
+            print(&report, arguments.json)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Name::Agents => agents::run(length, &arguments.cases, peers)?,
         Name::Grpc => grpc::run(length, &arguments.cases)?,
         Name::Issuing => issuing::run(&arguments.cases)?,
@@ -95,18 +118,23 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Name::Relay => relay::run(length, &arguments.cases, peers)?,
         Name::Verify => verify::run(length)?,
     };
-    let mut out = std::io::stdout().lock();
-    if arguments.json {
-        serde_json::to_writer_pretty(&mut out, &report)?;
-        writeln!(out)?;
-    } else {
-        write!(out, "{report}")?;
-    }
+    print(&report, arguments.json)?;
     Ok(if report.broken.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+fn print(report: &(impl Serialize + std::fmt::Display), json: bool) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, report)?;
+        writeln!(out)?;
+    } else {
+        write!(out, "{report}")?;
+    }
+    Ok(())
 }
 
 fn parse_seconds(text: &str) -> Result<f64, String> {

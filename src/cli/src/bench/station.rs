@@ -73,6 +73,7 @@ pub(super) fn start(
         clock,
         domain,
         seed: u64::from(std::process::id()),
+        reset_key: None,
     };
     let (handle, _) = Driver::start(setup, station, sink)?;
     let storage = handle.clone();

@@ -59,6 +59,11 @@ impl Traffic {
         Self::new(Timestamp::from_unix_ms(start_unix_ms).context("a moment in range")?)
     }
 
+    /// How many cars have a place.
+    pub(super) fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
     /// The tickets of a car.
     pub(super) fn wallet(&self, car: usize) -> Wallet {
         self.named_wallet(&format!("car {car}"))

@@ -23,14 +23,15 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Runs `wayside NAME` of this very executable, deaf to what the user's environment says of
-    /// daemons, and waits until it says that it is ready.
+    /// Runs `wayside NAME` of this very executable with arguments and settings, deaf to what the user's
+    /// environment says of daemons, and waits until it says that it is ready.
     pub(crate) async fn start<R: DeserializeOwned>(
         name: &'static str,
-        arguments: &[String],
+        (arguments, settings): (&[String], &[(&str, &str)]),
         log: PathBuf,
     ) -> anyhow::Result<(Self, R)> {
         let mut child = command(name, arguments, &log)?
+            .envs(settings.iter().copied())
             .spawn()
             .with_context(|| format!("cannot start the {name}"))?;
         let output = child.stdout.take().context("a daemon without an output")?;

@@ -7,9 +7,18 @@ use super::daemon::Daemon;
 /// An agent in a process of its own; the process is killed when this is dropped.
 pub(super) struct Agent {
     folder: PathBuf,
-    peers: Vec<SocketAddr>,
+    links: Links,
     daemon: Daemon,
     ready: Ready,
+}
+
+/// Whom an agent connects to.
+#[derive(Clone, Debug)]
+pub(super) struct Links {
+    /// Other agents.
+    pub(super) peers: Vec<SocketAddr>,
+    /// Whether it hears through roadside units, too.
+    pub(super) uses_unit: bool,
 }
 
 /// What an agent says of itself once it can be reached.
@@ -25,37 +34,48 @@ pub(super) struct Ready {
     pub(super) pid: u32,
 }
 
+impl Links {
+    /// Nobody but units.
+    pub(super) fn unit_alone() -> Self {
+        Self {
+            peers: Vec::new(),
+            uses_unit: true,
+        }
+    }
+}
+
 impl Agent {
     /// Starts the agent of a vehicle of `wayside pki init`, and waits until it is ready.
     ///
-    /// It listens at any free port, so that no port can be in use, and dials `peers`.
-    pub(super) async fn start(folder: PathBuf, peers: Vec<SocketAddr>) -> anyhow::Result<Self> {
+    /// It listens at any free port, so that no port can be in use.
+    pub(super) async fn start(folder: PathBuf, links: Links) -> anyhow::Result<Self> {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self::start_at(folder, peers, any).await
+        Self::start_at(folder, links, any).await
     }
 
     /// Starts the agent of this one's vehicle again, with the same files and addresses.
     pub(super) async fn restart(&self) -> anyhow::Result<Self> {
-        Self::start_at(self.folder.clone(), self.peers.clone(), self.ready.quic).await
+        Self::start_at(self.folder.clone(), self.links.clone(), self.ready.quic).await
     }
 
-    async fn start_at(
-        folder: PathBuf,
-        peers: Vec<SocketAddr>,
-        quic: SocketAddr,
-    ) -> anyhow::Result<Self> {
+    async fn start_at(folder: PathBuf, links: Links, quic: SocketAddr) -> anyhow::Result<Self> {
         let config = folder.join("agent.toml").display().to_string();
         let mut arguments = vec!["--config".to_owned(), config];
         arguments.extend(["--quic-address".to_owned(), quic.to_string()]);
         arguments.extend(["--metrics-address".to_owned(), "127.0.0.1:0".to_owned()]);
-        for peer in &peers {
+        for peer in &links.peers {
             arguments.extend(["--peer".to_owned(), peer.to_string()]);
         }
+        let units = if links.uses_unit {
+            INTRODUCED_TO_NOBODY
+        } else {
+            NO_UNITS
+        };
         let log = folder.join("agent.log");
-        let (daemon, ready) = Daemon::start("agent", &arguments, log).await?;
+        let (daemon, ready) = Daemon::start("agent", (&arguments, &[units]), log).await?;
         Ok(Self {
             folder,
-            peers,
+            links,
             daemon,
             ready,
         })
@@ -86,3 +106,7 @@ impl Agent {
         self.daemon.stop().await
     }
 }
+
+/// The agents that are to hear each other directly are told of each other when they start.
+const INTRODUCED_TO_NOBODY: (&str, &str) = ("WAYSIDE__ROADSIDE__INTRODUCE", "false");
+const NO_UNITS: (&str, &str) = ("WAYSIDE__ROADSIDE__UNITS", "[]");

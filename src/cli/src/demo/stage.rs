@@ -9,9 +9,10 @@ use tokio::{
 
 use super::{
     cast::Cast,
+    far::FAR_CARS,
     metrics::Received,
     picture::{Event, Picture},
-    process::Agent,
+    process::{Agent, Links},
     stack::{Stack, report},
     steps::{Act, Check, Facts, Killed, Step, View, hazard_delays, milliseconds, seconds},
     table::{Screen, rows, table},
@@ -19,21 +20,25 @@ use super::{
 
 /// The agents, their vehicles' stacks, and what is known of both.
 pub(super) struct Stage {
-    cast: Cast,
-    folder: PathBuf,
-    begun: Instant,
-    play: Option<Instant>,
+    pub(super) cast: Cast,
+    pub(super) folder: PathBuf,
+    pub(super) begun: Instant,
+    pub(super) play: Option<Instant>,
     /// In the order of the cast; fewer while they are being started.
     agents: Vec<Agent>,
+    /// Those that only a unit connects to the others.
+    pub(super) far_agents: Vec<Agent>,
+    /// The first of these is gone, and the second has come.
+    pub(super) has_newcomer: bool,
     /// The last agent was killed, and is not running again.
     is_one_dead: bool,
     /// The agents were asked to end.
     is_over: bool,
-    stacks: JoinSet<()>,
-    sender: mpsc::Sender<Event>,
+    pub(super) stacks: JoinSet<()>,
+    pub(super) sender: mpsc::Sender<Event>,
     events: mpsc::Receiver<Event>,
     picture: Picture,
-    facts: Facts,
+    pub(super) facts: Facts,
     screen: Screen,
 }
 
@@ -46,16 +51,19 @@ pub(super) enum Outcome {
 }
 
 impl Stage {
-    /// Before anything happens; `folder` is that of a trust domain with a vehicle for each role.
+    /// Before anything happens; `folder` is that of a trust domain with a vehicle for each role, and
+    /// [`FAR_CARS`] more.
     pub(super) fn new(cast: Cast, folder: PathBuf, screen: Screen) -> Self {
         let (sender, events) = mpsc::channel(EVENTS_MAX);
         Self {
-            picture: Picture::new(cast.roles.len()),
+            picture: Picture::new(cast.roles.len() + usize::from(FAR_CARS)),
             cast,
             folder,
             begun: Instant::now(),
             play: None,
             agents: Vec::new(),
+            far_agents: Vec::new(),
+            has_newcomer: false,
             is_one_dead: false,
             is_over: false,
             stacks: JoinSet::new(),
@@ -101,9 +109,11 @@ impl Stage {
         self.is_over = true;
         self.stacks.shutdown().await;
         let mut stops = JoinSet::new();
-        for mut agent in self.agents.drain(..) {
+        let agents = self.agents.drain(..).chain(self.far_agents.drain(..));
+        for mut agent in agents {
             stops.spawn(async move { agent.stop().await });
         }
+        self.facts.asked = stops.len();
         self.facts.ended = stops.join_all().await.into_iter().filter(|ok| *ok).count();
         self.facts.running = 0;
         self.screen.clear();
@@ -120,6 +130,9 @@ impl Stage {
             Act::Report => self.report().await,
             Act::Kill => self.kill().await,
             Act::Restart => self.restart().await,
+            Act::StartFar => self.start_far().await,
+            Act::ReportFar => self.report_far().await,
+            Act::ReplaceFar => self.replace_far().await,
             Act::Count => self.count().await,
             Act::Stop => {
                 self.say("every agent is asked to end (SIGTERM)");
@@ -129,14 +142,18 @@ impl Stage {
         }
     }
 
-    /// Each agent dials those before it, so that every two have one connection.
+    /// Each agent dials those before it, so that every two have one connection. The first one hears
+    /// through a unit, too.
     async fn start(&mut self) -> anyhow::Result<()> {
         let count = self.cast.roles.len();
         self.say(&format!("starting {count} agents"));
         for number in 1..=count {
             let folder = self.folder.join(format!("vehicle-{number}"));
-            let peers = self.agents.iter().map(|agent| agent.ready().quic).collect();
-            self.agents.push(Agent::start(folder, peers).await?);
+            let links = Links {
+                peers: self.agents.iter().map(|agent| agent.ready().quic).collect(),
+                uses_unit: number == 1,
+            };
+            self.agents.push(Agent::start(folder, links).await?);
             self.facts.running += 1;
         }
         Ok(())
@@ -217,7 +234,7 @@ impl Stage {
 
     async fn count(&mut self) -> anyhow::Result<()> {
         let mut received = Received::default();
-        for agent in &self.agents {
+        for agent in self.agents.iter().chain(&self.far_agents) {
             let metrics = agent.ready().metrics.context("an agent without metrics")?;
             received.add(metrics).await?;
         }
@@ -280,9 +297,12 @@ impl Stage {
     /// Fails if an agent ended that nobody asked to.
     fn all_run(&mut self) -> anyhow::Result<()> {
         let running = self.agents.len() - usize::from(self.is_one_dead);
-        for (agent, role) in self.agents.iter_mut().zip(&self.cast.roles).take(running) {
+        let names = self.cast.roles.iter().map(|role| role.vehicle.as_str());
+        let agents = self.agents.iter_mut().zip(names).take(running);
+        let far = self.far_agents.iter_mut().map(|agent| (agent, "a far car"));
+        for (agent, vehicle) in agents.chain(far) {
             if let Some(status) = agent.ended() {
-                let (vehicle, log) = (&role.vehicle, agent.last_words());
+                let log = agent.last_words();
                 bail!("the agent of {vehicle} ended by itself: {status}; its log ends: {log}");
             }
         }

@@ -1,6 +1,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
+    far::{Far, newcomer_is_told, unit_carries_far, unit_carries_hazard},
     metrics::Received,
     picture::{Delivery, Picture, percentile},
 };
@@ -32,6 +33,12 @@ pub(super) enum Act {
     Kill,
     /// Starts that agent again.
     Restart,
+    /// Starts a car far away.
+    StartFar,
+    /// Lets that car's stack report a hazard.
+    ReportFar,
+    /// Kills that car's agent, and starts one that comes later.
+    ReplaceFar,
     /// Asks the agents what they refused.
     Count,
     /// Ends every agent.
@@ -68,7 +75,10 @@ pub(super) struct Facts {
     pub(super) reported_at: Option<Duration>,
     pub(super) killed: Option<Killed>,
     pub(super) restarted_at: Option<Duration>,
+    pub(super) far: Far,
     pub(super) received: Received,
+    /// How many agents were asked to end.
+    pub(super) asked: usize,
     /// How many agents ended in order when they were asked to.
     pub(super) ended: usize,
 }
@@ -138,6 +148,24 @@ pub(super) const STEPS: &[Step] = &[
         deadline: Duration::from_secs(15),
         act: Act::Watch,
         check: telemetry_gets_through,
+    },
+    Step {
+        name: "a unit carries farther",
+        deadline: Duration::from_secs(12),
+        act: Act::StartFar,
+        check: unit_carries_far,
+    },
+    Step {
+        name: "a unit carries a hazard",
+        deadline: Duration::from_secs(5),
+        act: Act::ReportFar,
+        check: unit_carries_hazard,
+    },
+    Step {
+        name: "a newcomer is told of it",
+        deadline: Duration::from_secs(12),
+        act: Act::ReplaceFar,
+        check: newcomer_is_told,
     },
     Step {
         name: "no contradiction",
@@ -423,7 +451,7 @@ fn no_contradiction(view: &View<'_>) -> Check {
 }
 
 fn every_agent_ends(view: &View<'_>) -> Check {
-    let (ended, wanted) = (view.facts.ended, view.vehicles);
+    let (ended, wanted) = (view.facts.ended, view.facts.asked);
     let took = seconds(view.now.saturating_sub(view.begun));
     if ended < wanted {
         return Check::Failed(format!(

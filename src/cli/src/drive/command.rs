@@ -30,6 +30,9 @@ enum Command {
     Import(Import),
     /// Says what a recording holds.
     Info(Info),
+    /// Has a roadside unit hear all of a recording, some of whose vehicles lie, and holds the traffic that
+    /// it measures against the recording's own.
+    Traffic(super::traffic::Traffic),
 }
 
 #[derive(Args, Debug)]
@@ -78,6 +81,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Import(arguments) => arguments.run(),
         Command::Info(arguments) => arguments.run(),
+        Command::Traffic(arguments) => arguments.run(),
     }
 }
 

@@ -2,5 +2,6 @@
 
 mod command;
 mod info;
+mod traffic;
 
 pub(crate) use command::{Arguments, Reading, report_cut, run, save};

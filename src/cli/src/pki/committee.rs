@@ -70,6 +70,11 @@ impl Committee {
         }
     }
 
+    /// Of whose units the first so many hand on what vehicles say.
+    pub(crate) fn with_relays(self, relays: u16) -> Self {
+        Self { relays, ..self }
+    }
+
     pub(super) fn is_wanted(self) -> bool {
         self.operators.is_some()
     }

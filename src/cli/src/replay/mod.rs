@@ -3,12 +3,14 @@
 mod live;
 mod numbers;
 mod output;
+mod page;
 mod virtual_time;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
-use wayside::sim::Placement;
+use page::Seen;
+use wayside::{hazards, sim::Placement};
 
 use crate::drive::{Reading, report_cut};
 
@@ -70,6 +72,13 @@ pub(crate) struct Arguments {
     /// Send at a fixed rate in hertz instead of by the rule of EN 302 637-2.
     #[arg(long, value_name = "HZ", allow_negative_numbers = true, value_parser = numbers::parse_rate)]
     send_rate: Option<f64>,
+    /// A vehicle that stands for so many seconds, as broken down, says so by itself.
+    #[arg(long, value_name = "S", default_value_t = 30.0, allow_negative_numbers = true, value_parser = numbers::parse_seconds)]
+    stationary_after: f64,
+    /// Vehicles report only what the recording's labels say, and no danger that they find by
+    /// themselves.
+    #[arg(long, conflicts_with = "stationary_after")]
+    labels_only: bool,
     #[command(flatten)]
     reading: Reading,
     /// Write every signed message to this MCAP file, with the trust domain.
@@ -78,6 +87,13 @@ pub(crate) struct Arguments {
     /// Write the report here instead of a summary to the terminal; `-` is standard output.
     #[arg(long, value_name = "OUT.json")]
     report: Option<PathBuf>,
+    /// Write a page to look at in a browser: the drive on a map, what one vehicle saw of it, which
+    /// claims it held to be implausible and why.
+    #[arg(long, value_name = "OUT.html", conflicts_with_all = ["live", "serve"])]
+    report_html: Option<PathBuf>,
+    /// Whose view the page shows; that of whoever speaks most where it is not given.
+    #[arg(long, value_name = "VEHICLE", requires = "report_html")]
+    view: Option<String>,
 }
 
 impl Arguments {
@@ -89,6 +105,17 @@ impl Arguments {
             radius_m: self.unit_radius_m,
         })
     }
+
+    /// Which dangers the vehicles tell of by themselves.
+    fn hazards(&self) -> hazards::Config {
+        let stationary_after = Duration::from_secs_f64(self.stationary_after);
+        hazards::Config {
+            enabled: !self.labels_only,
+            stationary_lit_after: stationary_after,
+            stationary_unlit_after: stationary_after,
+            ..hazards::Config::default()
+        }
+    }
 }
 
 /// Replays; fails if the file cannot be played, and exits with 1 if it was cut.
@@ -99,7 +126,19 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         live::run(&arguments, input)?;
         return Ok(exit);
     }
-    let result = virtual_time::run(&arguments, input)?;
+    let seen = match &arguments.report_html {
+        Some(_) => Some(Seen::by(page::viewer(
+            &input.drive,
+            arguments.vehicles,
+            arguments.view.as_deref(),
+        )?)),
+        None => None,
+    };
+    let result = virtual_time::run(&arguments, input, seen.clone())?;
+    if let (Some(path), Some(seen)) = (&arguments.report_html, &seen) {
+        let assessor = page::assessor(&arguments.file, &result.recording)?;
+        page::write(path, &result.recording, &result.report, (seen, &assessor))?;
+    }
     output::write(&arguments, &result.report, &result.recording)?;
     Ok(exit)
 }

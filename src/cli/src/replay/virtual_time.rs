@@ -7,10 +7,14 @@ use wayside::{
     sim::{Outcome, Replay, ReplayError, Seed},
 };
 
-use super::Arguments;
+use super::{Arguments, page::Seen};
 
-/// Plays a drive as fast as this machine can.
-pub(super) fn run(arguments: &Arguments, input: Imported) -> Result<Outcome, ReplayError> {
+/// Plays a drive as fast as this machine can; somebody may look on.
+pub(super) fn run(
+    arguments: &Arguments,
+    input: Imported,
+    seen: Option<Seen>,
+) -> Result<Outcome, ReplayError> {
     let bar = progress_bar();
     let shown = bar.clone();
     let result = Replay::of(input.drive)
@@ -24,9 +28,15 @@ pub(super) fn run(arguments: &Arguments, input: Imported) -> Result<Outcome, Rep
         .vehicles(arguments.vehicles)
         .duration(arguments.duration.map(Duration::from_secs_f64))
         .generation(generation(arguments))
+        .hazards(arguments.hazards())
         .progress(move |played, whole| {
             shown.set_length(millis(whole));
             shown.set_position(millis(played));
+        })
+        .watch(move |vehicle, event, now| {
+            if let Some(seen) = &seen {
+                seen.note(vehicle, event, now);
+            }
         })
         .run();
     bar.finish_and_clear();

@@ -3,6 +3,7 @@
 
 mod hazard;
 mod show;
+mod traffic;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,8 @@ enum Command {
     List(hazard::List),
     /// Says whether and how the unit relays.
     Show(show::Show),
+    /// Says how traffic flows where the unit hears it.
+    Traffic(traffic::Show),
 }
 
 /// Runs `wayside road`.
@@ -44,6 +47,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Command::Cancel(cancel) => cancel.run(unit).await,
             Command::List(list) => list.run(unit).await,
             Command::Show(show) => show.run(unit).await,
+            Command::Traffic(traffic) => traffic.run(unit).await,
         }
     })?;
     Ok(ExitCode::SUCCESS)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use quinn::{
-    TransportConfig,
+    AckFrequencyConfig, TransportConfig,
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
 use rustls::{
@@ -18,7 +18,7 @@ use rustls::{
     server::AlwaysResolvesServerRawPublicKeys,
     sign::CertifiedKey,
 };
-use wayside::transport::ALPN;
+use wayside::transport::{ACKNOWLEDGED_AT_ONCE, ALPN};
 
 /// A server that asks for no key.
 pub(in crate::bench) fn server(seed: &[u8; 32]) -> anyhow::Result<quinn::ServerConfig> {
@@ -53,8 +53,11 @@ pub(in crate::bench) fn client(seed: Option<&[u8; 32]>) -> anyhow::Result<quinn:
 }
 
 fn transport() -> Arc<TransportConfig> {
+    let mut acknowledgements = AckFrequencyConfig::default();
+    acknowledgements.ack_eliciting_threshold(ACKNOWLEDGED_AT_ONCE.into());
     let mut transport = TransportConfig::default();
     transport
+        .ack_frequency_config(Some(acknowledgements))
         .max_concurrent_uni_streams(32_u32.into())
         .max_concurrent_bidi_streams(8_u32.into())
         .mtu_discovery_config(None)

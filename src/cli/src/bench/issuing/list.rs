@@ -40,7 +40,7 @@ pub(super) fn run(report: &mut Report) -> anyhow::Result<()> {
             .collect(),
     };
     let before = thread_cpu();
-    verifier.handle_revocations(&news, start);
+    verifier.handle_revocations(&news, &[], start);
     let taken = thread_cpu().saturating_sub(before);
     anyhow::ensure!(
         verifier.revocations_len() as u64 == ENTRIES,

@@ -5,6 +5,7 @@
 //! passes datagrams on unread, with payloads of 300 bytes. All delays are from before a sender signs
 //! until the receiver has taken the message in.
 
+mod attacks;
 mod bare;
 mod conductor;
 mod part;
@@ -36,7 +37,8 @@ pub(super) fn run(
     for name in names {
         let is_known = CASES.iter().any(|case| case.name == name)
             || peers::RELAYED.iter().any(|case| case.name == name)
-            || scale::CASES.contains(&name.as_str());
+            || scale::CASES.contains(&name.as_str())
+            || attacks::CASES.contains(&name.as_str());
         ensure!(is_known, "there is no case {name}");
     }
     let is_named = |name: &str| names.iter().any(|it| it == name);
@@ -57,6 +59,7 @@ pub(super) fn run(
     let theirs = peers::RELAYED.iter().map(|case| (case.name, case.note));
     report.rows = found.rows(ours.chain(theirs));
     scale::measure(length, names, &mut report)?;
+    attacks::measure(length, names, &mut report)?;
     judge(&mut report);
     Ok(report)
 }
@@ -75,6 +78,8 @@ pub(super) fn run_part(text: &str) -> anyhow::Result<()> {
             Role::Rows => rows::rows(&part).await,
             Role::Hazards => stations::hazards(&part).await,
             Role::Junk => rows::junk(&part).await,
+            Role::Flooder => rows::flooder(&part).await,
+            Role::Churn => rows::churn(&part),
         }
     })
 }

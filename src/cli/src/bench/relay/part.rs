@@ -34,4 +34,8 @@ pub(super) enum Role {
     Hazards,
     /// Cars that say the same much too often.
     Junk,
+    /// One car that says the same as often as the network takes it.
+    Flooder,
+    /// Cars that come, speak for a second and go, ever others.
+    Churn,
 }

@@ -36,11 +36,6 @@ pub(super) fn measure(
     }
     if is_named(JUNK) {
         let [idle, under_junk] = hazards_under_junk(length)?;
-        let p99 = |figures: &Figures| {
-            let found = figures.iter().find(|(name, _)| *name == "p99_us");
-            found.map_or(f64::NAN, |(_, figure)| *figure)
-        };
-        let ratio = p99(&under_junk) / p99(&idle);
         for (case, note, figures) in [
             ("junk_idle", "a hazard each second and nothing else", idle),
             (
@@ -55,6 +50,8 @@ pub(super) fn measure(
                 figures: figures.into_iter().collect(),
             });
         }
+        let [idle, under_junk] = ["junk_idle", JUNK].map(|case| report.figure(case, "p99_us"));
+        let ratio = under_junk / idle;
         if ratio.is_finite() {
             report.ratios.insert("junk_p99_to_idle_p99", ratio);
         }

@@ -15,6 +15,7 @@ use wayside::{
     world::{self, World},
 };
 
+use super::neighbours::Neighbours;
 use crate::bench::{
     rounds::Spent,
     traffic::{CARS, INTERVAL, Traffic},
@@ -30,6 +31,7 @@ pub(super) struct Lab {
     tickets: Vec<Ticket>,
     verifier: Verifier,
     world: World,
+    neighbours: Neighbours,
     station: Station,
 }
 
@@ -58,6 +60,7 @@ impl Lab {
             tickets,
             verifier: Verifier::new(Config::default(), traffic.cast.domain()),
             world: World::new(world::Config::default()),
+            neighbours: Neighbours::new()?,
             station: Station::new(
                 pipeline::Config::default(),
                 traffic.cast.domain(),
@@ -153,8 +156,8 @@ impl Lab {
             telemetry
                 .into_iter()
                 .map(|verified| {
-                    let track = world.track(verified.station());
-                    judge_telemetry(verified, track)
+                    let record = world.record(verified.station());
+                    judge_telemetry(verified, record, world.surroundings())
                 })
                 .collect::<Vec<_>>()
         });
@@ -165,7 +168,9 @@ impl Lab {
             }
         });
         ensure!(world.objects_len() == CARS, "a car is not in the picture");
-        Ok(())
+        let own = self.traffic.telemetry(0, now.timestamp);
+        let own = own.context("a car's telemetry")?;
+        self.neighbours.assess(world, &own, now.timestamp, spent)
     }
 
     fn receive(&mut self, messages: &[Bytes], spent: &mut Spent) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! `wayside bench verify`: what a message costs its receiver on one core.
 
 mod lab;
+mod neighbours;
 
 use std::time::Duration;
 
@@ -40,6 +41,11 @@ pub(super) fn run(length: Duration) -> anyhow::Result<Report> {
         ),
         ("plausibility_us", rounds.median("plausibility")),
         ("world_us", rounds.median("world")),
+        ("risk_us_per_neighbour", rounds.median("risk")),
+        (
+            "risk_on_lanes_us_per_neighbour",
+            rounds.median("risk_on_lanes"),
+        ),
         (
             "receive_path_to_bare_verify",
             rounds.ratio("receive_path", "bare_verify_strict"),
@@ -54,7 +60,7 @@ pub(super) fn run(length: Duration) -> anyhow::Result<Report> {
 }
 
 /// What is measured, in the order of a round.
-const CASES: [(&str, &str); 10] = [
+const CASES: [(&str, &str); 12] = [
     ("sign", "encode and sign one message of telemetry"),
     (
         "bare_verify_strict",
@@ -65,8 +71,19 @@ const CASES: [(&str, &str); 10] = [
         "verifier",
         "frame, time, window, ticket cache, budget, signature, payload",
     ),
-    ("plausibility", "one verified message against its track"),
+    (
+        "plausibility",
+        "one verified message against its station's record and what others say",
+    ),
     ("world", "one judged message into the picture"),
+    (
+        "risk",
+        "how dangerous one of a hundred neighbours is, without a map",
+    ),
+    (
+        "risk_on_lanes",
+        "the same on the lanes of a map, of which each neighbour has its own",
+    ),
     (
         "receive_path",
         "a station, from bytes to the drained events",

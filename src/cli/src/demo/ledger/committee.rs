@@ -147,7 +147,7 @@ async fn launch(folder: &Path, number: usize) -> anyhow::Result<Process> {
     let folder = folder.join(format!("unit-{number}"));
     let config = folder.join("unit.toml").display().to_string();
     let arguments = ["--config".to_owned(), config];
-    let (daemon, ready) = Daemon::start("unit", &arguments, folder.join("unit.log")).await?;
+    let (daemon, ready) = Daemon::start("unit", (&arguments, &[]), folder.join("unit.log")).await?;
     Ok(Process {
         daemon,
         ready,

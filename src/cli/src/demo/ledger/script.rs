@@ -243,14 +243,13 @@ impl Ledger {
         let mut unit = self.committee.connect(unit).await?;
         let end = Instant::now() + STEP_MAX;
         loop {
-            let found = ask_vehicle(&mut unit, vehicle).await?;
-            if holds(&found) {
-                return Ok(found);
+            // A unit that is a block behind does not even know a vehicle that was just born.
+            match ask_vehicle(&mut unit, vehicle).await {
+                Ok(found) if holds(&found) => return Ok(found),
+                Ok(found) if Instant::now() > end => bail!("{vehicle} is {:?}", found.status),
+                Err(error) if Instant::now() > end => return Err(error),
+                Ok(_) | Err(_) => sleep(ASK_EVERY).await,
             }
-            if Instant::now() > end {
-                bail!("{vehicle} is {:?}", found.status);
-            }
-            sleep(ASK_EVERY).await;
         }
     }
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use crate::demo::{
+    far::Far,
     metrics::Received,
     picture::{Event, Heard, Picture, What},
     steps::{Check, Facts, Killed, STEPS, View},
@@ -94,9 +95,54 @@ fn a_contradiction_fails_and_a_stale_message_does_not() {
 #[test]
 fn an_agent_that_had_to_be_killed_is_a_failure() {
     let facts = Facts {
+        asked: 2,
         ended: 1,
         ..Facts::default()
     };
     let check = check("every agent ends in order", &Picture::new(2), &facts);
     assert!(matches!(check, Check::Failed(_)), "{check:?}");
+}
+
+#[test]
+fn a_newcomer_is_told_only_if_it_hears_of_the_hazard_of_the_far_car() {
+    let replaced = Facts {
+        far: Far {
+            reported_at: Some(Duration::from_secs(2)),
+            replaced_at: Some(Duration::from_secs(4)),
+        },
+        ..Facts::default()
+    };
+    let mut picture = Picture::new(4);
+    let mut tell = |vehicle, what| {
+        picture.handle_event(Event {
+            vehicle,
+            at: Duration::from_secs(8),
+            what,
+        });
+    };
+    let (far, newcomer) = (2, 3);
+    tell(
+        far,
+        What::Named {
+            station: "far".to_owned(),
+        },
+    );
+    for (station, vehicle) in [("another", newcomer), ("far", 0)] {
+        let station = station.to_owned();
+        tell(vehicle, What::Hazard { station });
+    }
+
+    let check_it = |picture: &Picture| check("a newcomer is told of it", picture, &replaced);
+
+    assert!(matches!(check_it(&picture), Check::Waiting(_)));
+    picture.handle_event(Event {
+        vehicle: newcomer,
+        at: Duration::from_secs(8),
+        what: What::Hazard {
+            station: "far".to_owned(),
+        },
+    });
+    assert!(matches!(check_it(&picture), Check::Held(_)));
+    let carried = check("a unit carries a hazard", &picture, &replaced);
+    assert!(matches!(carried, Check::Held(_)), "{carried:?}");
 }

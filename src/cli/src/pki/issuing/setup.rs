@@ -5,7 +5,7 @@ use clap::Args;
 use serde::Deserialize;
 use wayside::{
     id::{DomainId, ShardId},
-    ledger::{Action, CertifyIssuingKey, ScheduleRules, SetTicketPolicy},
+    ledger::{Action, CertifyIssuingKey, RULES, ScheduleRules, SetTicketPolicy},
     rpc::ledger::v1::{GetInfoRequest, ShardInfo},
 };
 
@@ -74,7 +74,7 @@ impl Issuing {
     }
 }
 
-/// Has every shard follow the rules that know of tickets.
+/// Has every shard follow the newest rules, which know of tickets and suspend liars.
 async fn follow_rules(desk: &Desk) -> anyhow::Result<()> {
     for shard in shards(desk).await? {
         if shard.rules.max(shard.rules_next) >= u32::from(RULES) {
@@ -137,7 +137,5 @@ fn door(unit: &Path) -> anyhow::Result<String> {
 
 /// The domain of `wayside pki init`.
 const DOMAIN: DomainId = DomainId(1);
-/// The first version of the rules that knows of tickets.
-const RULES: u16 = 3;
 const KEY_BEFORE: Duration = Duration::from_secs(60);
 const KEY_LIFE: Duration = Duration::from_secs(30 * 86_400);

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use wayside::{
     geo::Position,
-    message::{Hazard, MessageType, Telemetry},
-    pipeline::{Event, Station},
+    message::{MessageType, Telemetry},
+    pipeline::{Event, Station, hazard_in},
     relay::UnitPlace,
     replay::{Content, Record},
     security::Reservation,
@@ -104,7 +104,7 @@ impl Audience {
         }
     }
 
-    fn handle_event(&mut self, vehicle: usize, station: &Station, event: Event, now: Now) {
+    fn handle_event(&mut self, vehicle: usize, event: Event, now: Now) {
         // Of units, only what they refused.
         if vehicle >= self.names.len() && !matches!(event, Event::Refused { .. }) {
             return;
@@ -118,17 +118,16 @@ impl Audience {
             } => {
                 let hearers = self.hearers(vehicle);
                 self.tally.handle_published(&bytes, &hearers, now.instant);
-                self.note_signed(vehicle, bytes, generated);
-                let newest = station.own_hazards().last().map(|own| &own.hazard);
                 if kind == MessageType::Hazard {
-                    self.note_hazard(vehicle, newest, &hearers);
+                    self.note_hazard(vehicle, bytes.clone(), &hearers);
                 }
+                self.note_signed(vehicle, bytes, generated);
             }
             Event::Delivered(delivery) => self.tally.handle_delivery(vehicle, &delivery, now),
             Event::World(WorldEvent::HazardChanged(known)) => {
                 let hazard = known.hazard();
                 self.tally
-                    .handle_hazard_heard(vehicle, hazard, now.timestamp);
+                    .handle_hazard_heard(vehicle, &known, now.timestamp);
                 let relevant_within_m = f64::from(hazard.relevance_radius.m());
                 self.note_told(vehicle, hazard.position, relevant_within_m);
             }
@@ -137,6 +136,7 @@ impl Audience {
             }
             Event::Refused { reason, .. } => self.tally.handle_refused(reason),
             Event::Disconnect { .. }
+            | Event::Accused { .. }
             | Event::Equivocation(_)
             | Event::Received { .. }
             | Event::Reserve(_)
@@ -172,11 +172,9 @@ impl Audience {
         }
     }
 
-    fn note_hazard(&mut self, vehicle: usize, newest: Option<&Hazard>, hearers: &[usize]) {
-        if let (Some(hazard), Some(name)) = (newest, self.names.get(vehicle))
-            && hazard.update == 0
-        {
-            self.tally.handle_hazard(name, hazard, hearers);
+    fn note_hazard(&mut self, vehicle: usize, bytes: Bytes, hearers: &[usize]) {
+        if let (Some(hazard), Some(name)) = (hazard_in(bytes), self.names.get(vehicle)) {
+            self.tally.handle_hazard(name, &hazard, hearers);
         }
     }
 }
@@ -192,7 +190,7 @@ pub(super) struct Ear {
 }
 
 impl EventSink for Ear {
-    fn handle_event(&mut self, station: &Station, event: Event, now: Now) {
+    fn handle_event(&mut self, _station: &Station, event: Event, now: Now) {
         if let Some(hub) = &self.hub {
             hub.handle_event(&event);
         }
@@ -200,7 +198,7 @@ impl EventSink for Ear {
             // Fails only at the end, when nobody signs any more.
             let _ = self.reservations.send((self.vehicle, *reservation));
         }
-        lock(&self.audience).handle_event(self.vehicle, station, event, now);
+        lock(&self.audience).handle_event(self.vehicle, event, now);
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) struct Fleet {
     neighbours_max: usize,
     /// What the served vehicle's gRPC services listen to.
     hub: Hub,
+    served: Option<usize>,
 }
 
 struct Member {
@@ -56,6 +57,7 @@ impl Fleet {
         let (reservations, reserved) = mpsc::unbounded_channel();
         let mut config = Config {
             generation: generation(arguments),
+            hazards: arguments.hazards(),
             ..Config::default()
         };
         if arguments.units.is_some() {
@@ -72,9 +74,13 @@ impl Fleet {
             config,
             neighbours_max: arguments.neighbours_max,
             hub: Hub::new(),
+            served: None,
         };
         for (vehicle, name) in script.vehicles.iter().enumerate() {
             let is_served = arguments.serve.as_ref() == Some(name);
+            if is_served {
+                fleet.served = Some(vehicle);
+            }
             let ear = Ear {
                 vehicle,
                 audience: audience.clone(),
@@ -148,6 +154,7 @@ impl Fleet {
             seed: u64::from_be_bytes(first_bytes(
                 Seed(arguments.seed).bytes(&format!("endpoint of {name}")),
             )),
+            reset_key: None,
         }
     }
 
@@ -166,6 +173,11 @@ impl Fleet {
 
     pub(super) fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// The hub, if this is the vehicle whose gRPC services listen to it.
+    pub(super) fn hub_of(&self, vehicle: usize) -> Option<&Hub> {
+        (self.served == Some(vehicle)).then_some(&self.hub)
     }
 
     pub(super) fn trust_domain(&self) -> String {

@@ -264,7 +264,6 @@ impl Player {
                     })
             }
             Action::Cancel { label } => self.open.remove(label).map_or(Ok(()), |action| {
-                lock(&self.audience).tally().handle_cancelled(action, at);
                 handle.call(|station, now| station.cancel_hazard(action, now))
             }),
             Action::Hazard(statement) if statement.hazard.termination.is_none() => {
@@ -310,6 +309,9 @@ impl Player {
                 let published = result?;
                 if let Some(given) = given {
                     *given = Some(at);
+                }
+                if let Some(hub) = self.fleet.hub_of(vehicle) {
+                    hub.handle_own_motion(telemetry, at, handle.clock().now().instant);
                 }
                 match published {
                     Published::Sent | Published::Held => Ok(()),

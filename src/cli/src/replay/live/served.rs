@@ -12,6 +12,7 @@ use vehicle_agent::grpc::{
     About, Agent, Bench, DriveDescription, Exposure, SeekOrder, Services, VehicleDescription,
 };
 use wayside::{
+    risk::Assessor,
     serve::{GrpcConfig, Limits, Listener},
     sim::Script,
     telemetry::Metrics,
@@ -52,6 +53,7 @@ pub(super) async fn run(
         handle,
         hub: player.fleet.hub().clone(),
         limits: Limits::default(),
+        assessor: Assessor::default(),
         about: About {
             name: "wayside replay".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -119,7 +119,8 @@ async fn launch(folder: &Path, unit: usize) -> anyhow::Result<Daemon> {
     let folder = unit_folder(folder, unit);
     let config = folder.join("unit.toml").display().to_string();
     let arguments = ["--config".to_owned(), config];
-    let (daemon, Ready {}) = Daemon::start("unit", &arguments, folder.join("unit.log")).await?;
+    let (daemon, Ready {}) =
+        Daemon::start("unit", (&arguments, &[]), folder.join("unit.log")).await?;
     Ok(daemon)
 }
 

@@ -1,0 +1,364 @@
+use std::{collections::BTreeMap, fmt};
+
+use serde::Serialize;
+use wayside::{
+    crypto::Digest,
+    replay::Drive,
+    sim::{Attack, Catalogue},
+};
+
+use super::{evasive::EvasionRow, score::Score};
+use crate::bench::{machine::Machine, meter::quantile};
+
+/// What both detectors found.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Report {
+    bench: &'static str,
+    version: &'static str,
+    machine: Machine,
+    first_seed: u64,
+    drives: Vec<DriveRow>,
+    /// All drives together.
+    all: Summary,
+}
+
+/// One recording.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct DriveRow {
+    source: String,
+    vehicles: usize,
+    /// Nobody lies; as recorded, without noise.
+    as_recorded: Honest,
+    /// Vehicles that Wayside flags there, and how many seconds after their first message.
+    flagged_after_s: BTreeMap<String, f64>,
+    /// Nobody lies; with noise and loss, under all seeds.
+    with_noise: Honest,
+    attacks: Vec<AttackRow>,
+    /// What liars may do unseen; empty unless asked for.
+    pub(super) evasions: Vec<EvasionRow>,
+}
+
+/// What is said of those who do not lie.
+#[derive(Clone, Debug, Default, Serialize)]
+struct Honest {
+    vehicle_hours: f64,
+    windows: u64,
+    wayside: Accused,
+    catch: Accused,
+    #[serde(skip)]
+    scores: [Score; 2],
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+struct Accused {
+    false_windows: u64,
+    false_windows_per_100_vehicle_hours: f64,
+    verdicts: Vec<Digest>,
+    /// Messages that each check flagged.
+    checks: BTreeMap<&'static str, u64>,
+}
+
+/// One kind of attack.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct AttackRow {
+    attack: &'static str,
+    is_of_vere_mi_next_gen: bool,
+    is_held_out: bool,
+    is_kinematic: bool,
+    liars: u64,
+    wayside: Found,
+    catch: Found,
+    #[serde(skip)]
+    kind: Attack,
+    #[serde(skip)]
+    scores: [Score; 2],
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+struct Found {
+    f1: f64,
+    message_f1: f64,
+    recall: f64,
+    true_positive: u64,
+    false_negative: u64,
+    false_positive: u64,
+    true_negative: u64,
+    liars_found: usize,
+    latency_s_p50: f64,
+    latency_s_p99: f64,
+    cpu_us_per_msg: f64,
+    /// Of all that was flagged, of each drive: the same on every machine and in every build.
+    verdicts: Vec<Digest>,
+    /// Messages that each check flagged in lying windows.
+    checks: BTreeMap<&'static str, u64>,
+}
+
+/// Means over kinds of attacks.
+#[derive(Clone, Debug, Default, Serialize)]
+struct Summary {
+    with_noise: Honest,
+    as_recorded: Honest,
+    attacks: Vec<AttackRow>,
+    wayside: Means,
+    catch: Means,
+    /// Attacks on which Wayside's F1 is below the other's.
+    worse_on: Vec<&'static str>,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+struct Means {
+    macro_f1_of_vere_mi_next_gen: f64,
+    macro_f1_of_kinematic: f64,
+    macro_f1_of_held_out: f64,
+    macro_f1: f64,
+    /// At as many false windows as honest traffic shows; see there.
+    macro_recall: f64,
+    kinematic_latency_s_p99: f64,
+    latency_s_p50: f64,
+    latency_s_p99: f64,
+    cpu_us_per_msg: f64,
+}
+
+impl Report {
+    pub(super) fn new(first_seed: u64) -> Self {
+        Self {
+            bench: "detect",
+            version: env!("CARGO_PKG_VERSION"),
+            machine: Machine::read(),
+            first_seed,
+            drives: Vec::new(),
+            all: Summary::default(),
+        }
+    }
+
+    pub(super) fn add(&mut self, row: DriveRow) {
+        self.drives.push(row);
+    }
+
+    /// Puts the drives together.
+    pub(super) fn conclude(&mut self) {
+        let sum = |of: fn(&DriveRow) -> &[Score; 2]| {
+            let mut scores = [Score::default(), Score::default()];
+            for row in &self.drives {
+                for (sum, more) in scores.iter_mut().zip(of(row)) {
+                    sum.add(more);
+                }
+            }
+            scores
+        };
+        let with_noise = Honest::new(sum(|row| &row.with_noise.scores));
+        let as_recorded = Honest::new(sum(|row| &row.as_recorded.scores));
+        let mut attacks: BTreeMap<Attack, [Score; 2]> = BTreeMap::new();
+        for row in self.drives.iter().flat_map(|row| &row.attacks) {
+            let sums = attacks.entry(row.kind).or_default();
+            for (sum, more) in sums.iter_mut().zip(&row.scores) {
+                sum.add(more);
+            }
+        }
+        let attacks: Vec<_> = attacks
+            .into_iter()
+            .map(|(kind, scores)| AttackRow::new(kind, scores))
+            .collect();
+        let worse = attacks.iter().filter(|row| row.wayside.f1 < row.catch.f1);
+        self.all = Summary {
+            with_noise,
+            as_recorded,
+            wayside: Means::of(&attacks, 0),
+            catch: Means::of(&attacks, 1),
+            worse_on: worse.map(|row| row.attack).collect(),
+            attacks,
+        };
+    }
+}
+
+impl DriveRow {
+    pub(super) fn new(
+        (name, drive): (&str, &Drive),
+        (as_recorded, with_noise): ([Score; 2], [Score; 2]),
+        attacks: Vec<AttackRow>,
+    ) -> Self {
+        let [ours, _] = &as_recorded;
+        let named = |(vehicle, after_s): (&usize, &f64)| {
+            Some((drive.vehicles.get(*vehicle)?.name.clone(), *after_s))
+        };
+        Self {
+            source: name.to_owned(),
+            vehicles: drive.vehicles.len(),
+            flagged_after_s: ours.accused_vehicles.iter().filter_map(named).collect(),
+            as_recorded: Honest::new(as_recorded),
+            with_noise: Honest::new(with_noise),
+            attacks,
+            evasions: Vec::new(),
+        }
+    }
+}
+
+impl Honest {
+    fn new(scores: [Score; 2]) -> Self {
+        let [ours, theirs] = &scores;
+        Self {
+            vehicle_hours: ours.vehicle_hours,
+            windows: ours.accused + ours.left_alone,
+            wayside: Accused::of(ours),
+            catch: Accused::of(theirs),
+            scores,
+        }
+    }
+}
+
+/// Nothing of nothing is nothing.
+fn share(part: f64, of: f64) -> f64 {
+    if of > 0.0 { part / of } else { 0.0 }
+}
+
+impl Accused {
+    fn of(score: &Score) -> Self {
+        let checks = score.checks.iter();
+        Self {
+            false_windows: score.accused,
+            false_windows_per_100_vehicle_hours: share(
+                100.0 * score.accused as f64,
+                score.vehicle_hours,
+            ),
+            verdicts: score.verdicts.clone(),
+            checks: checks
+                .map(|(check, (_, honest))| (*check, *honest))
+                .collect(),
+        }
+    }
+}
+
+impl AttackRow {
+    pub(super) fn new(kind: Attack, scores: [Score; 2]) -> Self {
+        let [ours, theirs] = &scores;
+        Self {
+            attack: kind.name(),
+            is_of_vere_mi_next_gen: kind.catalogue() == Catalogue::VeReMiNextGen,
+            is_held_out: kind.is_held_out(),
+            is_kinematic: kind.is_kinematic(),
+            liars: ours.liars,
+            wayside: Found::of(ours),
+            catch: Found::of(theirs),
+            kind,
+            scores,
+        }
+    }
+}
+
+impl Found {
+    fn of(score: &Score) -> Self {
+        let mut latencies = score.latencies_s.clone();
+        let checks = score.checks.iter();
+        Self {
+            f1: score.f1(),
+            message_f1: score.message_f1(),
+            recall: score.recall(),
+            true_positive: score.found,
+            false_negative: score.missed,
+            false_positive: score.accused,
+            true_negative: score.left_alone,
+            liars_found: latencies.len(),
+            latency_s_p50: quantile(&mut latencies, 0.5),
+            latency_s_p99: quantile(&mut latencies, 0.99),
+            cpu_us_per_msg: share(score.cpu_us, score.heard as f64),
+            verdicts: score.verdicts.clone(),
+            checks: checks.map(|(check, (lying, _))| (*check, *lying)).collect(),
+        }
+    }
+}
+
+impl Means {
+    fn of(rows: &[AttackRow], detector: usize) -> Self {
+        let (mut all, mut kinematic) = (Score::default(), Score::default());
+        let mut macro_recall = 0.0;
+        for row in rows {
+            let Some(score) = row.scores.get(detector) else {
+                continue;
+            };
+            all.add(score);
+            if row.is_kinematic {
+                kinematic.add(score);
+            }
+            macro_recall += share(score.recall(), rows.len() as f64);
+        }
+        let mean = |is_in: fn(&AttackRow) -> bool| {
+            let of = |row: &AttackRow| row.scores.get(detector).map_or(0.0, Score::f1);
+            let values: Vec<f64> = rows.iter().filter(|row| is_in(row)).map(of).collect();
+            share(values.iter().sum(), values.len() as f64)
+        };
+        Self {
+            macro_f1_of_vere_mi_next_gen: mean(|row| row.is_of_vere_mi_next_gen),
+            macro_f1_of_kinematic: mean(|row| row.is_kinematic),
+            macro_f1_of_held_out: mean(|row| row.is_held_out),
+            macro_f1: mean(|_| true),
+            macro_recall,
+            kinematic_latency_s_p99: quantile(&mut kinematic.latencies_s, 0.99),
+            latency_s_p50: quantile(&mut all.latencies_s, 0.5),
+            latency_s_p99: quantile(&mut all.latencies_s, 0.99),
+            cpu_us_per_msg: share(all.cpu_us, all.heard as f64),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {}: {}", self.bench, self.version, self.machine)?;
+        for row in &self.drives {
+            let Accused { checks, .. } = &row.as_recorded.wayside;
+            writeln!(
+                f,
+                "{}: {} vehicles; as recorded, flagged after s: {:?} {checks:?}",
+                row.source, row.vehicles, row.flagged_after_s
+            )?;
+        }
+        self.drives
+            .iter()
+            .flat_map(|row| &row.evasions)
+            .try_for_each(|row| write!(f, "{row}"))?;
+        let all = &self.all;
+        for (name, accused) in [
+            ("wayside", &all.with_noise.wayside),
+            ("catch", &all.with_noise.catch),
+        ] {
+            writeln!(
+                f,
+                "{name:<8} honest, with noise: {} of {} windows flagged in {:.1} vehicle-hours, \
+                 {:.2} per 100 h {:?}",
+                accused.false_windows,
+                all.with_noise.windows,
+                all.with_noise.vehicle_hours,
+                accused.false_windows_per_100_vehicle_hours,
+                accused.checks,
+            )?;
+        }
+        all.attacks.iter().try_for_each(|row| write!(f, "{row}"))?;
+        for (name, means) in [("wayside", &all.wayside), ("catch", &all.catch)] {
+            writeln!(f, "{name:<8} {means:?}")?;
+        }
+        writeln!(f, "worse on {:?}", all.worse_on)
+    }
+}
+
+impl fmt::Display for AttackRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = if self.is_held_out { " (held out)" } else { "" };
+        let Found {
+            f1,
+            true_positive,
+            false_negative,
+            false_positive,
+            latency_s_p50,
+            latency_s_p99,
+            checks,
+            ..
+        } = &self.wayside;
+        writeln!(
+            f,
+            "{:<30} F1 {f1:.3} (catch {:.3})  found {true_positive} missed {false_negative} \
+             accused {false_positive}  \
+             p50 {latency_s_p50:.1} s p99 {latency_s_p99:.1} s, {} of {} liars{mark}",
+            self.attack, self.catch.f1, self.wayside.liars_found, self.liars,
+        )?;
+        writeln!(f, "    {checks:?}")
+    }
+}
