@@ -23,6 +23,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("id", &[]),
     ("geo", &["units", "id"]),
+    ("lanes", &["units", "geo"]),
     ("message", &["units", "time", "id", "geo"]),
     ("crypto", &["id"]),
     (
@@ -31,12 +32,31 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     ("link", &["time", "id"]),
     ("track", VALUES_AND_MESSAGE),
+    (
+        "risk",
+        &["units", "time", "id", "geo", "lanes", "message", "track"],
+    ),
+    ("hazards", VALUES_AND_TRACK),
     ("plausibility", &["*"]),
     ("world", &["*"]),
+    ("traffic", &["*"]),
+    (
+        "evidence",
+        &[
+            "units",
+            "time",
+            "id",
+            "geo",
+            "message",
+            "crypto",
+            "security",
+            "plausibility",
+        ],
+    ),
     (
         "ledger",
         &[
-            "units", "time", "id", "geo", "message", "crypto", "security",
+            "units", "time", "id", "geo", "message", "crypto", "security", "evidence",
         ],
     ),
     ("vault", &["time", "id", "crypto", "ledger"]),
@@ -47,13 +67,13 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "relay",
         &[
-            "units", "time", "id", "geo", "message", "crypto", "security",
+            "units", "time", "id", "geo", "message", "crypto", "security", "evidence",
         ],
     ),
     ("pipeline", &["*"]),
     (
         "replay",
-        &["units", "time", "id", "geo", "message", "crypto"],
+        &["units", "time", "id", "geo", "lanes", "message", "crypto"],
     ),
     ("sim", &["*"]),
     ("rpc", &["*"]),
@@ -77,6 +97,7 @@ const MODULES: &[(&str, &[&str])] = &[
 ];
 
 const VALUES_AND_MESSAGE: &[&str] = &["units", "time", "id", "geo", "message"];
+const VALUES_AND_TRACK: &[&str] = &["units", "time", "id", "geo", "message", "track"];
 
 /// The modules that do input and output; all others decide, and are called with bytes and the time.
 const EDGES: &[&str] = &["rpc", "transport", "telemetry", "serve"];

@@ -11,7 +11,7 @@ fn verify_prints_rows_with_units_and_the_floor_that_its_ratios_divide_by() {
     assert_eq!(report["bench"], "verify");
     assert!(report["version"].is_string());
     let backend = report["machine"]["ed25519_backend"].as_str().unwrap();
-    assert!(["avx512", "avx2", "serial"].contains(&backend));
+    assert!(["avx512-native", "avx512", "avx2", "serial"].contains(&backend));
     for case in ["bare_verify_strict", "receive_path", "plausibility", "sign"] {
         let rows = report["rows"].as_array().unwrap();
         let row = rows.iter().find(|row| row["case"] == case).unwrap();
@@ -20,6 +20,32 @@ fn verify_prints_rows_with_units_and_the_floor_that_its_ratios_divide_by() {
     for ratio in ["receive_path_beyond_verify_us", "plausibility_us"] {
         assert!(report["ratios"][ratio].is_number());
     }
+}
+
+#[test]
+fn detect_prints_who_is_found_and_who_is_accused_wrongly() {
+    let drive = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/drives/town.mcap");
+    let case = "zero_speed";
+    let report = bench(&["detect", drive, "--seeds", "1", "--case", case, "--json"]);
+
+    let all = &report["all"];
+    // A release build is held to the same by `.ci/run`.
+    let golden = include_str!("golden/verdicts.json");
+    let golden: Value = serde_json::from_str(golden).unwrap();
+    assert_eq!(all["attacks"][0]["wayside"]["verdicts"], golden[case]);
+    let [row] = &all["attacks"].as_array().unwrap()[..] else {
+        panic!("{report}");
+    };
+    assert_eq!(row["attack"], case);
+    for detector in ["wayside", "catch"] {
+        for figure in ["f1", "true_positive", "latency_s_p50", "cpu_us_per_msg"] {
+            assert!(row[detector][figure].is_number(), "{detector}: {figure}");
+        }
+    }
+    assert!(row["wayside"]["f1"].as_f64().unwrap() > 0.9);
+    // The bundled drive is honest, as it was made and with noise.
+    assert_eq!(all["as_recorded"]["wayside"]["false_windows"], 0);
+    assert_eq!(all["with_noise"]["wayside"]["false_windows"], 0);
 }
 
 #[test]
@@ -116,6 +142,34 @@ fn relay_measures_a_unit_with_cars_around_it_and_one_under_junk() {
     }
     assert!(figure("junk", "junk_msgs_per_s") > 0.0);
     assert!(figure("junk", "delivered_share") > 0.0);
+}
+
+#[test]
+fn relay_measures_a_unit_under_a_flood_and_one_that_cars_come_to_and_leave() {
+    let report = bench(&[
+        "relay",
+        "--seconds",
+        "2",
+        "--case",
+        "flooder",
+        "--case",
+        "churn",
+        "--json",
+    ]);
+
+    let figure = |case: &str, name: &str| {
+        let rows = report["rows"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["case"] == case).unwrap();
+        row[name].as_f64().unwrap()
+    };
+    for case in ["flooder_idle", "flooder"] {
+        assert!(figure(case, "delivered_share") > 0.0, "{case}");
+    }
+    assert!(figure("flooder", "flood_datagrams_per_s") > 100.0);
+    assert!(report["ratios"]["flooder_p99_to_idle_p99"].is_number());
+    assert!(figure("churn", "visits") > 0.0);
+    assert!(figure("churn", "rss_kib_last") > 0.0);
+    assert!(figure("churn", "files_last") <= figure("churn", "files_first") + 4.0);
 }
 
 #[test]

@@ -112,6 +112,50 @@ fn a_cut_recording_plays_to_the_cut_and_fails() {
 }
 
 #[test]
+fn a_page_holds_what_one_vehicle_saw_and_nothing_that_loads() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = path(folder.path(), "town.html");
+    let view = [
+        "--report-html",
+        &page,
+        "--view",
+        "eastbound.6",
+        "--duration",
+        "20",
+    ];
+    let output = wayside(&[&["replay", TOWN][..], &view].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let html = std::fs::read_to_string(&page).unwrap();
+    assert!(
+        !html.contains("http") && !html.contains("src="),
+        "it loads something"
+    );
+    let (_, rest) = html
+        .split_once(r#"type="application/json" id="data">"#)
+        .unwrap();
+    let data = json(rest.split_once("</script>").unwrap().0.as_bytes());
+    let names = data["vehicles"].as_array().unwrap();
+    let viewer = usize::try_from(data["viewer"].as_u64().unwrap()).unwrap();
+    assert_eq!(names[viewer], "eastbound.6");
+    assert_eq!(data["tracks"].as_array().unwrap().len(), names.len());
+    let columns = data["heard"].as_array().unwrap().len();
+    assert_eq!(
+        Some(columns as u64),
+        data["heard_count"].as_u64().map(|count| 9 * count)
+    );
+    assert!(columns > 0);
+    let hazards = data["hazards"].as_array().unwrap();
+    assert_eq!(hazards.len(), 1);
+    assert_eq!(hazards[0]["by"], "eastbound.7");
+
+    let unknown = wayside(&["replay", TOWN, "--report-html", &page, "--view", "nobody"]);
+    assert_eq!(
+        text(&unknown.stderr).trim(),
+        "error: no vehicle nobody plays in the drive"
+    );
+}
+
+#[test]
 fn what_cannot_be_played_is_named_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let empty = path(folder.path(), "empty.mcap");

@@ -2,7 +2,9 @@
 
 mod doors;
 mod epochs;
+mod evidence;
 mod fetching;
+mod handover;
 mod life;
 mod pki;
 pub(crate) mod process;

@@ -141,9 +141,9 @@ async fn vehicles_come_back_to_a_unit_that_was_killed() {
 }
 
 /// Nobody is introduced: vehicles hear each other through the unit or not at all.
-const ALONE: &[(&str, &str)] = &[("WAYSIDE__ROADSIDE__INTRODUCE", "false")];
+pub(super) const ALONE: &[(&str, &str)] = &[("WAYSIDE__ROADSIDE__INTRODUCE", "false")];
 
-async fn start(town: &Town, vehicle: u16, settings: &[(&str, &str)]) -> Agent {
+pub(super) async fn start(town: &Town, vehicle: u16, settings: &[(&str, &str)]) -> Agent {
     let mut command = agent(&town.path(&format!("vehicle-{vehicle}/agent.toml")));
     command.env("WAYSIDE__TRANSPORT__PEERS", "[]");
     for (name, value) in settings {
@@ -154,7 +154,7 @@ async fn start(town: &Town, vehicle: u16, settings: &[(&str, &str)]) -> Agent {
     car
 }
 
-fn is_connected(readiness: &Readiness) -> bool {
+pub(super) fn is_connected(readiness: &Readiness) -> bool {
     let roadside = readiness.roadside.as_ref();
     roadside.is_some_and(|it| it.units.iter().any(|unit| unit.connected))
 }

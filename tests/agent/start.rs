@@ -59,6 +59,29 @@ async fn unknown_keys_are_named_with_the_nearest() {
 }
 
 #[tokio::test]
+async fn maps_that_say_nothing_of_lanes_or_of_their_place_are_refused() {
+    let pki = Pki::new(1).await;
+    let lane = "<lanelet id=\"1\"><leftBound><point><x>0</x><y>3</y></point>\
+        <point><x>9</x><y>3</y></point></leftBound><rightBound><point><x>0</x><y>0</y></point>\
+        <point><x>9</x><y>0</y></point></rightBound></lanelet>";
+    let place = "<location><gpsLatitude>48</gpsLatitude><gpsLongitude>11</gpsLongitude></location>";
+    for (text, problem) in [
+        (format!("<commonRoad>{place}</commonRoad>"), "has no lanes"),
+        (format!("<commonRoad>{lane}</commonRoad>"), "names no place"),
+        (format!("<commonRoad>{place}{lane}"), "is not complete"),
+    ] {
+        fs::write(pki.path("map.xml"), text).unwrap();
+        let mut command = pki.agent(1);
+        command.env("WAYSIDE__RISK__MAP", pki.path("map.xml"));
+
+        let error = refused(command).await;
+
+        assert!(error.contains(problem), "{error}");
+        assert!(error.contains("map.xml"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn missing_tickets_and_unwritable_folders_are_named() {
     let pki = Pki::new(1).await;
     for (variable, place) in [
@@ -67,6 +90,7 @@ async fn missing_tickets_and_unwritable_folders_are_named() {
         ("WAYSIDE__IDENTITY__TRUST_DOMAIN", pki.path("nowhere.toml")),
         ("WAYSIDE__IDENTITY__STATE", pki.path("trust-domain.toml")),
         ("WAYSIDE__RECORD__FOLDER", pki.path("trust-domain.toml")),
+        ("WAYSIDE__RISK__MAP", pki.path("nowhere.xml")),
     ] {
         fs::create_dir_all(pki.path("vehicle-1/state")).unwrap();
         let mut command = pki.agent(1);

@@ -32,8 +32,14 @@ impl Town {
 
     /// With further arguments of `wayside pki init`.
     pub(super) async fn new_with(operators: u16, arguments: &[&str]) -> Self {
+        Self::of(operators, 2, arguments).await
+    }
+
+    /// With so many vehicles, and further arguments of `wayside pki init`.
+    pub(super) async fn of(operators: u16, vehicles: u16, arguments: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
-        let made = wayside(&["pki", "init", "--slots", "3", "--vehicles", "2"])
+        let made = wayside(&["pki", "init", "--slots", "3"])
+            .args(["--vehicles", &vehicles.to_string()])
             .args(["--operators", &operators.to_string()])
             .args(arguments)
             .args(["--shards", "2", "--out"])

@@ -90,15 +90,16 @@ async fn served_by_a_relay() -> BTreeSet<String> {
     timeout(PATIENCE, served).await.unwrap()
 }
 
-/// What two agents serve, one of which hears a third and one of which refuses what it says.
+/// What two agents serve, one of which hears a third and one of which refuses most of what it says.
 async fn served_by_agents() -> BTreeSet<String> {
     let pki = Pki::new(3).await;
     let hearing = pki.start(1, &[]).await;
-    let mut never_fresh = pki.agent(2);
-    never_fresh
+    let mut hardly_listening = pki.agent(2);
+    hardly_listening
         .env("WAYSIDE__TRANSPORT__PEERS", "[]")
-        .env("WAYSIDE__STATION__VERIFIER__TELEMETRY_AGE_MAX", "0ms");
-    let refusing = Agent::start(never_fresh).await;
+        .env("WAYSIDE__STATION__VERIFIER__TELEMETRY_BUDGET__PER_S", "1")
+        .env("WAYSIDE__STATION__VERIFIER__TELEMETRY_BUDGET__BURST", "1");
+    let refusing = Agent::start(hardly_listening).await;
     let speaking = pki.start(3, &[hearing.quic(), refusing.quic()]).await;
     speaking
         .wait_ready(|readiness| readiness.can_sign && readiness.peers == 2)

@@ -6,14 +6,19 @@ use tonic::Code;
 use vehicle_agent::Role;
 use wayside::rpc::{
     hazard::v1::{
-        CancelRequest, Event, GetRequest, ListRequest, NegateRequest, ReportRequest,
-        SubscribeRequest, UpdateRequest, hazard_service_client::HazardServiceClient,
+        CancelRequest, CorroborateRequest, Event, GetRequest, ListRequest, NegateRequest,
+        ReportRequest, SubscribeRequest, UpdateRequest, hazard_service_client::HazardServiceClient,
         subscribe_response,
+    },
+    telemetry::v1::{
+        PublishObjectsRequest, PublishStateRequest, SensedObject, VehicleSignals,
+        telemetry_service_client::TelemetryServiceClient,
     },
     types::v1 as wire,
 };
+use wayside::world::Level;
 
-use super::served::{Served, caller, fields, here, reason, within};
+use super::served::{Served, caller, fields, here, reason, state, within};
 
 #[tokio::test]
 async fn an_own_hazard_is_reported_changed_and_ended() {
@@ -96,6 +101,121 @@ async fn a_repeated_report_is_one_event_and_a_reused_name_is_refused() {
     let mut other = HazardServiceClient::new(channel);
     let theirs = other.report(request).await.unwrap().into_inner();
     assert!(!theirs.repeated_request, "names belong to their callers");
+}
+
+#[tokio::test]
+async fn m21_the_stacks_own_sensors_are_the_second_source_of_a_hazard() {
+    let served = Served::start().await;
+    let mut neighbour = served.neighbour("bob");
+    served.hear(&mut neighbour);
+    let action = served.hear_breakdown(&mut neighbour);
+    let channel = served.connect(Some(Role::DrivingStack)).await;
+    let mut client = HazardServiceClient::new(channel);
+    let get = GetRequest {
+        action_id: Some(action.into()),
+    };
+    let told = client.get(get).await.unwrap().into_inner().hazard.unwrap();
+    assert_eq!(told.level(), wire::HazardLevel::Inform);
+    assert_eq!(told.leading, Some(action.into()));
+
+    let corroborate = CorroborateRequest {
+        action_id: Some(action.into()),
+    };
+    let answer = client.corroborate(corroborate).await.unwrap().into_inner();
+    let told = answer.hazard.unwrap();
+    assert_eq!(told.level(), wire::HazardLevel::Act);
+    assert_eq!((told.source_count, told.sources.len()), (2, 2));
+    assert_eq!(told.sources[1].source(), wire::Source::OwnSensors);
+
+    let unknown = CorroborateRequest {
+        action_id: Some(wire::ActionId {
+            station_id: "0123456789abcdef".into(),
+            sequence: Some(1),
+        }),
+    };
+    let refused = client.corroborate(unknown).await.unwrap_err();
+    assert_eq!(refused.code(), Code::NotFound);
+    assert_eq!(reason(&refused), "HAZARD_UNKNOWN");
+}
+
+#[tokio::test]
+async fn what_the_states_show_is_reported_without_the_stack_saying_so() {
+    let served = Served::start().await;
+    let channel = served.connect(Some(Role::DrivingStack)).await;
+    let mut states = TelemetryServiceClient::new(channel.clone());
+    let mut hazards = HazardServiceClient::new(channel);
+    let mut causes = Vec::new();
+    for (speed_m_per_s, along_m_per_s2, airbag) in [
+        (14.0, 0.0, false),
+        (13.2, -8.0, false),
+        (12.4, -8.0, false),
+        (12.4, 0.0, false),
+        (12.4, 0.0, true),
+    ] {
+        served.pass(Duration::from_millis(100));
+        let request = PublishStateRequest {
+            state: Some(wire::VehicleState {
+                longitudinal_acceleration_m_per_s2: Some(along_m_per_s2),
+                ..state(speed_m_per_s)
+            }),
+            signals: Some(VehicleSignals {
+                airbag_deployed: Some(airbag),
+                ..VehicleSignals::default()
+            }),
+            ..PublishStateRequest::default()
+        };
+        states.publish_state(request).await.unwrap();
+        let list = hazards.list(ListRequest::default()).await.unwrap();
+        let own = list.into_inner().hazards;
+        assert!(own.iter().all(|hazard| hazard.own));
+        let cause = own.first().and_then(|hazard| hazard.cause.as_ref());
+        causes.push(cause.and_then(|cause| cause.code).unwrap_or(0));
+    }
+    assert_eq!(causes, [0, 99, 99, 0, 92]);
+}
+
+#[tokio::test]
+async fn what_the_sensors_see_bears_out_a_breakdown() {
+    let served = Served::start().await;
+    let mut neighbour = served.neighbour("bob");
+    served.hear(&mut neighbour);
+    let action = served.hear_breakdown(&mut neighbour);
+    let channel = served.connect(Some(Role::DrivingStack)).await;
+    let mut sensors = TelemetryServiceClient::new(channel);
+    let seen = |speed_m_per_s| PublishObjectsRequest {
+        objects: vec![SensedObject {
+            position: Some(wire::Position {
+                latitude_deg: Some(here().latitude_deg()),
+                longitude_deg: Some(here().longitude_deg()),
+                altitude_m: None,
+            }),
+            speed_m_per_s: Some(speed_m_per_s),
+            ..SensedObject::default()
+        }],
+    };
+    for (speed_m_per_s, borne_out) in [(9.0, 0), (0.0, 1)] {
+        let answer = sensors.publish_objects(seen(speed_m_per_s)).await.unwrap();
+        assert_eq!(answer.into_inner().hazards_borne_out, borne_out);
+        let level = served
+            .handle
+            .call(|station, _| station.world().hazard(action).map(|known| known.level()));
+        let expected = if borne_out == 0 {
+            Level::Inform
+        } else {
+            Level::Act
+        };
+        assert_eq!(level, Some(expected));
+    }
+    for (objects, field) in [
+        (vec![SensedObject::default()], "objects.position"),
+        (seen(f64::NAN).objects, "objects.speed_m_per_s"),
+        (seen(1.0).objects.repeat(257), "objects"),
+    ] {
+        let request = PublishObjectsRequest { objects };
+        let refused = sensors.publish_objects(request).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert_eq!(fields(&refused), [field]);
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod doors;
 mod hazards;
 mod hostile;
 mod replays;
+mod risks;
 mod roles;
 mod served;
 mod states;

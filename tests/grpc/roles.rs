@@ -31,6 +31,7 @@ const CELLS: &[(&str, [bool; 4])] = &[
     ("/wayside.agent.v1.AgentService/ListPeers", STEER),
     ("/wayside.agent.v1.AgentService/WatchReadiness", WATCH),
     ("/wayside.hazard.v1.HazardService/Cancel", DRIVE),
+    ("/wayside.hazard.v1.HazardService/Corroborate", DRIVE),
     ("/wayside.hazard.v1.HazardService/Get", WATCH),
     ("/wayside.hazard.v1.HazardService/List", WATCH),
     ("/wayside.hazard.v1.HazardService/Negate", DRIVE),
@@ -51,6 +52,10 @@ const CELLS: &[(&str, [bool; 4])] = &[
     ("/wayside.replay.v1.ReplayService/Step", BENCH),
     ("/wayside.replay.v1.ReplayService/WatchClock", WATCH),
     ("/wayside.telemetry.v1.TelemetryService/Publish", DRIVE),
+    (
+        "/wayside.telemetry.v1.TelemetryService/PublishObjects",
+        DRIVE,
+    ),
     ("/wayside.telemetry.v1.TelemetryService/PublishState", DRIVE),
     ("/wayside.world.v1.WorldService/GetObject", WATCH),
     ("/wayside.world.v1.WorldService/GetWorld", WATCH),

@@ -30,6 +30,7 @@ use wayside::{
     id::{ActionId, DomainId, StationId},
     message::{Cause, Telemetry},
     pipeline::{self, Event, GenerationRule, HazardReport, OwnState, Station},
+    risk::Assessor,
     rpc::types::v1 as wire,
     security::{Class, SlotClock},
     serve::{Caller, CallerIdentity, Limits},
@@ -37,7 +38,7 @@ use wayside::{
     telemetry::Metrics,
     time::{Now, Timestamp},
     transport::{Clock, Config, Driver, Handle, Setup},
-    units::Speed,
+    units::{Heading, Speed},
 };
 
 /// A running agent, and a neighbour who speaks without a network.
@@ -78,6 +79,7 @@ impl Served {
                 hub,
                 limits,
                 metrics: Arc::clone(&metrics),
+                assessor: Assessor::default(),
                 about: About {
                     name: "vehicle-agent".into(),
                     version: "0.0.0".into(),
@@ -176,12 +178,13 @@ impl Served {
 }
 
 impl Neighbour {
-    /// Drives on by a metre and says so.
+    /// Drives on north by a metre and says so.
     fn speak(&mut self, now: Now) -> Bytes {
         self.said += 1;
         let north_e7 = i32::try_from(self.said).unwrap() * 90;
         let telemetry = Telemetry {
             speed: Speed::from_m_per_s(10.0),
+            heading: Some(Heading::NORTH),
             ..Telemetry::at(Position::from_e7(480_000_000 + north_e7, 110_000_000).unwrap())
         };
         let state = OwnState {
@@ -291,6 +294,7 @@ fn drive(cast: &Cast, clock: &Clock, hub: Hub) -> Handle {
         clock: clock.clone(),
         domain: DomainId(1),
         seed: 7,
+        reset_key: None,
     };
     let own = station(cast, "own", clock.now());
     let (handle, _) = Driver::start(setup, own, sink).unwrap();

@@ -1,6 +1,11 @@
 //! Who gets through the handshake, and who does not.
 
-use wayside::transport::{ALPN, Config};
+use std::{net::SocketAddr, time::Duration};
+
+use wayside::{
+    link, pipeline,
+    transport::{ALPN, Config},
+};
 
 use super::{
     stranger::{Identity, dial, dial_with, quic, tls, unknown_seed},
@@ -121,6 +126,47 @@ async fn connections_are_bounded() {
     let refused = dial(alice.address(), tls(&stranger, &[ALPN])).await;
     assert!(refused.is_err());
     assert_eq!(alice.counters().handshakes_shed, 1);
+}
+
+#[tokio::test]
+async fn q8_silent_strangers_of_one_network_have_half_of_the_places() {
+    let town = Town::new();
+    let station = pipeline::Config {
+        link: link::Config {
+            hello_timeout: Duration::from_secs(3_600),
+            ..link::Config::default()
+        },
+        ..pipeline::Config::default()
+    };
+    let transport = Config {
+        handshakes_max: 8,
+        ..config()
+    };
+    let alice = town.start_with("alice", transport, station);
+    let from = SocketAddr::from(([127, 0, 99, 1], 0));
+    let mut held = Vec::new();
+    let mut knocking = Vec::new();
+    for _ in 0..8 {
+        let endpoint = quinn::Endpoint::client(from).unwrap();
+        let stranger = quic(tls(&Identity::RawKey(unknown_seed()), &[ALPN]));
+        let dialled = endpoint.connect_with(stranger, alice.address(), "stranger.invalid");
+        let dialled = tokio::spawn(dialled.unwrap());
+        if held.len() < 4 {
+            held.push(within(dialled).await.unwrap().unwrap());
+        } else {
+            knocking.push(dialled);
+        }
+    }
+    eventually(|| alice.counters().handshakes_shed >= 4).await;
+    assert!(knocking.iter().all(|dialled| !dialled.is_finished()));
+
+    an_honest_vehicle_connects(&town, &alice).await;
+    assert_eq!(alice.counters().accepted, 5);
+    // Whoever goes makes room.
+    held.clear();
+    for dialled in knocking {
+        within(dialled).await.unwrap().unwrap();
+    }
 }
 
 /// Whatever went before, honest vehicles are served.

@@ -12,7 +12,7 @@ use wayside::transport::ALPN;
 use super::stranger::{Identity, tls, unknown_seed};
 
 /// Transport parameters (RFC 9000 §18) that a server must refuse.
-pub(super) const INVALID_PARAMETERS: &[&[u8]] = &[
+pub(crate) const INVALID_PARAMETERS: &[&[u8]] = &[
     // None at all: the connection id that must be there is missing (§7.3).
     &[],
     // A connection id that the packet does not have.
@@ -45,12 +45,16 @@ pub(super) const INVALID_PARAMETERS: &[&[u8]] = &[
 ];
 
 /// Parameters that say no more than they must: the empty connection id that the packet has.
-pub(super) const HONEST_PARAMETERS: &[u8] = &[0x0f, 0x00];
+pub(crate) const HONEST_PARAMETERS: &[u8] = &[0x0f, 0x00];
 
-/// The first packet of connection `number` (RFC 9000 §17.2.2, protected as RFC 9001 §5 says), which
-/// offers these.
-pub(super) fn with_parameters(parameters: &[u8], number: u64) -> Vec<u8> {
-    let destination = number.to_be_bytes();
+/// The first packet of connection `number`, which offers these.
+pub(crate) fn with_parameters(parameters: &[u8], number: u64) -> Vec<u8> {
+    packet(&number.to_be_bytes(), &[], parameters)
+}
+
+/// A first packet (RFC 9000 §17.2.2, protected as RFC 9001 §5 says) to this connection id, with a
+/// token or an empty one, which offers these parameters.
+pub(crate) fn packet(destination: &[u8], token: &[u8], parameters: &[u8]) -> Vec<u8> {
     let config = tls(&Identity::RawKey(unknown_seed()), &[ALPN]);
     let name = "stranger.invalid".try_into().unwrap();
     let mut client =
@@ -60,18 +64,20 @@ pub(super) fn with_parameters(parameters: &[u8], number: u64) -> Vec<u8> {
 
     let mut header = vec![0xc0 | (PACKET_NUMBER_LEN - 1)];
     header.extend(1_u32.to_be_bytes());
-    header.push(8);
+    header.push(u8::try_from(destination.len()).unwrap());
     header.extend(destination);
-    // An empty source connection id and an empty token.
-    header.extend([0, 0]);
+    // An empty source connection id.
+    header.push(0);
+    header.extend(two_bytes(token.len()));
+    header.extend(token);
     let body_len = PACKET_LEN - header.len() - 2;
-    header.extend((0x4000 | u16::try_from(body_len).unwrap()).to_be_bytes());
+    header.extend(two_bytes(body_len));
     let number_at = header.len();
     header.extend([0; PACKET_NUMBER_LEN as usize]);
 
     // One CRYPTO frame from offset 0, then padding.
     let mut payload = vec![0x06, 0x00];
-    payload.extend((0x4000 | u16::try_from(hello.len()).unwrap()).to_be_bytes());
+    payload.extend(two_bytes(hello.len()));
     payload.extend(&hello);
     payload.resize(body_len - usize::from(PACKET_NUMBER_LEN) - TAG_LEN, 0);
 
@@ -80,7 +86,7 @@ pub(super) fn with_parameters(parameters: &[u8], number: u64) -> Vec<u8> {
         Version::V1,
         suite,
         suite.quic.unwrap(),
-        &destination,
+        destination,
         Side::Client,
     );
     let tag = keys
@@ -99,6 +105,11 @@ pub(super) fn with_parameters(parameters: &[u8], number: u64) -> Vec<u8> {
         .encrypt_in_place(sample, first, packet_number)
         .unwrap();
     [header, payload].concat()
+}
+
+/// A variable-length integer (RFC 9000 §16) in two bytes.
+fn two_bytes(number: usize) -> [u8; 2] {
+    (0x4000 | u16::try_from(number).unwrap()).to_be_bytes()
 }
 
 const PACKET_LEN: usize = 1_200;

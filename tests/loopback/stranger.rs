@@ -22,7 +22,7 @@ use wayside::{
 use super::vehicle::within;
 
 /// How a stranger shows itself.
-pub(super) enum Identity {
+pub(crate) enum Identity {
     /// A raw Ed25519 key.
     RawKey([u8; 32]),
     /// A raw key of another kind, NIST P-256.
@@ -34,7 +34,7 @@ pub(super) enum Identity {
 }
 
 /// A client's TLS configuration.
-pub(super) fn tls(identity: &Identity, alpn: &[&[u8]]) -> rustls::ClientConfig {
+pub(crate) fn tls(identity: &Identity, alpn: &[&[u8]]) -> rustls::ClientConfig {
     let raw_server = !matches!(identity, Identity::Certificates(_));
     let builder =
         rustls::ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -69,14 +69,14 @@ pub(super) fn tls(identity: &Identity, alpn: &[&[u8]]) -> rustls::ClientConfig {
 }
 
 /// Dials; returns once the other side had time to judge the client's identity.
-pub(super) async fn dial(
+pub(crate) async fn dial(
     address: SocketAddr,
     tls: rustls::ClientConfig,
 ) -> Result<Connection, quinn::ConnectionError> {
     dial_with(address, quic(tls)).await
 }
 
-pub(super) async fn dial_with(
+pub(crate) async fn dial_with(
     address: SocketAddr,
     config: ClientConfig,
 ) -> Result<Connection, quinn::ConnectionError> {
@@ -87,12 +87,12 @@ pub(super) async fn dial_with(
     within(connecting).await
 }
 
-pub(super) fn quic(tls: rustls::ClientConfig) -> ClientConfig {
+pub(crate) fn quic(tls: rustls::ClientConfig) -> ClientConfig {
     ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()))
 }
 
 /// Connects as the holder of a ticket and says hello.
-pub(super) async fn enter(address: SocketAddr, credential: &Credential) -> Connection {
+pub(crate) async fn enter(address: SocketAddr, credential: &Credential) -> Connection {
     let seed = *credential.key().to_seed();
     let connection = dial(
         address,
@@ -164,6 +164,6 @@ impl ServerCertVerifier for Gullible {
 }
 
 /// The seed of a key that nobody issued a ticket for.
-pub(super) fn unknown_seed() -> [u8; 32] {
+pub(crate) fn unknown_seed() -> [u8; 32] {
     *crypto::SigningKey::generate().to_seed()
 }

@@ -88,6 +88,7 @@ impl Town {
             clock: self.clock.clone(),
             domain: DOMAIN,
             seed: name.bytes().map(u64::from).sum(),
+            reset_key: None,
         };
         let (handle, _) = Driver::start(setup, station, sink).unwrap();
         let (delivered, deliveries) = mpsc::unbounded_channel();

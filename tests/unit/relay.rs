@@ -193,11 +193,12 @@ async fn the_command_line_tells_lists_and_cancels() {
 }
 
 /// Starts the agent of a vehicle that hears others through the unit alone.
-async fn vehicle(committee: &Committee, number: u16) -> Agent {
+pub(super) async fn vehicle(committee: &Committee, number: u16) -> Agent {
     let config = committee
         .folder()
         .join(format!("vehicle-{number}/agent.toml"));
     let vehicle = Agent::start(agent(&config)).await;
+    vehicle.wait_ready(|readiness| readiness.can_sign).await;
     vehicle.publish(55.0).await;
     vehicle
 }
@@ -236,7 +237,7 @@ async fn only_hears(vehicle: &Agent, count: usize) {
 }
 
 /// Has the operator tell of roadworks; their name on the road.
-async fn publish(unit: &Agent, name: &str) -> Option<wayside::rpc::types::v1::ActionId> {
+pub(super) async fn publish(unit: &Agent, name: &str) -> Option<wayside::rpc::types::v1::ActionId> {
     ready(unit).await;
     let mut client = road(unit).await;
     let request = PublishHazardRequest {
@@ -280,7 +281,7 @@ async fn ready(unit: &Agent) {
     timeout(PATIENCE, waiting).await.unwrap();
 }
 
-async fn show(unit: &Agent) -> Relay {
+pub(super) async fn show(unit: &Agent) -> Relay {
     let answer = road(unit).await.get_relay(GetRelayRequest {}).await;
     answer.unwrap().into_inner().relay.unwrap()
 }
@@ -301,4 +302,4 @@ async fn said(mut command: Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const LOOK_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const LOOK_PAUSE: Duration = Duration::from_millis(100);
