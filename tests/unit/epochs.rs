@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Output,
@@ -13,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use roadside_unit::development::free_ports;
 use tokio::time::{sleep, timeout};
 use wayside::{
     ledger::{AccountKey, Bundle, Checkpoint, Genesis},
@@ -183,8 +183,8 @@ async fn drive(
 
 /// Keys and configuration of an operator that joins, at a port that nobody uses.
 async fn make_operator(domain: &Path, out: &Path) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
-    let address = port.unwrap().to_string();
+    let ports = free_ports(1).unwrap();
+    let address = format!("127.0.0.1:{}", ports.first().unwrap().engine);
     let mut make = wayside(&["pki", "operator", "--name", "operator-5", "--address"]);
     make.arg(address)
         .arg("--genesis")

@@ -1,4 +1,8 @@
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::{
+    io,
+    net::{Ipv4Addr, TcpListener, UdpSocket},
+    process,
+};
 
 use super::DevelopmentError;
 
@@ -17,6 +21,19 @@ pub struct UnitPorts {
     pub metrics: u16,
 }
 
+impl UnitPorts {
+    /// Whether nobody uses any of them.
+    fn bind(&self) -> io::Result<()> {
+        for port in [self.engine, self.grpc, self.metrics] {
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        }
+        for port in [self.door, self.relay] {
+            UdpSocket::bind((Ipv4Addr::LOCALHOST, port))?;
+        }
+        Ok(())
+    }
+}
+
 /// The usual ports, of a unit that is alone on its machine.
 pub fn usual_ports() -> UnitPorts {
     UnitPorts {
@@ -28,36 +45,21 @@ pub fn usual_ports() -> UnitPorts {
     }
 }
 
-/// Ports that nobody uses now; somebody may take them before the units do.
+/// Ports in a row that nobody uses now. They are none that a system gives to connections and to
+/// whoever asks for any port, and processes that look for some at the same time begin at different
+/// places: so nobody is likely to take them before the units do.
 pub fn free_ports(units: u16) -> Result<Vec<UnitPorts>, DevelopmentError> {
-    let any = (Ipv4Addr::LOCALHOST, 0);
-    // All are held until the last is found, so that none is found twice.
-    let (mut held, mut held_udp) = (Vec::new(), Vec::new());
-    let mut found = Vec::new();
-    for _ in 0..units {
-        let mut tcp = || {
-            let listener = TcpListener::bind(any)?;
-            let port = listener.local_addr()?.port();
-            held.push(listener);
-            Ok(port)
-        };
-        let (engine, grpc, metrics) = (tcp(), tcp(), tcp());
-        let mut udp = || {
-            let socket = UdpSocket::bind(any)?;
-            let port = socket.local_addr()?.port();
-            held_udp.push(socket);
-            Ok(port)
-        };
-        let (door, relay) = (udp(), udp());
-        found.push(UnitPorts {
-            engine: engine.map_err(DevelopmentError::NoPorts)?,
-            door: door.map_err(DevelopmentError::NoPorts)?,
-            relay: relay.map_err(DevelopmentError::NoPorts)?,
-            grpc: grpc.map_err(DevelopmentError::NoPorts)?,
-            metrics: metrics.map_err(DevelopmentError::NoPorts)?,
-        });
+    let mut last = None;
+    let own = process::id() % u32::from(PLACES);
+    for place in (0..PLACES).cycle().skip(own as usize).take(PLACES.into()) {
+        let found = ports_from(FIRST_MIN + place * PORTS_OF_PLACE, units)?;
+        match found.iter().try_for_each(UnitPorts::bind) {
+            Ok(()) => return Ok(found),
+            Err(error) => last = Some(error),
+        }
     }
-    Ok(found)
+    let error = last.unwrap_or_else(|| io::ErrorKind::AddrInUse.into());
+    Err(DevelopmentError::NoPorts(error))
 }
 
 /// The ports from `first` on, four for each unit.
@@ -80,3 +82,9 @@ pub fn ports_from(first: u16, units: u16) -> Result<Vec<UnitPorts>, DevelopmentE
         .collect::<Option<_>>()
         .ok_or(DevelopmentError::Ports(first))
 }
+
+// All of them are above the ports of well-known services, and below those that Linux gives by itself
+// (from 32,768).
+const FIRST_MIN: u16 = 12_000;
+const PLACES: u16 = 450;
+const PORTS_OF_PLACE: u16 = 40;
