@@ -5,7 +5,9 @@ use crate::{id::StationId, time::Timestamp};
 ///
 /// Of two that say that they are in one place, one lies, and nobody can tell which: an honest car
 /// that stands is not wrong because a liar places itself there, nor one that drives through a car
-/// that is not there. Only one that was in the places of several is.
+/// that is not there. Only one that was in the places of several is. Four liars in league, each with
+/// a ticket of its own, can so have an honest car doubted by those who hear them all; it convicts
+/// nobody, as evidence holds nobody against others.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Overlaps {
     /// In whose place it is, and for how many messages in a row.

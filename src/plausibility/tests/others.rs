@@ -182,6 +182,27 @@ fn liars_that_place_themselves_where_an_honest_car_stands_get_nobody_accused() {
 }
 
 #[test]
+fn m10_many_stolen_enrolments_in_an_honest_cars_place_get_it_not_accused() {
+    for stolen in [5, 20] {
+        let mut crowd = Crowd::default();
+        let mut car = Car::driving(12.0);
+        for index in 0..300 {
+            for name in 2..2 + stolen {
+                let spread = 0.3 * f64::from(name).sin();
+                let told = Telemetry {
+                    position: place(car.east_m + spread, car.north_m - spread),
+                    ..sure(&car, index + 7 * u32::from(name), 0.1)
+                };
+                crowd.hear(name, &told, car.time_ms, 20);
+            }
+            crowd.hear(1, &sure(&car, index, 0.1), car.time_ms, 20);
+            car.drive(100, 0.0);
+        }
+        assert!(crowd.checks(1).is_empty(), "{stolen}");
+    }
+}
+
+#[test]
 fn who_contradicted_itself_is_remembered_while_it_is_silent() {
     let mut crowd = Crowd::default();
     let mut car = Car::driving(20.0);
