@@ -1,5 +1,6 @@
 //! Real `wayside agent` processes: how they start, refuse to, talk, and end.
 
+mod dangers;
 mod doors;
 mod epochs;
 mod evidence;
