@@ -1,10 +1,10 @@
 //! From a lie on the road to a car that nobody hears any more, and why no honest car comes to that.
 
-use std::{process::Output, time::Duration};
+use std::{collections::VecDeque, process::Output, time::Duration};
 
 use tokio::{
     process::Command,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use wayside::{
     evidence::{Evidence, STRETCHES},
@@ -83,6 +83,47 @@ async fn m8_m22_a_liar_is_suspended_by_all_operators_and_whom_it_accuses_is_not(
     again.await;
 }
 
+/// A car says what another said a moment ago, which its own words do not show. Three cars of its slot
+/// testify to that, and the two operators whose units heard the same are one more than may be false.
+#[tokio::test]
+async fn m22_who_repeats_another_is_suspended_by_three_witnesses_and_two_operators_that_saw_it() {
+    let town = Town::of(5, 5, &["--relays", "2"]).await;
+    let _units = start_units(&town).await;
+    pki(&["issuing"], &town, &[]).await;
+    let (repeated, liar, first, second, third) = tokio::join!(
+        start(&town, 1, &[]),
+        start(&town, 2, &[]),
+        start(&town, 3, &[]),
+        start(&town, 4, &[]),
+        start(&town, 5, &[])
+    );
+    let cars = [&repeated, &liar, &first, &second, &third];
+    for car in cars {
+        car.wait_ready(is_connected).await;
+    }
+    let liars_name = name(&liar, |_| true).await;
+
+    let driven = async {
+        tokio::join!(
+            drive_twice(&repeated, &liar),
+            stand(&first, 0.000_5),
+            stand(&second, 0.001),
+            stand(&third, 0.001_5)
+        )
+    };
+    let removed = tokio::select! {
+        removed = timeout(4 * PATIENCE, removal(&first, &liars_name)) => removed.unwrap(),
+        _ = driven => unreachable!("a drive does not end"),
+    };
+    assert_eq!(removed, RemovalReason::Revoked);
+    let told = liar.wait_ready(|readiness| readiness.own_revocation.is_some());
+    assert!(!told.await.can_sign);
+    for car in [&repeated, &first, &second, &third] {
+        let spared = car.wait_ready(|readiness| readiness.list_next == 1).await;
+        assert!(spared.own_revocation.is_none(), "{spared:?}");
+    }
+}
+
 /// Starts a vehicle's agent, without the tickets that `wayside pki init` made.
 async fn start(town: &Town, vehicle: u16, settings: &[(&str, &str)]) -> Agent {
     let folder = town.path(&format!("vehicle-{vehicle}"));
@@ -107,24 +148,74 @@ async fn name(car: &Agent, wanted: impl Fn(&Readiness) -> bool) -> String {
 /// Says five times a second that the car drives north at 10 m/s, from so many degrees north of the
 /// middle of the road, whether it may or not.
 async fn drive(car: &Agent, north_deg: impl Fn(u32) -> f64) {
-    let mut client = TelemetryServiceClient::new(car.channel().await);
     for step in 0.. {
         let state = VehicleState {
-            position: Some(Position {
-                latitude_deg: Some(55.0 + north_deg(step)),
-                longitude_deg: Some(2.5),
-                altitude_m: None,
-            }),
-            heading_deg: Some(0.0),
             speed_m_per_s: Some(10.0),
-            ..VehicleState::default()
+            ..at(north_deg(step), 0.0)
         };
-        let request = PublishStateRequest {
-            state: Some(state),
-            ..PublishStateRequest::default()
-        };
-        let _ = client.publish_state(request).await;
+        publish(car, state).await;
         sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Says five times a second that a car drives north with sensors that tremble, and half a second later
+/// the same of another car.
+async fn drive_twice(car: &Agent, copier: &Agent) {
+    let (mut said, start) = (VecDeque::new(), Instant::now());
+    let (mut north_m, mut before_s) = (0.0, 0.0);
+    for step in 0.. {
+        let (elapsed_s, tremble) = (start.elapsed().as_secs_f64(), f64::from(step % 20));
+        let speed_m_per_s = 10.0 + 0.01 * tremble;
+        north_m += speed_m_per_s * (elapsed_s - before_s);
+        before_s = elapsed_s;
+        let state = VehicleState {
+            speed_m_per_s: Some(speed_m_per_s),
+            longitudinal_acceleration_m_per_s2: Some(0.005 * tremble),
+            ..at(north_m / 111_300.0, 0.0)
+        };
+        said.push_back(state.clone());
+        publish(car, state).await;
+        if said.len() > 3
+            && let Some(copy) = said.pop_front()
+        {
+            publish(copier, copy).await;
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Says once a second that a car stands beside the road.
+async fn stand(car: &Agent, east_deg: f64) {
+    loop {
+        let state = VehicleState {
+            speed_m_per_s: Some(0.0),
+            ..at(0.0, east_deg)
+        };
+        publish(car, state).await;
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Publishes a state, whether the car may speak or not.
+async fn publish(car: &Agent, state: VehicleState) {
+    let mut client = TelemetryServiceClient::new(car.channel().await);
+    let request = PublishStateRequest {
+        state: Some(state),
+        ..PublishStateRequest::default()
+    };
+    let _ = client.publish_state(request).await;
+}
+
+/// Heading north, so many degrees from the middle of the road.
+fn at(north_deg: f64, east_deg: f64) -> VehicleState {
+    VehicleState {
+        position: Some(Position {
+            latitude_deg: Some(55.0 + north_deg),
+            longitude_deg: Some(2.5 + east_deg),
+            altitude_m: None,
+        }),
+        heading_deg: Some(0.0),
+        ..VehicleState::default()
     }
 }
 
