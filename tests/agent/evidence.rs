@@ -173,7 +173,7 @@ async fn drive_twice(car: &Agent, copier: &Agent) {
             longitudinal_acceleration_m_per_s2: Some(0.005 * tremble),
             ..at(north_m / 111_300.0, 0.0)
         };
-        said.push_back(state.clone());
+        said.push_back(state);
         publish(car, state).await;
         if said.len() > 3
             && let Some(copy) = said.pop_front()
