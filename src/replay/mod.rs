@@ -14,4 +14,7 @@ pub mod import;
 pub mod mcap;
 
 pub use drive::{Content, Cut, Drive, Label, Provenance, Record, VehicleInfo};
-pub use import::{ImportError, Imported, ImportedLanes, Options, import, import_lanes};
+pub use import::{
+    ImportError, Imported, ImportedLanes, LabelledMessage, LabelledTraffic, Options, import,
+    import_labelled, import_lanes,
+};

@@ -180,6 +180,13 @@ impl Assembly {
         Ok(drive)
     }
 
+    /// What was said of the whole, and what had to be left out.
+    pub(super) fn into_notes(mut self) -> Vec<String> {
+        let left_out = self.left_out();
+        self.notes.extend(left_out);
+        self.notes
+    }
+
     fn left_out(&self) -> Vec<String> {
         let fields = self
             .out_of_range
@@ -219,7 +226,7 @@ fn epoch() -> Timestamp {
 }
 
 /// Most states of a drive: a hundred vehicles at 10 Hz for two hours and a half.
-const RECORDS_MAX: usize = 10_000_000;
+pub(super) const RECORDS_MAX: usize = 10_000_000;
 /// MCAP has 65 536 channels, and a vehicle may need three.
-const VEHICLES_MAX: usize = 20_000;
-const NAME_LEN_MAX: usize = 256;
+pub(super) const VEHICLES_MAX: usize = 20_000;
+pub(super) const NAME_LEN_MAX: usize = 256;

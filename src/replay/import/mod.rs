@@ -13,6 +13,7 @@ mod date;
 mod detect;
 mod error;
 mod json;
+mod labelled;
 mod labels;
 mod lanelets;
 mod nyc;
@@ -24,6 +25,7 @@ mod unpack;
 mod xml;
 
 pub use error::ImportError;
+pub use labelled::{LabelledMessage, LabelledTraffic, import_labelled};
 pub use lanelets::{ImportedLanes, import_lanes};
 
 #[cfg(test)]

@@ -28,25 +28,8 @@ pub(super) fn header(text: &str) -> Vec<&str> {
 
 /// Reads a table of states, one a line, with a header.
 pub(super) fn read(text: &str, map: Option<&str>) -> Result<Read, ImportError> {
-    let header = header(text);
-    let columns = match map {
-        Some(map) => Columns::from_map(map, &header)?,
-        None => Columns::for_header(&header).ok_or_else(|| {
-            let named: String = header.join(", ").chars().take(HEADER_SHOWN_MAX).collect();
-            ImportError::Columns(format!(
-                "the table's columns are {named}: say which holds what with a column map, for \
-                 instance time=t_s,vehicle=id,latitude=lat,longitude=lon"
-            ))
-        })?,
-    };
-    let mut import = Import {
-        assembly: Assembly::default(),
-        columns,
-        frame: LocalFrame::at(origin()),
-        open_labels: BTreeMap::new(),
-    };
-    import.note_assumptions();
-    let cut = import.read(text, header.len());
+    let mut import = Import::new(text, map)?;
+    let cut = import.read(text, Import::row);
     let open: Vec<_> = std::mem::take(&mut import.open_labels)
         .into_values()
         .collect();
@@ -56,8 +39,10 @@ pub(super) fn read(text: &str, map: Option<&str>) -> Result<Read, ImportError> {
     Ok((import.assembly, cut))
 }
 
-struct Import {
-    assembly: Assembly,
+/// A table that is being read.
+pub(super) struct Import {
+    pub(super) assembly: Assembly,
+    width: usize,
     columns: Columns,
     frame: LocalFrame,
     /// The label that a vehicle's rows bear at the moment; its end moves with each row.
@@ -65,15 +50,19 @@ struct Import {
 }
 
 /// One line of the table.
-struct Row<'a> {
+pub(super) struct Row<'a> {
     columns: &'a Columns,
     fields: &'a StringRecord,
 }
 
 impl<'a> Row<'a> {
-    fn text(&self, quantity: Quantity) -> Option<&'a str> {
-        let column = self.columns.get(quantity)?;
-        let text = self.fields.get(column.index)?.trim();
+    pub(super) fn text(&self, quantity: Quantity) -> Option<&'a str> {
+        self.column(self.columns.get(quantity)?.index)
+    }
+
+    /// `None` of a column that is empty there.
+    pub(super) fn column(&self, index: usize) -> Option<&'a str> {
+        let text = self.fields.get(index)?.trim();
         (!text.is_empty()).then_some(text)
     }
 
@@ -95,6 +84,29 @@ impl<'a> Row<'a> {
 }
 
 impl Import {
+    pub(super) fn new(text: &str, map: Option<&str>) -> Result<Self, ImportError> {
+        let header = header(text);
+        let columns = match map {
+            Some(map) => Columns::from_map(map, &header)?,
+            None => Columns::for_header(&header).ok_or_else(|| {
+                let named: String = header.join(", ").chars().take(HEADER_SHOWN_MAX).collect();
+                ImportError::Columns(format!(
+                    "the table's columns are {named}: say which holds what with a column map, \
+                     for instance time=t_s,vehicle=id,latitude=lat,longitude=lon"
+                ))
+            })?,
+        };
+        let mut import = Self {
+            assembly: Assembly::default(),
+            width: header.len(),
+            columns,
+            frame: LocalFrame::at(origin()),
+            open_labels: BTreeMap::new(),
+        };
+        import.note_assumptions();
+        Ok(import)
+    }
+
     fn note_assumptions(&mut self) {
         let has = |quantity| self.columns.get(quantity).is_some();
         if !has(Quantity::UnixTime) {
@@ -113,7 +125,14 @@ impl Import {
         }
     }
 
-    fn read(&mut self, text: &str, width: usize) -> Option<Cut> {
+    /// Hands every whole line to `take`; ends where that says why it cannot go on.
+    pub(super) fn read(
+        &mut self,
+        text: &str,
+        mut take: impl FnMut(&mut Self, &Row<'_>) -> Result<(), String>,
+    ) -> Option<Cut> {
+        let columns = self.columns.clone();
+        let width = self.width;
         let mut reader = ReaderBuilder::new()
             .flexible(true)
             .delimiter(separator(text.lines().next().unwrap_or_default()))
@@ -144,31 +163,36 @@ impl Import {
                     .leave_out("lines with too few or too many columns");
                 continue;
             }
-            if let Err(why) = self.row(&fields) {
+            let row = Row {
+                columns: &columns,
+                fields: &fields,
+            };
+            if let Err(why) = take(self, &row) {
                 return Some(Cut { at, why });
             }
         }
     }
 
-    fn row(&mut self, fields: &StringRecord) -> Result<(), String> {
-        let columns = self.columns.clone();
-        let row = Row {
-            columns: &columns,
-            fields,
-        };
-        let Some(name) = row.text(Quantity::Vehicle) else {
-            self.assembly.leave_out("lines without a vehicle");
+    fn row(&mut self, row: &Row<'_>) -> Result<(), String> {
+        let Some((name, time, telemetry)) = self.state(row) else {
             return Ok(());
         };
-        let (Some(time), Some(position)) = (self.time(&row), self.position(&row)) else {
-            return Ok(());
-        };
-        let telemetry = self.telemetry(&row, position);
+        let position = telemetry.position;
         self.assembly.add(name, time, telemetry)?;
         if let Some(label) = row.text(Quantity::Label) {
             self.label(name, time, label, position);
         }
         Ok(())
+    }
+
+    /// Who says what and when; `None`, and counted, of a line that does not tell.
+    pub(super) fn state<'a>(&mut self, row: &Row<'a>) -> Option<(&'a str, Timestamp, Telemetry)> {
+        let Some(name) = row.text(Quantity::Vehicle) else {
+            self.assembly.leave_out("lines without a vehicle");
+            return None;
+        };
+        let (time, position) = (self.time(row)?, self.position(row)?);
+        Some((name, time, self.telemetry(row, position)))
     }
 
     fn time(&mut self, row: &Row<'_>) -> Option<Timestamp> {
@@ -321,6 +345,6 @@ fn station_type(name: &str) -> Option<StationType> {
 }
 
 /// The label of rows that nothing is to be said about.
-const GENUINE: &str = "genuine";
+pub(super) const GENUINE: &str = "genuine";
 
 const HEADER_SHOWN_MAX: usize = 200;

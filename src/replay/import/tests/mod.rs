@@ -1,5 +1,6 @@
 mod bad_input;
 mod commonroad;
+mod labelled;
 mod lanelets;
 mod messages;
 mod sumo;

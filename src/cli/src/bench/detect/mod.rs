@@ -6,10 +6,14 @@
 //! lies, and found if any of them is flagged. Ten seconds in which a liar hardly lies count for
 //! nobody. What is older than the verifier takes counts as found by Wayside, whose checks never see
 //! it: a station whose messages are refused is not believed either.
+//!
+//! A recording that tells of each message whether it is true ([`LabelledRow`]) is heard as it is,
+//! and counted label by label.
 
 mod catch;
 mod detector;
 mod evasive;
+mod labelled;
 mod report;
 mod score;
 
@@ -18,7 +22,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use wayside::{
-    replay::{Drive, Options, import},
+    replay::{Drive, Options, import, import_labelled},
     sim::{Attack, Seed, Traffic, TrafficOptions},
 };
 
@@ -26,10 +30,14 @@ use self::{
     catch::Catch,
     detector::Wayside,
     evasive::Evasion,
+    labelled::LabelledRow,
     score::{Heard, Score},
 };
 pub(super) use report::Report;
 use report::{AttackRow, DriveRow};
+
+#[cfg(test)]
+mod tests;
 
 /// What traffic to make.
 #[derive(Args, Clone, Copy, Debug)]
@@ -65,6 +73,10 @@ pub(super) fn run(files: &[PathBuf], names: &[String], lies: Lies) -> anyhow::Re
             std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         let name = file.file_name().unwrap_or(file.as_os_str());
         let name = name.to_string_lossy();
+        if let Some(heard) = import_labelled(&name, &bytes)? {
+            report.add_labelled(LabelledRow::of(&name, heard));
+            continue;
+        }
         let drive = import(&name, &bytes, &Options::default())?.drive;
         if drive.vehicles.is_empty() {
             bail!("{name} holds no vehicle");

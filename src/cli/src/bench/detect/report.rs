@@ -7,7 +7,7 @@ use wayside::{
     sim::{Attack, Catalogue},
 };
 
-use super::{evasive::EvasionRow, score::Score};
+use super::{evasive::EvasionRow, labelled::LabelledRow, score::Score};
 use crate::bench::{machine::Machine, meter::quantile};
 
 /// What both detectors found.
@@ -18,6 +18,8 @@ pub(crate) struct Report {
     machine: Machine,
     first_seed: u64,
     drives: Vec<DriveRow>,
+    /// Recordings that tell of each message whether it is true.
+    labelled: Vec<LabelledRow>,
     /// All drives together.
     all: Summary,
 }
@@ -40,7 +42,7 @@ pub(super) struct DriveRow {
 
 /// What is said of those who do not lie.
 #[derive(Clone, Debug, Default, Serialize)]
-struct Honest {
+pub(super) struct Honest {
     vehicle_hours: f64,
     windows: u64,
     wayside: Accused,
@@ -50,7 +52,7 @@ struct Honest {
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
-struct Accused {
+pub(super) struct Accused {
     false_windows: u64,
     false_windows_per_100_vehicle_hours: f64,
     verdicts: Vec<Digest>,
@@ -75,8 +77,8 @@ pub(super) struct AttackRow {
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
-struct Found {
-    f1: f64,
+pub(super) struct Found {
+    pub(super) f1: f64,
     message_f1: f64,
     recall: f64,
     true_positive: u64,
@@ -127,12 +129,17 @@ impl Report {
             machine: Machine::read(),
             first_seed,
             drives: Vec::new(),
+            labelled: Vec::new(),
             all: Summary::default(),
         }
     }
 
     pub(super) fn add(&mut self, row: DriveRow) {
         self.drives.push(row);
+    }
+
+    pub(super) fn add_labelled(&mut self, row: LabelledRow) {
+        self.labelled.push(row);
     }
 
     /// Puts the drives together.
@@ -194,7 +201,7 @@ impl DriveRow {
 }
 
 impl Honest {
-    fn new(scores: [Score; 2]) -> Self {
+    pub(super) fn new(scores: [Score; 2]) -> Self {
         let [ours, theirs] = &scores;
         Self {
             vehicle_hours: ours.vehicle_hours,
@@ -246,7 +253,7 @@ impl AttackRow {
 }
 
 impl Found {
-    fn of(score: &Score) -> Self {
+    pub(super) fn of(score: &Score) -> Self {
         let mut latencies = score.latencies_s.clone();
         let checks = score.checks.iter();
         Self {
@@ -315,22 +322,14 @@ impl fmt::Display for Report {
             .iter()
             .flat_map(|row| &row.evasions)
             .try_for_each(|row| write!(f, "{row}"))?;
-        let all = &self.all;
-        for (name, accused) in [
-            ("wayside", &all.with_noise.wayside),
-            ("catch", &all.with_noise.catch),
-        ] {
-            writeln!(
-                f,
-                "{name:<8} honest, with noise: {} of {} windows flagged in {:.1} vehicle-hours, \
-                 {:.2} per 100 h {:?}",
-                accused.false_windows,
-                all.with_noise.windows,
-                all.with_noise.vehicle_hours,
-                accused.false_windows_per_100_vehicle_hours,
-                accused.checks,
-            )?;
+        self.labelled
+            .iter()
+            .try_for_each(|row| write!(f, "{row}"))?;
+        if self.drives.is_empty() {
+            return Ok(());
         }
+        let all = &self.all;
+        write!(f, "with noise\n{}", all.with_noise)?;
         all.attacks.iter().try_for_each(|row| write!(f, "{row}"))?;
         for (name, means) in [("wayside", &all.wayside), ("catch", &all.catch)] {
             writeln!(f, "{name:<8} {means:?}")?;
@@ -342,23 +341,52 @@ impl fmt::Display for Report {
 impl fmt::Display for AttackRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mark = if self.is_held_out { " (held out)" } else { "" };
-        let Found {
-            f1,
-            true_positive,
-            false_negative,
-            false_positive,
-            latency_s_p50,
-            latency_s_p99,
-            checks,
-            ..
-        } = &self.wayside;
-        writeln!(
-            f,
-            "{:<30} F1 {f1:.3} (catch {:.3})  found {true_positive} missed {false_negative} \
-             accused {false_positive}  \
-             p50 {latency_s_p50:.1} s p99 {latency_s_p99:.1} s, {} of {} liars{mark}",
-            self.attack, self.catch.f1, self.wayside.liars_found, self.liars,
-        )?;
-        writeln!(f, "    {checks:?}")
+        write_found(f, self.attack, (&self.wayside, &self.catch), self.liars)?;
+        writeln!(f, "{mark}")?;
+        writeln!(f, "    {:?}", self.wayside.checks)
+    }
+}
+
+/// What both found of lies of one kind, on a line that does not end.
+pub(super) fn write_found(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    (wayside, catch): (&Found, &Found),
+    liars: u64,
+) -> fmt::Result {
+    let Found {
+        f1,
+        true_positive,
+        false_negative,
+        false_positive,
+        liars_found,
+        latency_s_p50,
+        latency_s_p99,
+        ..
+    } = wayside;
+    write!(
+        f,
+        "{name:<30} F1 {f1:.3} (catch {:.3})  found {true_positive} missed {false_negative} \
+         accused {false_positive}  \
+         p50 {latency_s_p50:.1} s p99 {latency_s_p99:.1} s, {liars_found} of {liars} liars",
+        catch.f1
+    )
+}
+
+impl fmt::Display for Honest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, accused) in [("wayside", &self.wayside), ("catch", &self.catch)] {
+            writeln!(
+                f,
+                "{name:<8} honest: {} of {} windows flagged in {:.1} vehicle-hours, \
+                 {:.2} per 100 h {:?}",
+                accused.false_windows,
+                self.windows,
+                self.vehicle_hours,
+                accused.false_windows_per_100_vehicle_hours,
+                accused.checks,
+            )?;
+        }
+        Ok(())
     }
 }

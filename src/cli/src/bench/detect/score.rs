@@ -27,6 +27,7 @@ pub(super) struct Score {
     /// From the first lie to the first flag, in seconds, of each liar that was found.
     pub(super) latencies_s: Vec<f64>,
     pub(super) liars: u64,
+    /// Of senders that never lie.
     pub(super) vehicle_hours: f64,
     pub(super) cpu_us: f64,
     pub(super) heard: u64,
@@ -49,6 +50,7 @@ pub(super) struct Heard {
     windows: BTreeMap<(usize, u64), Truth>,
     first_lies: BTreeMap<usize, Timestamp>,
     first_words: BTreeMap<usize, Timestamp>,
+    /// Of senders that never lie.
     vehicle_hours: f64,
 }
 
@@ -86,6 +88,8 @@ impl Heard {
                 .or_insert((said.received, said.received));
             span.1 = said.received;
         }
+        let is_liar = |sender: &usize| traffic.senders.get(*sender).is_some_and(|it| it.is_liar);
+        let honest = spans.iter().filter(|(sender, _)| !is_liar(sender));
         let length = |(from, to): &(Timestamp, Timestamp)| to.since(*from).as_secs_f64() / 3_600.0;
         Self {
             start,
@@ -95,7 +99,7 @@ impl Heard {
                 .iter()
                 .map(|(sender, span)| (*sender, span.0))
                 .collect(),
-            vehicle_hours: spans.values().map(length).sum(),
+            vehicle_hours: honest.map(|(_, span)| length(span)).sum(),
         }
     }
 
