@@ -1,6 +1,6 @@
 //! `wayside bench` prints what it promises; what the figures are, it does not judge.
 
-use std::process::Command;
+use std::{fmt::Write as _, process::Command};
 
 use serde_json::Value;
 
@@ -46,6 +46,68 @@ fn detect_prints_who_is_found_and_who_is_accused_wrongly() {
     // The bundled drive is honest, as it was made and with noise.
     assert_eq!(all["as_recorded"]["wayside"]["false_windows"], 0);
     assert_eq!(all["with_noise"]["wayside"]["false_windows"], 0);
+}
+
+#[test]
+fn risk_prints_what_followed_its_warnings() {
+    // Twice, one drives at 10 m/s to where another stands, 55.5 m before it. A time below 3 s is first
+    // seen at 2.6 s. In one, it brakes with 5 m/s² from 3 s on, and has 3.2 s left at 3.8 s. In the other,
+    // the one ahead drives off as fast at 2.9 s.
+    for (brakes, warned) in [(true, 6), (false, 2)] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("made-up.csv");
+        std::fs::write(&file, standing_and_coming(brakes)).unwrap();
+        let report = bench(&["risk", file.to_str().unwrap(), "--json"]);
+
+        let [drive] = &report["drives"].as_array().unwrap()[..] else {
+            panic!("{report}");
+        };
+        for map in ["without_map", "with_map"] {
+            let relations = drive[map]["by_relation"].as_object().unwrap();
+            let found = relations.get("ahead").or_else(|| relations.get("behind"));
+            let found = found.unwrap_or_else(|| panic!("{report}"));
+            assert_eq!(relations.len(), 1);
+            assert_eq!(drive[map]["pairs"], 1);
+            assert_eq!(found["warned"], warned);
+            assert_eq!(found["came_near"], 0);
+            assert_eq!(found["slowed"], if brakes { warned } else { 0 });
+            assert_eq!(found["for_nothing"], if brakes { 0 } else { warned });
+        }
+    }
+}
+
+/// Seven seconds at 10 Hz.
+fn standing_and_coming(brakes: bool) -> String {
+    let mut text =
+        "t_s,sender,lat,lon,heading_deg,speed_mps,accel_mps2,brake,hazard,label\n".to_owned();
+    for step in 0..70 {
+        let at_s = f64::from(step) / 10.0;
+        let braked_s = if brakes {
+            (at_s - 3.0).clamp(0.0, 2.0)
+        } else {
+            0.0
+        };
+        let driven_s = if brakes {
+            at_s.min(3.0) + braked_s
+        } else {
+            at_s
+        };
+        let off_s = if brakes { 0.0 } else { (at_s - 2.9).max(0.0) };
+        let off_speed = if off_s > 0.0 { 10.0 } else { 0.0 };
+        let coming_m = 10.0 * driven_s - 2.5 * braked_s * braked_s;
+        for (name, north_m, speed) in [
+            ("ahead", 60.0 + 10.0 * off_s, off_speed),
+            ("coming", coming_m, 10.0 - 5.0 * braked_s),
+        ] {
+            let latitude = 44.49 + north_m / 111_120.0;
+            writeln!(
+                text,
+                "{at_s},{name},{latitude:.7},11.32,0,{speed:.2},,0,0,genuine"
+            )
+            .unwrap();
+        }
+    }
+    text
 }
 
 #[test]

@@ -1,3 +1,5 @@
+use std::collections::VecDeque;
+
 use crate::geo::Offset;
 
 /// The place on a line that is nearest to somewhere.
@@ -45,6 +47,42 @@ fn on_stretch(stretch: usize, (from, to): (Offset, Offset), at: Offset) -> Optio
     })
 }
 
+/// Of each stretch of a line, how sharply the line bends at most from there to its end: one by the
+/// radius, over [`BEND_M`].
+pub(super) fn bends_per_m(line: &[Offset]) -> Vec<f64> {
+    let mut corners = Vec::with_capacity(line.len());
+    let (mut length_m, mut heading_rad) = (0.0, None);
+    for (from, to) in stretches(line) {
+        let way = apart(from, to);
+        let turn_rad = if way.length_m() < LENGTH_MIN_M {
+            0.0
+        } else {
+            let next_rad = way.east_m.atan2(way.north_m);
+            let turn_rad = heading_rad.map_or(0.0, |before: f64| next_rad - before);
+            heading_rad = Some(next_rad);
+            turn_rad.sin().atan2(turn_rad.cos())
+        };
+        corners.push((length_m, turn_rad));
+        length_m += way.length_m();
+    }
+    let mut bends = VecDeque::with_capacity(corners.len());
+    let mut window = VecDeque::new();
+    let mut sharpest_per_m = 0.0_f64;
+    for (at_m, turn_rad) in corners.into_iter().rev() {
+        window.push_front((at_m, turn_rad));
+        while window
+            .back()
+            .is_some_and(|(end_m, _)| end_m - at_m >= BEND_M)
+        {
+            window.pop_back();
+        }
+        let turned_rad: f64 = window.iter().map(|(_, turn_rad)| turn_rad).sum();
+        sharpest_per_m = sharpest_per_m.max(turned_rad.abs() / BEND_M);
+        bends.push_front(sharpest_per_m);
+    }
+    bends.into()
+}
+
 /// From each point of a line to the next one.
 pub(super) fn stretches(line: &[Offset]) -> impl Iterator<Item = (Offset, Offset)> {
     line.iter().copied().zip(line.iter().copied().skip(1))
@@ -69,3 +107,5 @@ pub(super) fn between(from: Offset, to: Offset, share: f64) -> Offset {
 
 /// Two points of a map that are one.
 const LENGTH_MIN_M: f64 = 1e-3;
+/// A corner where two streets meet; drawn lines jitter over less.
+const BEND_M: f64 = 10.0;

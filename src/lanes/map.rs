@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::{
-    line::{Nearest, apart, between, nearest, stretches},
+    line::{Nearest, apart, bends_per_m, between, nearest, stretches},
     route::Route,
 };
 use crate::{
@@ -39,8 +39,12 @@ pub struct LaneMap {
 
 #[derive(Clone, Debug)]
 struct Lane {
+    left: Vec<Offset>,
+    right: Vec<Offset>,
     centre: Vec<Offset>,
     half_widths_m: Vec<f64>,
+    /// How sharply it bends from each stretch on.
+    bends_per_m: Vec<f64>,
     successors: Vec<usize>,
     speed_limit: Option<Speed>,
 }
@@ -93,6 +97,18 @@ impl LaneMap {
         self.frame.offset(position)
     }
 
+    /// The left and the right border of each lane, in its direction of travel.
+    pub fn borders(&self) -> impl Iterator<Item = [Vec<Position>; 2]> {
+        let positions = |border: &[Offset]| {
+            let places = border
+                .iter()
+                .filter_map(|place| self.frame.position(*place));
+            places.collect()
+        };
+        let lanes = self.lanes.iter();
+        lanes.map(move |lane| [positions(&lane.left), positions(&lane.right)])
+    }
+
     /// Whether somebody who drives so is on any lane; directions are clockwise from north.
     pub fn is_on_lane(&self, at: Offset, heading_rad: f64) -> bool {
         self.lanes_at(at, heading_rad).next().is_some()
@@ -107,11 +123,22 @@ impl LaneMap {
     }
 
     /// The ways that somebody may follow from there, each as far as the horizon or the map goes; none
-    /// of somebody who is on no lane, and no more than eight.
-    pub fn routes(&self, at: Offset, heading_rad: f64, horizon_m: f64) -> Vec<Route> {
+    /// of somebody who is on no lane, and no more than eight. Where lanes part, nobody takes one that
+    /// bends too sharply for his speed, unless all do.
+    pub fn routes(
+        &self,
+        at: Offset,
+        (heading_rad, speed_m_per_s): (f64, f64),
+        horizon_m: f64,
+    ) -> Vec<Route> {
         let mut routes = Vec::new();
         let mut steps = 0..STEPS_MAX;
-        for (lane, _, found) in self.lanes_at(at, heading_rad) {
+        let bend_max_per_m = ACROSS_MAX_M_PER_S2 / (speed_m_per_s * speed_m_per_s);
+        let mut starts: Vec<_> = self.lanes_at(at, heading_rad).collect();
+        keep_drivable(&mut starts, bend_max_per_m, |(_, lane, found)| {
+            lane.bend_per_m(found.stretch)
+        });
+        for (lane, _, found) in starts {
             let first = Draft {
                 points: vec![found.place],
                 length_m: 0.0,
@@ -122,7 +149,11 @@ impl LaneMap {
                 if routes.len() >= ROUTES_MAX || steps.next().is_none() {
                     return routes;
                 }
-                let next = self.successors(draft.lane);
+                let mut next = self.successors(draft.lane).to_vec();
+                keep_drivable(&mut next, bend_max_per_m, |lane| {
+                    let lane = self.lanes.get(*lane);
+                    lane.map_or(0.0, |lane| lane.bend_per_m(0))
+                });
                 if next.is_empty() || draft.length_m >= horizon_m || draft.is_full() {
                     routes.extend(Route::along(draft.points, found.right_m));
                     continue;
@@ -183,6 +214,14 @@ impl LaneMap {
     }
 }
 
+/// Leaves out ways that bend more than so much, unless all do.
+fn keep_drivable<T>(ways: &mut Vec<T>, bend_max_per_m: f64, bend_per_m: impl Fn(&T) -> f64) {
+    let is_drivable = |way: &T| bend_per_m(way) <= bend_max_per_m;
+    if ways.iter().any(is_drivable) {
+        ways.retain(is_drivable);
+    }
+}
+
 impl Draft {
     fn is_full(&self) -> bool {
         self.points.len() >= ROUTE_POINTS_MAX
@@ -210,10 +249,14 @@ impl Lane {
     fn of(outline: &Outline, numbers: &BTreeMap<u64, usize>) -> Self {
         let pairs = || outline.left.iter().zip(&outline.right);
         let successors = outline.successors.iter();
+        let centre: Vec<Offset> = pairs()
+            .map(|(left, right)| between(*left, *right, 0.5))
+            .collect();
         Self {
-            centre: pairs()
-                .map(|(left, right)| between(*left, *right, 0.5))
-                .collect(),
+            left: outline.left.clone(),
+            right: outline.right.clone(),
+            bends_per_m: bends_per_m(&centre),
+            centre,
             half_widths_m: pairs()
                 .map(|(left, right)| apart(*left, *right).length_m() / 2.0)
                 .collect(),
@@ -222,6 +265,11 @@ impl Lane {
                 .collect(),
             speed_limit: outline.speed_limit,
         }
+    }
+
+    /// How sharply it bends at most from one of its stretches to its end.
+    fn bend_per_m(&self, stretch: usize) -> f64 {
+        self.bends_per_m.get(stretch).copied().unwrap_or(0.0)
     }
 
     fn half_width_m(&self, at: &Nearest) -> f64 {
@@ -268,6 +316,8 @@ const STEPS_MAX: usize = 256;
 /// Most points of one way: at the bound it ends there.
 const ROUTE_POINTS_MAX: usize = 512;
 const LANE_POINTS_MAX: usize = 10_000;
+/// Across their way, drivers take no more.
+const ACROSS_MAX_M_PER_S2: f64 = 4.0;
 /// Half of the widest lane.
 const HALF_WIDTH_MAX_M: f64 = 5.0;
 /// By how much somebody may be beside a lane and still be on it.

@@ -7,8 +7,8 @@
 //!
 //! What is hard is that lanes overlap where roads meet, that positions are metres off, and that nobody
 //! says which way he will turn. So a road user is on every lane that it fits into by place and
-//! direction, and follows every route from there, up to a bound; what that means, `risk` decides. Who
-//! fits into no lane is not on the map, and nothing is told of it.
+//! direction, and follows every route from there, up to a bound, but for turns that it is too fast for;
+//! what that means, `risk` decides. Who fits into no lane is not on the map, and nothing is told of it.
 //!
 //! Reading a map from a file is left to `replay`. Floats are used, since nothing here is signed or
 //! agreed upon.

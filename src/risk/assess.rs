@@ -166,7 +166,7 @@ impl<'a> Situation<'a> {
     ) -> Self {
         let ahead = own.in_path(other, Course::Along);
         let behind = || other.in_path(own, Course::Along);
-        let oncoming = || own.in_path(other, Course::Against);
+        let oncoming = || own.oncoming(other);
         let (relation, in_path) = if ahead.is_some() {
             (Relation::Ahead, ahead)
         } else if let Some(found) = behind() {

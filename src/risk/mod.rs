@@ -13,6 +13,14 @@
 //! distances are along the road: who is in the next lane of a bend is beside, and not in the way. Noise
 //! of positions moves a neighbour by half a lane: the measures inform, and must not brake.
 //!
+//! What lanes add, they add wrongly where roads meet. Two rules came of recorded traffic, in which nobody
+//! collides: who drives too fast for a turn has nobody round the corner ahead, and of two on lanes one
+//! comes only if each is in the other's way. `wayside bench risk` looks at what follows a time to
+//! collision below 3 s. In four CommonRoad scenarios (Pula 27-3, Peachtree 4-8, Lankershim 1-1, US-101
+//! 4-1; five looks a second) there are 41 such moments of 11 pairs without lanes, and 54 of 15 with
+//! them; within the 3 s, all but 2 and all but 6 of these come within 2 m of each other or slow by 2 m/s
+//! in a second. Five of the 6 are of one pair whose lanes come together.
+//!
 //! Everything rests on what the neighbour says of itself: whether that can be true, `plausibility`
 //! says beside it. What is remembered of a neighbour's driving ([`HardBrakes`]) belongs to its ticket
 //! and is gone with it, a minute at most. Floats are used, since nothing here is signed or agreed upon.

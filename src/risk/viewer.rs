@@ -128,6 +128,15 @@ impl Placed<'_> {
         Some(along().or_else(behind).unwrap_or(straight))
     }
 
+    /// The other, if it comes: of two on lanes, each is in the way of the other. Who waits to turn has
+    /// those in its way who pass beside it.
+    pub(super) fn oncoming(&self, other: &Self) -> Option<InPath> {
+        let found = self.in_path(other, Course::Against)?;
+        let is_mapped = self.on_map.is_some() && other.on_map.is_some();
+        let is_mutual = !is_mapped || other.in_path(self, Course::Against).is_some();
+        is_mutual.then_some(found)
+    }
+
     /// The other, if it is in the way of this one, ahead of it, and goes that course.
     pub(super) fn in_path(&self, ahead: &Self, course: Course) -> Option<InPath> {
         if self.on_map.is_none() || ahead.on_map.is_none() {
@@ -159,10 +168,10 @@ impl Placed<'_> {
     fn on_way(&self, other: &Self) -> impl Iterator<Item = OnRoute> {
         let at = other.on_map.as_ref().map(|on_map| on_map.at);
         let routes = self.on_map.iter().flat_map(|on_map| {
-            let heading_rad = self.mover.heading_rad;
+            let motion = (self.mover.heading_rad, self.mover.speed_m_per_s);
             on_map
                 .routes
-                .get_or_init(|| on_map.lanes.routes(on_map.at, heading_rad, HORIZON_M))
+                .get_or_init(|| on_map.lanes.routes(on_map.at, motion, HORIZON_M))
         });
         routes.filter_map(move |route| route.find(at?))
     }

@@ -107,6 +107,117 @@ fn who_comes_over_from_the_next_lane_is_told_by_its_time() {
     assert!(risk.time_to_collision_s.is_some(), "{risk:?}");
 }
 
+/// A lane of 3.5 m around places and directions.
+fn lane(name: u64, line: &[(f64, f64, f64)], successors: &[u64]) -> Outline {
+    let border = |right_m: f64| {
+        let places = line.iter().map(|(east_m, north_m, heading_deg)| {
+            let (sin, cos) = heading_deg.to_radians().sin_cos();
+            Offset {
+                east_m: east_m + right_m * cos,
+                north_m: north_m - right_m * sin,
+            }
+        });
+        places.collect()
+    };
+    Outline {
+        name,
+        left: border(-1.75),
+        right: border(1.75),
+        successors: successors.to_vec(),
+        speed_limit: None,
+    }
+}
+
+/// A quarter of a circle that begins at the origin, to the north; to the left of a negative radius.
+fn quarter(radius_m: f64) -> Vec<(f64, f64, f64)> {
+    let places = (0..=15).map(|step| {
+        let deg = f64::from(step) * 6.0;
+        let (sin, cos) = deg.to_radians().sin_cos();
+        (
+            radius_m * (1.0 - cos),
+            radius_m.abs() * sin,
+            deg * radius_m.signum(),
+        )
+    });
+    places.collect()
+}
+
+/// A lane to the north that goes on beyond the origin or turns there, and one that comes back 3.5 m to
+/// the left of it.
+fn junction(radius_m: f64) -> Assessor {
+    let (end_m, out_deg) = (radius_m * 10.0, 90.0 * radius_m.signum());
+    let lanes = [
+        lane(1, &[(0.0, -100.0, 0.0), (0.0, 0.0, 0.0)], &[2, 3]),
+        lane(2, &[(0.0, 0.0, 0.0), (0.0, 100.0, 0.0)], &[]),
+        lane(3, &quarter(radius_m), &[4]),
+        lane(
+            4,
+            &[
+                (radius_m, radius_m.abs(), out_deg),
+                (end_m, radius_m.abs(), out_deg),
+            ],
+            &[],
+        ),
+        lane(5, &[(-3.5, 100.0, 180.0), (-3.5, -100.0, 180.0)], &[]),
+    ];
+    let map = LaneMap::new(place(0.0, 0.0), &lanes);
+    Assessor::new(Responses::default(), Some(Arc::new(map)))
+}
+
+#[test]
+fn who_is_too_fast_to_turn_has_nobody_round_the_corner_ahead() {
+    // As 331 and 338 of the scenario of Pula, which it left to the right at 2 m/s: a radius of 8 m takes
+    // 5.7 m/s with 4 m/s².
+    let round_the_corner = car((16.0, 8.0), 90.0, 2.0);
+    let fast = risk(
+        &junction(8.0),
+        &car((0.0, -8.0), 0.0, 9.0),
+        &round_the_corner,
+    );
+    assert_eq!(fast.relation, Relation::Crossing);
+    assert_eq!(fast.time_to_collision_s, None);
+    let slow = risk(
+        &junction(8.0),
+        &car((0.0, -8.0), 0.0, 5.0),
+        &round_the_corner,
+    );
+    assert_eq!(slow.relation, Relation::Ahead);
+    // 10 + 4 π + 6 - 4 = 24.57 m, at 3 m/s.
+    close(slow.time_to_collision_s.map(|it| it / 10.0), 0.819);
+}
+
+#[test]
+fn who_waits_to_turn_is_not_met_by_those_who_pass_beside() {
+    // As 323 and 338 there: the way to the left leads across the one that comes, but that one's way
+    // leads past, 1.5 m to the left.
+    let waiting = car((0.0, 1.5), 0.0, 0.0);
+    let passing = car((-3.5, 4.0), 180.0, 2.0);
+    let seen = risk(&junction(-10.0), &waiting, &passing);
+    assert_eq!(seen.relation, Relation::Beside);
+    assert_eq!(seen.time_to_collision_s, None);
+    let seen = risk(&junction(-10.0), &passing, &waiting);
+    assert_eq!(seen.relation, Relation::Beside);
+    assert_eq!(seen.time_to_collision_s, None);
+}
+
+#[test]
+fn who_comes_where_lanes_of_both_ways_are_one_is_oncoming() {
+    let lanes = [
+        lane(1, &[(0.0, -100.0, 0.0), (0.0, 100.0, 0.0)], &[]),
+        lane(2, &[(0.5, 100.0, 180.0), (0.5, -100.0, 180.0)], &[]),
+    ];
+    let map = LaneMap::new(place(0.0, 0.0), &lanes);
+    let narrow = Assessor::new(Responses::default(), Some(Arc::new(map)));
+    let met = risk(
+        &narrow,
+        &car((0.0, 0.0), 0.0, 10.0),
+        &car((0.5, 40.0), 180.0, 10.0),
+    );
+    assert_eq!(met.relation, Relation::Oncoming);
+    // 40 m at 20 m/s.
+    close(met.time_to_collision_s, 2.0);
+}
+
 #[test]
 fn who_is_on_no_lane_is_held_against_the_arc() {
     let own = car((500.0, 0.0), 0.0, 15.0);

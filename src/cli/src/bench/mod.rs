@@ -16,6 +16,7 @@ mod peers;
 mod process;
 mod relay;
 mod report;
+mod risk;
 mod rounds;
 mod stage;
 mod station;
@@ -33,7 +34,7 @@ pub(crate) struct Arguments {
     /// Which part of Wayside.
     #[arg(value_enum)]
     name: Name,
-    /// Recordings that `detect` plays, in any supported format.
+    /// Recordings that `detect` and `risk` play, in any supported format.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Print one JSON object.
@@ -81,6 +82,9 @@ enum Name {
     Ledger,
     /// A roadside unit between a hundred cars and one, beside bare QUIC that passes datagrams on.
     Relay,
+    /// Whom the time to collision warns of in recorded drives, with and without their lanes, and what
+    /// happened then.
+    Risk,
     /// The receive path on one core, beside bare signature verification.
     Verify,
 }
@@ -93,21 +97,26 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             Name::Grpc => grpc::run_part(part)?,
             Name::Ledger => ledger::run_part(part)?,
             Name::Relay => relay::run_part(part)?,
-            Name::Detect | Name::Issuing | Name::Verify => {
+            Name::Detect | Name::Issuing | Name::Risk | Name::Verify => {
                 anyhow::bail!("this benchmark has no parts")
             }
         }
         return Ok(ExitCode::SUCCESS);
     }
     anyhow::ensure!(
-        arguments.name == Name::Detect || arguments.files.is_empty(),
-        "only detect plays recordings"
+        matches!(arguments.name, Name::Detect | Name::Risk) || arguments.files.is_empty(),
+        "only detect and risk play recordings"
     );
     let peers = arguments.peers.as_deref();
     let length = Duration::from_secs_f64(arguments.seconds);
     let report = match arguments.name {
         Name::Detect => {
             let report = detect::run(&arguments.files, &arguments.cases, arguments.traffic)?;
+            print(&report, arguments.json)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Name::Risk => {
+            let report = risk::run(&arguments.files)?;
             print(&report, arguments.json)?;
             return Ok(ExitCode::SUCCESS);
         }

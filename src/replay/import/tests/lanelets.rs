@@ -49,7 +49,7 @@ fn lanes_lead_into_each_other_and_have_the_limits_of_their_signs() {
     assert_eq!(lanes.cut, None);
     let map = lanes.map;
     assert_eq!((map.lanes_len(), map.left_out()), (3, 1));
-    let routes = map.routes(place(10.0, 1.5), FRAC_PI_2, 300.0);
+    let routes = map.routes(place(10.0, 1.5), (FRAC_PI_2, 5.0), 300.0);
     assert_eq!(routes.len(), 1);
     assert!((routes[0].length_m() - 80.0).abs() < 1e-9);
     let limit = |east_m, north_m, heading_rad| {
