@@ -156,6 +156,67 @@ fn a_page_holds_what_one_vehicle_saw_and_nothing_that_loads() {
 }
 
 #[test]
+fn a_page_of_a_scenario_shows_its_lanes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scenario, page) = (
+        path(folder.path(), "lanes.xml"),
+        path(folder.path(), "lanes.html"),
+    );
+    std::fs::write(&scenario, LANES).unwrap();
+    let output = wayside(&["replay", &scenario, "--report-html", &page]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let html = std::fs::read_to_string(&page).unwrap();
+    let (_, rest) = html
+        .split_once(r#"type="application/json" id="data">"#)
+        .unwrap();
+    let data = json(rest.split_once("</script>").unwrap().0.as_bytes());
+    let lanes = data["lanes"].as_array().unwrap();
+    let [lane] = &lanes[..] else {
+        panic!("one lane: {lanes:?}");
+    };
+    let columns = lane.as_array().unwrap().iter();
+    let lane: Vec<i64> = columns.map(|cm| cm.as_i64().unwrap()).collect();
+    // From the front of the first vehicle, 2 m ahead of its middle: the left border there, the right one
+    // back.
+    let expected = [-1_200, 200, 8_800, 200, 8_800, -200, -1_200, -200];
+    assert_eq!(lane.len(), expected.len());
+    for (found, expected) in lane.iter().zip(expected) {
+        assert!((found - expected).abs() <= 2, "{lane:?}");
+    }
+}
+
+/// A lane of 100 m to the east, and two cars on it.
+const LANES: &str = r#"<?xml version='1.0' encoding='UTF-8'?>
+<commonRoad timeStepSize="0.1" commonRoadVersion="2020a" benchmarkID="ZAM_Test-1_1_T-1">
+  <location><gpsLatitude>48.0</gpsLatitude><gpsLongitude>11.0</gpsLongitude></location>
+  <lanelet id="1">
+    <leftBound><point><x>0</x><y>22</y></point><point><x>100</x><y>22</y></point></leftBound>
+    <rightBound><point><x>0</x><y>18</y></point><point><x>100</x><y>18</y></point></rightBound>
+  </lanelet>
+  <dynamicObstacle id="30">
+    <type>car</type>
+    <shape><rectangle><length>4.0</length><width>1.6</width></rectangle></shape>
+    <initialState>
+      <position><point><x>10.0</x><y>20.0</y></point></position>
+      <orientation><exact>0.0</exact></orientation>
+      <time><exact>0</exact></time>
+      <velocity><exact>0.0</exact></velocity>
+    </initialState>
+  </dynamicObstacle>
+  <dynamicObstacle id="31">
+    <type>car</type>
+    <shape><rectangle><length>4.0</length><width>1.6</width></rectangle></shape>
+    <initialState>
+      <position><point><x>40.0</x><y>20.0</y></point></position>
+      <orientation><exact>0.0</exact></orientation>
+      <time><exact>0</exact></time>
+      <velocity><exact>0.0</exact></velocity>
+    </initialState>
+  </dynamicObstacle>
+</commonRoad>
+"#;
+
+#[test]
 fn what_cannot_be_played_is_named_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let empty = path(folder.path(), "empty.mcap");

@@ -126,18 +126,20 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         live::run(&arguments, input)?;
         return Ok(exit);
     }
-    let seen = match &arguments.report_html {
-        Some(_) => Some(Seen::by(page::viewer(
-            &input.drive,
-            arguments.vehicles,
-            arguments.view.as_deref(),
-        )?)),
+    let page = match &arguments.report_html {
+        Some(path) => {
+            let most = arguments.vehicles;
+            let viewer = page::viewer(&input.drive, most, arguments.view.as_deref())?;
+            // What is recorded does not tell any more what it was made of.
+            let lanes = page::lanes(&arguments.file, &input.drive)?;
+            Some((path, Seen::by(viewer), lanes))
+        }
         None => None,
     };
-    let result = virtual_time::run(&arguments, input, seen.clone())?;
-    if let (Some(path), Some(seen)) = (&arguments.report_html, &seen) {
-        let assessor = page::assessor(&arguments.file, &result.recording)?;
-        page::write(path, &result.recording, &result.report, (seen, &assessor))?;
+    let seen = page.as_ref().map(|(_, seen, _)| seen.clone());
+    let result = virtual_time::run(&arguments, input, seen)?;
+    if let Some((path, seen, lanes)) = page {
+        page::write(path, &result.recording, &result.report, (&seen, lanes))?;
     }
     output::write(&arguments, &result.report, &result.recording)?;
     Ok(exit)

@@ -13,6 +13,7 @@ pub(super) use seen::Seen;
 use serde::Serialize;
 use wayside::{
     geo::{LocalFrame, Position},
+    lanes::LaneMap,
     message::Telemetry,
     replay::{Content, Drive, import_lanes},
     risk::{Assessor, Responses, Subject},
@@ -34,6 +35,9 @@ struct Page<'a> {
     viewer: usize,
     /// Where each vehicle was by its own word: time, east, north, heading, speed, and again.
     tracks: Vec<Vec<i64>>,
+    /// Of each lane of the map, its left border there and its right one back: east, north in
+    /// centimetres, and again.
+    lanes: Vec<Vec<i64>>,
     #[serde(flatten)]
     seen: seen::Shown,
 }
@@ -80,24 +84,23 @@ pub(super) fn viewer(
     }
 }
 
-/// How dangers are measured: with the recording's own lanes, if it has any.
-pub(super) fn assessor(recording: &Path, drive: &Drive) -> anyhow::Result<Assessor> {
+/// The recording's own lanes, if it has any.
+pub(super) fn lanes(recording: &Path, drive: &Drive) -> anyhow::Result<Option<Arc<LaneMap>>> {
     if !drive.provenance.importer.contains("CommonRoad") {
-        return Ok(Assessor::default());
+        return Ok(None);
     }
     let bytes = std::fs::read(recording).with_context(|| format!("{}", recording.display()))?;
     let name = recording.to_string_lossy();
     let lanes = import_lanes(&name, &bytes).ok().map(|lanes| lanes.map);
-    let lanes = lanes.filter(|lanes| lanes.lanes_len() > 0).map(Arc::new);
-    Ok(Assessor::new(Responses::default(), lanes))
+    Ok(lanes.filter(|lanes| lanes.lanes_len() > 0).map(Arc::new))
 }
 
-/// Writes the page of a drive that was played.
+/// Writes the page of a drive that was played; dangers are measured with the lanes, if there are any.
 pub(super) fn write(
     path: &Path,
     drive: &Drive,
     report: &Report,
-    (seen, assessor): (&Seen, &Assessor),
+    (seen, lanes): (&Seen, Option<Arc<LaneMap>>),
 ) -> anyhow::Result<()> {
     let first = first_place(drive).or_else(|| seen.first_place());
     // Where nobody says where it is, nothing is drawn either.
@@ -113,12 +116,13 @@ pub(super) fn write(
         expected: report.expected,
         viewer: seen.viewer(),
         tracks: tracks(drive, report, &frame),
+        lanes: outlines(lanes.as_deref(), &frame),
         seen: seen.shown(&Scene {
             report,
             frame: &frame,
             names: &vehicles,
             own: &own(drive, seen.viewer()),
-            assessor,
+            assessor: &Assessor::new(Responses::default(), lanes),
         }),
         vehicles,
     };
@@ -185,6 +189,17 @@ fn tracks(drive: &Drive, report: &Report, frame: &LocalFrame) -> Vec<Vec<i64>> {
     tracks
 }
 
+fn outlines(lanes: Option<&LaneMap>, frame: &LocalFrame) -> Vec<Vec<i64>> {
+    let borders = lanes.into_iter().flat_map(LaneMap::borders);
+    let outlines = borders.map(|[left, right]| {
+        let places = left.into_iter().chain(right.into_iter().rev());
+        let offsets = places.map(|place| frame.offset(place));
+        let columns = offsets.map(|at| [centimetres(at.east_m), centimetres(at.north_m)]);
+        columns.flatten().collect()
+    });
+    outlines.take(LANES_MAX).collect()
+}
+
 /// Whether so much time has passed since a vehicle was last due; if so, it was due now.
 fn is_due(last: &mut [Option<u64>], (vehicle, at_ms): (usize, u64), step_ms: u64) -> bool {
     let Some(last) = last.get_mut(vehicle) else {
@@ -228,3 +243,5 @@ const TEMPLATE: &str = include_str!("page.html");
 const STEPS_MS: [u64; 7] = [0, 200, 500, 1_000, 2_000, 5_000, 20_000];
 /// More than this, and a browser gets slow.
 const SAMPLES_MAX: usize = 120_000;
+/// Of a larger map, the other lanes are not drawn.
+const LANES_MAX: usize = 20_000;
