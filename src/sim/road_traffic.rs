@@ -36,6 +36,9 @@ pub enum TrafficLie {
     Speed,
     /// That they stand where they were first, so that positions and speeds fit each other.
     Standing,
+    /// Nothing. It is no lie, but what every other one is held against: more than all that the
+    /// honest say, nobody can know.
+    Silent,
 }
 
 /// What a [`TrafficTrial`] found.
@@ -128,21 +131,22 @@ struct Liar {
 impl Liar {
     const KINDS: u64 = 4;
 
-    fn says(&mut self, truth: &Telemetry) -> Telemetry {
+    fn says(&mut self, truth: &Telemetry) -> Option<Telemetry> {
         match self.lie {
-            TrafficLie::Speed => Telemetry {
+            TrafficLie::Speed => Some(Telemetry {
                 speed: self.speed(truth.speed),
                 ..truth.clone()
-            },
+            }),
             TrafficLie::Standing => {
                 let first = self.first.get_or_insert_with(|| truth.clone());
-                Telemetry {
+                Some(Telemetry {
                     speed: Some(Speed::ZERO),
                     longitudinal_acceleration: None,
                     yaw_rate: None,
                     ..first.clone()
-                }
+                })
             }
+            TrafficLie::Silent => None,
         }
     }
 
@@ -201,7 +205,10 @@ impl<'a> Run<'a> {
         self.truth.add(vehicle, telemetry, at);
         let said = match self.liars.get_mut(vehicle) {
             Some(Some(liar)) => liar.says(telemetry),
-            Some(None) | None => telemetry.clone(),
+            Some(None) | None => Some(telemetry.clone()),
+        };
+        let Some(said) = said else {
+            return;
         };
         for message in self.speak(vehicle, said, now) {
             self.unit.handle_message(message, now);

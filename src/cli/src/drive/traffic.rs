@@ -34,6 +34,8 @@ enum Lie {
     Speed,
     /// That they stand where they were first.
     Standing,
+    /// Nothing at all: how good the traffic of the others is, which is the best that anybody can tell.
+    Silent,
 }
 
 impl Traffic {
@@ -44,6 +46,7 @@ impl Traffic {
             lie: match self.lie {
                 Lie::Speed => TrafficLie::Speed,
                 Lie::Standing => TrafficLie::Standing,
+                Lie::Silent => TrafficLie::Silent,
             },
             seed: Seed(self.seed),
         };
