@@ -33,7 +33,7 @@ mod tally;
 mod trial;
 mod witness;
 
-pub use attacks::{Attack, Catalogue, Said, Sender, Traffic, TrafficOptions};
+pub use attacks::{Attack, Catalogue, Falsity, Said, Sender, Traffic, TrafficOptions};
 pub use cast::{Cast, class_of};
 pub use coverage::{Coverage, Placement};
 pub use invariant::{Broken, Invariant};

@@ -64,6 +64,7 @@ pub(super) fn measure(states: &mut [State], seed: Seed, vehicle: usize) {
         let elapsed_s = before.map_or(0.0, |before| seconds(before, state));
         before = Some(state.at);
         sensors.wander(elapsed_s);
+        state.truth = state.telemetry.clone();
         sensors.measure(&mut state.telemetry);
     }
 }

@@ -12,7 +12,9 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) struct State {
     pub(super) at: Timestamp,
+    /// What its sensors say.
     pub(super) telemetry: Telemetry,
+    pub(super) truth: Telemetry,
 }
 
 /// Everybody's states, by vehicle and by time.
@@ -39,6 +41,7 @@ pub(super) fn states(drive: &Drive) -> Vec<Vec<State>> {
             states.push(State {
                 at: record.time,
                 telemetry: telemetry.clone(),
+                truth: telemetry.clone(),
             });
         }
     }

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Attack,
+    Attack, Falsity,
     noise::moved,
     stage::{Stage, State, either_side, normal, uniform},
 };
@@ -21,7 +21,7 @@ pub(super) struct Told {
     pub(super) generated: Timestamp,
     /// How long the liar keeps it.
     pub(super) kept: Duration,
-    pub(super) is_lie: bool,
+    pub(super) falsity: Falsity,
 }
 
 /// One vehicle that lies, message by message, from one of its states on.
@@ -104,7 +104,7 @@ impl Teller {
             telemetry: state.telemetry.clone(),
             generated: state.at,
             kept: Duration::ZERO,
-            is_lie: false,
+            falsity: Falsity::None,
         };
         if index < self.begins {
             return vec![truth()];
@@ -112,7 +112,7 @@ impl Teller {
         match self.attack {
             Attack::TimeDelay => vec![Told {
                 kept: self.kept,
-                is_lie: true,
+                falsity: self.delayed(stage, state),
                 ..truth()
             }],
             Attack::DenialOfService
@@ -153,7 +153,7 @@ impl Teller {
                 let mut telemetry = state.telemetry.clone();
                 self.falsify(&mut telemetry, stage, state);
                 vec![Told {
-                    is_lie: is_lie(&telemetry, &state.telemetry),
+                    falsity: Falsity::of(&telemetry, state),
                     telemetry,
                     ..truth()
                 }]
@@ -253,6 +253,14 @@ impl Teller {
         self.victim = (left > 1).then(|| (victim, left - 1));
     }
 
+    /// A state that comes late is false as far as the sender is elsewhere by then.
+    fn delayed(&self, stage: &Stage, state: &State) -> Falsity {
+        let arrival = state.at.saturating_add(self.kept);
+        at(stage, self.vehicle, arrival).map_or(Falsity::BeyondNoise, |by_then| {
+            Falsity::of(&state.telemetry, by_then).max(Falsity::Changed)
+        })
+    }
+
     /// The same state several times before the next one is due.
     fn flood(&mut self, stage: &Stage, state: &State, index: usize) -> Vec<Told> {
         let count = 2 + u32::try_from(self.choices.below(3)).unwrap_or(0);
@@ -295,7 +303,7 @@ impl Teller {
                     telemetry,
                     generated: state.at.saturating_add(step * copy),
                     kept: Duration::ZERO,
-                    is_lie: true,
+                    falsity: Falsity::BeyondNoise,
                 }
             })
             .collect()
@@ -328,7 +336,7 @@ impl Teller {
                 telemetry,
                 generated: state.at,
                 kept: Duration::ZERO,
-                is_lie: true,
+                falsity: Falsity::BeyondNoise,
             });
         }
         told
@@ -350,7 +358,7 @@ impl Teller {
             telemetry: copied.telemetry.clone(),
             generated: state.at,
             kept: Duration::ZERO,
-            is_lie: true,
+            falsity: Falsity::BeyondNoise,
         })
     }
 }
@@ -361,25 +369,6 @@ fn at(stage: &Stage, vehicle: usize, time: Timestamp) -> Option<&State> {
     let after = states.partition_point(|state| state.at <= time);
     let state = states.get(after.checked_sub(1)?)?;
     (time.since(state.at) <= Duration::from_secs(1)).then_some(state)
-}
-
-/// Whether two messages differ by more than sensors explain.
-fn is_lie(said: &Telemetry, truth: &Telemetry) -> bool {
-    let place = said.position.distance_m(truth.position) > 1.0;
-    let speed = said
-        .speed
-        .zip(truth.speed)
-        .is_some_and(|(said, truth)| (said.m_per_s() - truth.m_per_s()).abs() > 0.5);
-    let heading = said
-        .heading
-        .zip(truth.heading)
-        .is_some_and(|(said, truth)| said.difference_centideg(truth) > 1_000);
-    let accelerations = said
-        .longitudinal_acceleration
-        .zip(truth.longitudinal_acceleration);
-    let acceleration =
-        accelerations.is_some_and(|(said, truth)| (said.m_per_s2() - truth.m_per_s2()).abs() > 1.0);
-    place || speed || heading || acceleration
 }
 
 fn faster(speed: Speed, by: f64) -> Option<Speed> {

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Attack,
+    Attack, Falsity,
     noise::{drive_roughly, measure, silences},
     stage::{Stage, State, states, uniform},
     telling::{Teller, Told},
@@ -17,7 +17,7 @@ pub struct Traffic {
     pub senders: Vec<Sender>,
 }
 
-/// One message, and whether it is true.
+/// One message, and how far it is true.
 #[derive(Clone, Debug)]
 pub struct Said {
     /// An index into [`Traffic::senders`].
@@ -28,8 +28,8 @@ pub struct Said {
     pub generated: Timestamp,
     /// When it comes.
     pub received: Timestamp,
-    /// Whether it differs from the truth by more than sensors explain.
-    pub is_lie: bool,
+    /// How wrong it is.
+    pub falsity: Falsity,
 }
 
 /// Somebody with a ticket.
@@ -122,7 +122,7 @@ impl Traffic {
                     telemetry: told.telemetry,
                     generated: told.generated,
                     received: told.generated.saturating_add(under_way),
-                    is_lie: told.is_lie,
+                    falsity: told.falsity,
                 });
             }
         }
@@ -135,7 +135,7 @@ fn honest(state: &State) -> Told {
         telemetry: state.telemetry.clone(),
         generated: state.at,
         kept: Duration::ZERO,
-        is_lie: false,
+        falsity: Falsity::None,
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use wayside::{
     geo::{LocalFrame, Offset, Position},
     message::Telemetry,
-    sim::{Said, Traffic},
+    sim::{Falsity, Said, Traffic},
     units::{Acceleration, Heading, Speed},
 };
 
@@ -162,7 +162,7 @@ impl Evasion {
             if said.sender.is_multiple_of(LIARS_EVERY) && said.generated >= begin {
                 let Said { telemetry, .. } = said;
                 self.tell(telemetry, size, said.generated.since(begin).as_secs_f64());
-                said.is_lie = true;
+                said.falsity = Falsity::Changed;
             }
         }
         for sender in traffic.senders.iter_mut().step_by(LIARS_EVERY) {

@@ -6,14 +6,15 @@ use std::{
 use serde::Serialize;
 use wayside::{
     replay::{LabelledMessage, LabelledTraffic},
-    sim::{Said, Sender, Traffic},
+    sim::{Falsity, Said, Sender, Traffic},
+    time::Timestamp,
 };
 
 use super::{
-    catch::Catch,
-    detector::Wayside,
-    report::{Found, Honest, write_found},
-    score::{Heard, Score},
+    counts::Both,
+    hear,
+    report::{Found, Honest},
+    score,
 };
 
 /// Traffic that came with the truth about each message, heard as it was said: without noise, loss or
@@ -38,10 +39,8 @@ pub(super) struct LabelledRow {
 #[derive(Clone, Debug, Serialize)]
 struct LabelRow {
     label: String,
-    /// Names that lie so.
-    liars: u64,
-    wayside: Found,
-    catch: Found,
+    #[serde(flatten)]
+    found: Both<Found>,
 }
 
 impl LabelledRow {
@@ -50,18 +49,27 @@ impl LabelledRow {
         let (mut traffic, lies) = traffic(&heard);
         let vehicles = heard.vehicles;
         let labels: BTreeSet<String> = lies.iter().flatten().cloned().collect();
-        let mut play = |label: Option<&str>| {
+        let flaggings = hear(&traffic);
+        let start = traffic.messages.first().map(|said| said.received);
+        let start = start.unwrap_or(Timestamp::EPOCH);
+        let mut score = |label: Option<&str>| {
             for (said, lie) in traffic.messages.iter_mut().zip(&lies) {
-                said.is_lie = label.is_some() && lie.as_deref() == label;
+                let is_it = label.is_some() && lie.as_deref() == label;
+                said.falsity = if is_it {
+                    Falsity::Changed
+                } else {
+                    Falsity::None
+                };
             }
-            play(&traffic)
+            score(start, &traffic, &flaggings, Falsity::Changed)
         };
-        let honest = play(None);
+        let honest = score(None);
         let rows: Vec<_> = labels
             .into_iter()
             .map(|label| {
-                let scores = play(Some(&label));
-                LabelRow::new(label, &scores)
+                let [wayside, catch] = score(Some(&label)).each_ref().map(Found::of);
+                let found = Both { wayside, catch };
+                LabelRow { label, found }
             })
             .collect();
         let mean = |of: fn(&LabelRow) -> &Found| {
@@ -78,35 +86,11 @@ impl LabelledRow {
             notes: heard.notes,
             flagged_after_s: ours.accused_vehicles.iter().filter_map(named).collect(),
             honest: Honest::new(honest),
-            macro_f1_of_wayside: mean(|row| &row.wayside),
-            macro_f1_of_catch: mean(|row| &row.catch),
+            macro_f1_of_wayside: mean(|row| &row.found.wayside),
+            macro_f1_of_catch: mean(|row| &row.found.catch),
             labels: rows,
         }
     }
-}
-
-impl LabelRow {
-    fn new(label: String, scores: &[Score; 2]) -> Self {
-        let [ours, theirs] = scores;
-        Self {
-            label,
-            liars: ours.liars,
-            wayside: Found::of(ours),
-            catch: Found::of(theirs),
-        }
-    }
-}
-
-/// What both detectors make of it: Wayside's first.
-fn play(traffic: &Traffic) -> [Score; 2] {
-    let start = traffic.messages.first().map(|said| said.received);
-    let Some(start) = start else {
-        return [Score::default(), Score::default()];
-    };
-    let mut heard = Heard::new(start, traffic);
-    let ours = heard.score(traffic, &mut Wayside::default());
-    let theirs = heard.score(traffic, &mut Catch::default());
-    [ours, theirs]
 }
 
 /// The same traffic without its labels, and the label of each message. A liar is whose vehicle lies under
@@ -131,7 +115,7 @@ fn traffic(heard: &LabelledTraffic) -> (Traffic, Vec<Option<String>>) {
         telemetry: message.telemetry.clone(),
         generated: message.generated,
         received: message.received,
-        is_lie: false,
+        falsity: Falsity::None,
     };
     let traffic = Traffic {
         messages: heard.messages.iter().map(said).collect(),
@@ -153,8 +137,8 @@ impl fmt::Display for LabelledRow {
         }
         write!(f, "{}", self.honest)?;
         for row in &self.labels {
-            write_found(f, &row.label, (&row.wayside, &row.catch), row.liars)?;
-            writeln!(f)?;
+            let (label, Both { wayside, catch }) = (&row.label, &row.found);
+            writeln!(f, "{label:<26} {wayside} (catch {:.3})", catch.f1)?;
         }
         writeln!(
             f,

@@ -4,13 +4,15 @@
 //! ([`wayside::sim::Traffic`]); Wayside's checks and a published detector ([`catch`]) hear the same
 //! messages. What is counted is a sender's ten seconds: they are lying if half a second of messages
 //! lies, and found if any of them is flagged. Ten seconds in which a liar hardly lies count for
-//! nobody. What is older than the verifier takes counts as found by Wayside, whose checks never see
-//! it: a station whose messages are refused is not believed either.
+//! nobody. What a lie is can be told in three ways ([`Falsity`]), and each is reported. What is older
+//! than the verifier takes counts as found by Wayside, whose checks never see it: a station whose
+//! messages are refused is not believed either.
 //!
 //! A recording that tells of each message whether it is true ([`LabelledRow`]) is heard as it is,
 //! and counted label by label.
 
 mod catch;
+mod counts;
 mod detector;
 mod evasive;
 mod labelled;
@@ -23,15 +25,17 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use wayside::{
     replay::{Drive, Options, import, import_labelled},
-    sim::{Attack, Seed, Traffic, TrafficOptions},
+    sim::{Attack, Falsity, Seed, Traffic, TrafficOptions},
+    time::Timestamp,
 };
 
 use self::{
     catch::Catch,
+    counts::Counts,
     detector::Wayside,
     evasive::Evasion,
     labelled::LabelledRow,
-    score::{Heard, Score},
+    score::{Flagging, Heard, Score},
 };
 pub(super) use report::Report;
 use report::{AttackRow, DriveRow};
@@ -109,14 +113,19 @@ fn row(name: &str, drive: &Drive, attacks: &[Attack], lies: Lies) -> DriveRow {
             liars: LIARS,
             ..honest(lies.first_seed, true)
         };
-        AttackRow::new(*attack, play(drive, &options))
+        let traffic = Traffic::of(drive, &options);
+        let flaggings = hear(&traffic);
+        let score = |lie| score(drive.start, &traffic, &flaggings, lie);
+        AttackRow::new(*attack, Counts::of(score))
     });
     let attacks = attacks.collect();
     let mut row = DriveRow::new((name, drive), (as_recorded, noisy), attacks);
     if lies.evasive {
         let traffic = Traffic::of(drive, &honest(lies.first_seed, true));
-        let score =
-            |told: &Traffic| Heard::new(drive.start, told).score(told, &mut Wayside::default());
+        let score = |told: &Traffic| {
+            let flagging = Flagging::of(told, Wayside::default());
+            Heard::new(drive.start, told, Falsity::Changed).score(told, &flagging)
+        };
         row.evasions = Evasion::ALL
             .into_iter()
             .map(|evasion| evasion.row(&traffic, score))
@@ -125,13 +134,29 @@ fn row(name: &str, drive: &Drive, attacks: &[Attack], lies: Lies) -> DriveRow {
     row
 }
 
-/// What both detectors make of the same traffic: Wayside's first.
+/// What both detectors make of traffic in which nobody lies: Wayside's first.
 fn play(drive: &Drive, options: &TrafficOptions) -> [Score; 2] {
     let traffic = Traffic::of(drive, options);
-    let mut heard = Heard::new(drive.start, &traffic);
-    let ours = heard.score(&traffic, &mut Wayside::default());
-    let theirs = heard.score(&traffic, &mut Catch::default());
-    [ours, theirs]
+    score(drive.start, &traffic, &hear(&traffic), Falsity::Changed)
+}
+
+/// What both detectors flag: Wayside's first.
+fn hear(traffic: &Traffic) -> [Flagging; 2] {
+    [
+        Flagging::of(traffic, Wayside::default()),
+        Flagging::of(traffic, Catch::default()),
+    ]
+}
+
+/// The same held against the truth, by windows from a start.
+fn score(
+    start: Timestamp,
+    traffic: &Traffic,
+    flaggings: &[Flagging; 2],
+    lie: Falsity,
+) -> [Score; 2] {
+    let heard = Heard::new(start, traffic, lie);
+    flaggings.each_ref().map(|it| heard.score(traffic, it))
 }
 
 /// As VeReMi NextGen.

@@ -4,10 +4,15 @@ use serde::Serialize;
 use wayside::{
     crypto::Digest,
     replay::Drive,
-    sim::{Attack, Catalogue},
+    sim::{Attack, Catalogue, Falsity},
 };
 
-use super::{evasive::EvasionRow, labelled::LabelledRow, score::Score};
+use super::{
+    counts::{Both, Counts},
+    evasive::EvasionRow,
+    labelled::LabelledRow,
+    score::Score,
+};
 use crate::bench::{machine::Machine, meter::quantile};
 
 /// What both detectors found.
@@ -67,13 +72,12 @@ pub(super) struct AttackRow {
     is_of_vere_mi_next_gen: bool,
     is_held_out: bool,
     is_kinematic: bool,
-    liars: u64,
-    wayside: Found,
-    catch: Found,
+    #[serde(flatten)]
+    found: Counts<Both<Found>>,
     #[serde(skip)]
     kind: Attack,
     #[serde(skip)]
-    scores: [Score; 2],
+    scores: Counts<[Score; 2]>,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -85,6 +89,7 @@ pub(super) struct Found {
     false_negative: u64,
     false_positive: u64,
     true_negative: u64,
+    liars: u64,
     liars_found: usize,
     latency_s_p50: f64,
     latency_s_p99: f64,
@@ -101,8 +106,8 @@ struct Summary {
     with_noise: Honest,
     as_recorded: Honest,
     attacks: Vec<AttackRow>,
-    wayside: Means,
-    catch: Means,
+    #[serde(flatten)]
+    means: Counts<Both<Means>>,
     /// Attacks on which Wayside's F1 is below the other's.
     worse_on: Vec<&'static str>,
 }
@@ -155,23 +160,23 @@ impl Report {
         };
         let with_noise = Honest::new(sum(|row| &row.with_noise.scores));
         let as_recorded = Honest::new(sum(|row| &row.as_recorded.scores));
-        let mut attacks: BTreeMap<Attack, [Score; 2]> = BTreeMap::new();
+        let mut attacks: BTreeMap<Attack, Counts<[Score; 2]>> = BTreeMap::new();
         for row in self.drives.iter().flat_map(|row| &row.attacks) {
             let sums = attacks.entry(row.kind).or_default();
-            for (sum, more) in sums.iter_mut().zip(&row.scores) {
-                sum.add(more);
-            }
+            sums.add(&row.scores);
         }
         let attacks: Vec<_> = attacks
             .into_iter()
             .map(|(kind, scores)| AttackRow::new(kind, scores))
             .collect();
-        let worse = attacks.iter().filter(|row| row.wayside.f1 < row.catch.f1);
+        let worse = attacks.iter().filter(|row| row.is_worse());
         self.all = Summary {
             with_noise,
             as_recorded,
-            wayside: Means::of(&attacks, 0),
-            catch: Means::of(&attacks, 1),
+            means: Counts::of(|lie| Both {
+                wayside: Means::of(&attacks, lie, 0),
+                catch: Means::of(&attacks, lie, 1),
+            }),
             worse_on: worse.map(|row| row.attack).collect(),
             attacks,
         };
@@ -236,19 +241,25 @@ impl Accused {
 }
 
 impl AttackRow {
-    pub(super) fn new(kind: Attack, scores: [Score; 2]) -> Self {
-        let [ours, theirs] = &scores;
+    pub(super) fn new(kind: Attack, scores: Counts<[Score; 2]>) -> Self {
+        let found = |lie| {
+            let [wayside, catch] = scores.by(lie).each_ref().map(Found::of);
+            Both { wayside, catch }
+        };
         Self {
             attack: kind.name(),
             is_of_vere_mi_next_gen: kind.catalogue() == Catalogue::VeReMiNextGen,
             is_held_out: kind.is_held_out(),
             is_kinematic: kind.is_kinematic(),
-            liars: ours.liars,
-            wayside: Found::of(ours),
-            catch: Found::of(theirs),
+            found: Counts::of(found),
             kind,
             scores,
         }
+    }
+
+    fn is_worse(&self) -> bool {
+        let Both { wayside, catch } = &self.found.changed;
+        wayside.f1 < catch.f1
     }
 }
 
@@ -264,6 +275,7 @@ impl Found {
             false_negative: score.missed,
             false_positive: score.accused,
             true_negative: score.left_alone,
+            liars: score.liars,
             liars_found: latencies.len(),
             latency_s_p50: quantile(&mut latencies, 0.5),
             latency_s_p99: quantile(&mut latencies, 0.99),
@@ -275,11 +287,11 @@ impl Found {
 }
 
 impl Means {
-    fn of(rows: &[AttackRow], detector: usize) -> Self {
+    fn of(rows: &[AttackRow], lie: Falsity, detector: usize) -> Self {
         let (mut all, mut kinematic) = (Score::default(), Score::default());
         let mut macro_recall = 0.0;
         for row in rows {
-            let Some(score) = row.scores.get(detector) else {
+            let Some(score) = row.scores.by(lie).get(detector) else {
                 continue;
             };
             all.add(score);
@@ -289,7 +301,7 @@ impl Means {
             macro_recall += share(score.recall(), rows.len() as f64);
         }
         let mean = |is_in: fn(&AttackRow) -> bool| {
-            let of = |row: &AttackRow| row.scores.get(detector).map_or(0.0, Score::f1);
+            let of = |row: &AttackRow| row.scores.by(lie).get(detector).map_or(0.0, Score::f1);
             let values: Vec<f64> = rows.iter().filter(|row| is_in(row)).map(of).collect();
             share(values.iter().sum(), values.len() as f64)
         };
@@ -331,8 +343,13 @@ impl fmt::Display for Report {
         let all = &self.all;
         write!(f, "with noise\n{}", all.with_noise)?;
         all.attacks.iter().try_for_each(|row| write!(f, "{row}"))?;
-        for (name, means) in [("wayside", &all.wayside), ("catch", &all.catch)] {
-            writeln!(f, "{name:<8} {means:?}")?;
+        for (counted, Both { wayside, catch }) in [
+            ("as published", &all.means.as_published),
+            ("changed", &all.means.changed),
+            ("beyond noise", &all.means.beyond_noise),
+        ] {
+            writeln!(f, "{counted:<12} wayside {wayside:?}")?;
+            writeln!(f, "{counted:<12} catch   {catch:?}")?;
         }
         writeln!(f, "worse on {:?}", all.worse_on)
     }
@@ -341,36 +358,33 @@ impl fmt::Display for Report {
 impl fmt::Display for AttackRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mark = if self.is_held_out { " (held out)" } else { "" };
-        write_found(f, self.attack, (&self.wayside, &self.catch), self.liars)?;
-        writeln!(f, "{mark}")?;
-        writeln!(f, "    {:?}", self.wayside.checks)
+        writeln!(f, "{}{mark}", self.attack)?;
+        for (counted, Both { wayside, catch }) in [
+            ("as published", &self.found.as_published),
+            ("changed", &self.found.changed),
+            ("beyond noise", &self.found.beyond_noise),
+        ] {
+            writeln!(f, "    {counted:<12} {wayside} (catch {:.3})", catch.f1)?;
+        }
+        writeln!(f, "    {:?}", self.found.changed.wayside.checks)
     }
 }
 
-/// What both found of lies of one kind, on a line that does not end.
-pub(super) fn write_found(
-    f: &mut fmt::Formatter<'_>,
-    name: &str,
-    (wayside, catch): (&Found, &Found),
-    liars: u64,
-) -> fmt::Result {
-    let Found {
-        f1,
-        true_positive,
-        false_negative,
-        false_positive,
-        liars_found,
-        latency_s_p50,
-        latency_s_p99,
-        ..
-    } = wayside;
-    write!(
-        f,
-        "{name:<30} F1 {f1:.3} (catch {:.3})  found {true_positive} missed {false_negative} \
-         accused {false_positive}  \
-         p50 {latency_s_p50:.1} s p99 {latency_s_p99:.1} s, {liars_found} of {liars} liars",
-        catch.f1
-    )
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "F1 {:.3}  found {} missed {} accused {}  p50 {:.1} s p99 {:.1} s, {} of {} liars",
+            self.f1,
+            self.true_positive,
+            self.false_negative,
+            self.false_positive,
+            self.latency_s_p50,
+            self.latency_s_p99,
+            self.liars_found,
+            self.liars,
+        )
+    }
 }
 
 impl fmt::Display for Honest {

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use wayside::{
     crypto::{Digest, DigestBuilder, Purpose},
-    sim::{Said, Traffic},
+    sim::{Falsity, Said, Traffic},
     time::Timestamp,
 };
 
@@ -44,8 +44,17 @@ pub(super) struct Cells {
     left_alone: u64,
 }
 
+/// What a detector made of traffic.
+pub(super) struct Flagging {
+    /// Of each message.
+    flags: Vec<Vec<Flag>>,
+    cpu_us: f64,
+}
+
 /// The truth about traffic, by sender and window.
 pub(super) struct Heard {
+    /// What counts as a lie: this, and what is worse.
+    lie: Falsity,
     start: Timestamp,
     windows: BTreeMap<(usize, u64), Truth>,
     first_lies: BTreeMap<usize, Timestamp>,
@@ -69,8 +78,21 @@ enum Kind {
     Neither,
 }
 
+impl Flagging {
+    /// Lets a detector hear everything.
+    pub(super) fn of(traffic: &Traffic, mut detector: impl Detector) -> Self {
+        let before = thread_cpu();
+        let messages = traffic.messages.iter();
+        let flags = messages.map(|it| detector.hear(it)).collect();
+        Self {
+            flags,
+            cpu_us: micros(thread_cpu().saturating_sub(before)),
+        }
+    }
+}
+
 impl Heard {
-    pub(super) fn new(start: Timestamp, traffic: &Traffic) -> Self {
+    pub(super) fn new(start: Timestamp, traffic: &Traffic, lie: Falsity) -> Self {
         let mut windows: BTreeMap<_, Truth> = BTreeMap::new();
         let mut first_lies = BTreeMap::new();
         let mut spans: BTreeMap<usize, (Timestamp, Timestamp)> = BTreeMap::new();
@@ -79,8 +101,8 @@ impl Heard {
                 .entry((said.sender, window(start, said)))
                 .or_default();
             truth.messages += 1;
-            truth.lies += u32::from(said.is_lie);
-            if said.is_lie {
+            truth.lies += u32::from(said.falsity >= lie);
+            if said.falsity >= lie {
                 first_lies.entry(said.sender).or_insert(said.received);
             }
             let span = spans
@@ -92,6 +114,7 @@ impl Heard {
         let honest = spans.iter().filter(|(sender, _)| !is_liar(sender));
         let length = |(from, to): &(Timestamp, Timestamp)| to.since(*from).as_secs_f64() / 3_600.0;
         Self {
+            lie,
             start,
             windows,
             first_lies,
@@ -103,25 +126,20 @@ impl Heard {
         }
     }
 
-    /// Lets a detector hear everything.
-    pub(super) fn score(&mut self, traffic: &Traffic, detector: &mut impl Detector) -> Score {
+    /// Holds what was flagged against the truth.
+    pub(super) fn score(&self, traffic: &Traffic, flagging: &Flagging) -> Score {
+        let Flagging { flags, cpu_us } = flagging;
         let mut score = Score {
             vehicle_hours: self.vehicle_hours,
             liars: self.first_lies.len() as u64,
             heard: traffic.messages.len() as u64,
+            cpu_us: *cpu_us,
             ..Score::default()
         };
-        let before = thread_cpu();
-        let flags: Vec<_> = traffic
-            .messages
-            .iter()
-            .map(|it| detector.hear(it))
-            .collect();
-        score.cpu_us = micros(thread_cpu().saturating_sub(before));
-        score.verdicts.push(digest(traffic, &flags));
+        score.verdicts.push(digest(traffic, flags));
         let mut flagged: BTreeMap<(usize, u64), bool> = BTreeMap::new();
         let mut first_flags: BTreeMap<usize, Timestamp> = BTreeMap::new();
-        for (said, checks) in traffic.messages.iter().zip(&flags) {
+        for (said, checks) in traffic.messages.iter().zip(flags) {
             let key = (said.sender, window(self.start, said));
             *flagged.entry(key).or_default() |= !checks.is_empty();
             let kind = self.kind(traffic, key);
@@ -171,7 +189,7 @@ impl Heard {
             *(if is_lying { lying } else { honest }) += 1;
         }
         let messages = &mut score.messages;
-        *match (said.is_lie, is_flagged) {
+        *match (said.falsity >= self.lie, is_flagged) {
             (true, true) => &mut messages.found,
             (true, false) => &mut messages.missed,
             (false, true) => &mut messages.accused,
