@@ -23,7 +23,7 @@ use wayside::{
 use super::{
     process::{Agent, PATIENCE, agent, wayside},
     roadside::is_connected,
-    tickets::{address, clear, pki, start_units},
+    tickets::{LONG_SLOTS, address, clear, pki, start_units},
     town::Town,
 };
 
@@ -32,9 +32,9 @@ use super::{
 /// What the liar, with an operator's help, makes of the other one's words is refused.
 #[tokio::test]
 async fn m8_m22_a_liar_is_suspended_by_all_operators_and_whom_it_accuses_is_not() {
-    let town = Town::of(5, 2, &["--relays", "1", "--slot-length", "6h"]).await;
+    let town = Town::of(5, 2, &[&["--relays", "1"][..], &LONG_SLOTS].concat()).await;
     let _units = start_units(&town).await;
-    pki(&LONG_SLOTS, &town, &[]).await;
+    pki(&["issuing"], &town, &LONG_SLOTS).await;
     let witness = start(&town, 1, &[]).await;
     witness.wait_ready(is_connected).await;
     let peer = format!("[\"{}\"]", witness.quic());
@@ -87,9 +87,9 @@ async fn m8_m22_a_liar_is_suspended_by_all_operators_and_whom_it_accuses_is_not(
 /// testify to that, and the two operators whose units heard the same are one more than may be false.
 #[tokio::test]
 async fn m22_who_repeats_another_is_suspended_by_three_witnesses_and_two_operators_that_saw_it() {
-    let town = Town::of(5, 5, &["--relays", "2", "--slot-length", "6h"]).await;
+    let town = Town::of(5, 5, &[&["--relays", "2"][..], &LONG_SLOTS].concat()).await;
     let _units = start_units(&town).await;
-    pki(&LONG_SLOTS, &town, &[]).await;
+    pki(&["issuing"], &town, &LONG_SLOTS).await;
     let (repeated, liar, first, second, third) = tokio::join!(
         start(&town, 1, &[]),
         start(&town, 2, &[]),
@@ -323,5 +323,3 @@ async fn undisturbed(command: impl Fn() -> Command) -> Output {
 }
 
 const STRETCH_LEN: usize = 7;
-/// Nobody's name changes meanwhile, but four times a day.
-const LONG_SLOTS: [&str; 3] = ["issuing", "--slot-length", "6h"];

@@ -77,9 +77,9 @@ async fn with_one_signer_down_tickets_flow_and_a_revoked_car_is_heard_by_nobody(
 /// Five operators' units that issue tickets, one of which signs and is down; the address of one that is
 /// not.
 async fn issuing_town() -> (Town, Vec<Agent>, String) {
-    let town = Town::new(5).await;
+    let town = Town::new_with(5, &LONG_SLOTS).await;
     let mut units = start_units(&town).await;
-    pki(&["issuing"], &town, &[]).await;
+    pki(&["issuing"], &town, &LONG_SLOTS).await;
     let signer = unit_of(&town, "members/0").await;
     kill(units.remove(signer - 1)).await;
     let left = address(&town, if signer == 1 { 2 } else { 1 });
@@ -224,3 +224,6 @@ pub(super) async fn publish(
         .publish_state(super::process::state(55.0 + f64::from(step) * 1e-4))
         .await
 }
+
+/// With these, nobody's ticket changes during a test, but four times a day.
+pub(super) const LONG_SLOTS: [&str; 2] = ["--slot-length", "6h"];
