@@ -21,7 +21,7 @@
 //! | | module | holds |
 //! |---|---|---|
 //! | values | [`units`] | quantities that cannot hold nonsense |
-//! | | [`time`] | both clocks as values |
+//! | | [`time`] | both clocks as values, and memory by age |
 //! | | [`id`] | names of things |
 //! | | [`geo`] | places on the earth, areas, cells |
 //! | | [`lanes`] | the lanes of a road, as a map draws them |

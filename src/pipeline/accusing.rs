@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -13,12 +13,12 @@ use crate::{
     plausibility::Judged,
     relay::Notice,
     security::Equivocation,
-    time::{Instant, Now},
+    time::{Instant, Now, Recent, RecentBounds},
 };
 
 /// A station's part in having liars suspended: a car gathers evidence and hands it to units; a unit
 /// proves what it gathers and is given, tells its edge, and hands it on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Accusing {
     keeper: Keeper,
     /// What there is for units, oldest first.
@@ -29,8 +29,10 @@ pub(super) struct Accusing {
     testified: BTreeSet<StationId>,
     /// Whose testimony against whom a unit has told its edge of.
     heard: BTreeSet<(StationId, StationId)>,
-    /// How much a unit was given by whom, under each ticket.
-    given: BTreeMap<StationId, u32>,
+    /// How much a unit was given by whom, under each ticket. Who gives on is not forgotten; to be so, it
+    /// would have to wait until as many others gave something as are remembered, each of whom needs a
+    /// ticket of its own and with that may give as much.
+    given: Recent<StationId, u32>,
 }
 
 /// What is on its way to units.
@@ -138,7 +140,7 @@ impl Station {
             return;
         };
         // A unit hands on what others gave it.
-        if self.peer_is_unit(peer) != Some(true) && !self.accusing.may_give(reporter) {
+        if self.peer_is_unit(peer) != Some(true) && !self.accusing.may_give(reporter, now) {
             return count(&mut self.counters.not_taken, OVER_QUOTA);
         }
         let Ok(evidence) = Evidence::from_bytes(bytes) else {
@@ -164,7 +166,7 @@ impl Station {
         let Some(reporter) = self.peers.get(peer).and_then(|peer| peer.station()) else {
             return;
         };
-        if self.peer_is_unit(peer) != Some(true) && !self.accusing.may_give(reporter) {
+        if self.peer_is_unit(peer) != Some(true) && !self.accusing.may_give(reporter, now) {
             return count(&mut self.counters.not_taken, OVER_QUOTA);
         }
         let domain = self.verifier.domain();
@@ -218,15 +220,25 @@ impl Station {
 }
 
 impl Accusing {
-    /// Counts evidence of a ticket's holder, and says whether it may give so much.
-    fn may_give(&mut self, reporter: StationId) -> bool {
-        let given = self.given.entry(reporter).or_default();
-        *given = given.saturating_add(1);
-        let may = *given <= GIVEN_MAX;
-        if self.given.len() > REPORTERS_MAX {
-            self.given.pop_first();
+    pub(super) fn new() -> Self {
+        Self {
+            keeper: Keeper::default(),
+            untold: VecDeque::new(),
+            accused: BTreeSet::new(),
+            testified: BTreeSet::new(),
+            heard: BTreeSet::new(),
+            given: Recent::new(RecentBounds {
+                len_max: REPORTERS_MAX,
+                age_max: REPORTERS_FOR,
+            }),
         }
-        may
+    }
+
+    /// Counts evidence of a ticket's holder, and says whether it may give so much.
+    pub(super) fn may_give(&mut self, reporter: StationId, now: Now) -> bool {
+        let given = self.given.note(reporter, now.instant);
+        *given = given.saturating_add(1);
+        *given <= GIVEN_MAX
     }
 }
 
@@ -245,9 +257,11 @@ const UNTOLD_FOR: Duration = Duration::from_secs(1_800);
 /// To so many units it goes, since one of them may not hand it in.
 const TOLD_MAX: usize = 3;
 /// How much a unit takes of one ticket's holder, proven or not.
-const GIVEN_MAX: u32 = 10;
-/// Holders of which a unit remembers how much they gave.
-const REPORTERS_MAX: usize = 8_192;
+pub(super) const GIVEN_MAX: u32 = 10;
+/// Holders of which a unit remembers how much they gave; beyond, it forgets who gave longest ago.
+pub(super) const REPORTERS_MAX: usize = 8_192;
+/// How long after they gave something: a day and a fifth, for which the longest ticket counts.
+const REPORTERS_FOR: Duration = Duration::from_secs(103_680);
 /// Stations of which it is remembered that they were accused, and witnesses.
 const REMEMBERED_MAX: usize = 8_192;
 const EVIDENCE: &str = "evidence";

@@ -95,7 +95,7 @@ impl Station {
             unit: None,
             waiting: Waiting::default(),
             roadside: Roadside::new(config.load.clone(), now),
-            accusing: Accusing::default(),
+            accusing: Accusing::new(),
             own: None,
             clock_error_ms: None,
             stack_silent: false,

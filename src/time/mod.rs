@@ -3,12 +3,16 @@
 //! [`Instant`] never jumps and says how long something took; [`Timestamp`] is coordinated
 //! universal time, which a receiver of satellite time may step, and says when something happened.
 //! [`Now`] is one reading of both and always an argument, so that tests and simulations can skew
-//! the two apart. No code above the edges reads a clock.
+//! the two apart. No code above the edges reads a clock. [`Recent`] is what a station remembers by age.
 
 use std::{fmt, io, time::Duration};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+mod recent;
+
+pub use recent::{Recent, RecentBounds};
 
 #[cfg(test)]
 mod tests;

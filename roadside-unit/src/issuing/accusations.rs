@@ -9,7 +9,7 @@ use wayside::{
     },
     pipeline::Accusation,
     security::Ticket,
-    time::Instant,
+    time::{Instant, Recent, RecentBounds},
 };
 
 use super::{
@@ -19,13 +19,14 @@ use super::{
 
 /// What stands against stations that the operator has yet to bring to the ledger, until the ledger has it
 /// from anybody or takes it no more; and whether the operator believes what others testify.
-#[derive(Default)]
 pub(super) struct Accusations {
     proofs: BTreeMap<StationId, Open<Evidence>>,
     /// By accused and witness.
     testimonies: BTreeMap<(StationId, StationId), Open<Testimony>>,
-    /// Whom the operator's own unit found to be untrue.
-    seen: BTreeMap<StationId, Instant>,
+    /// Whom the operator's own unit found to be untrue. To have one of them forgotten before its time
+    /// takes as many others as are kept, each a ticket whose holder lies to that unit; the operator
+    /// is then silent about that one, and suspends nobody for it.
+    seen: Recent<StationId>,
 }
 
 /// Something that is not on the ledger yet.
@@ -36,7 +37,19 @@ struct Open<T> {
 }
 
 impl Accusations {
-    /// Takes in what was verified; beyond the bound, what comes is dropped.
+    pub(super) fn new() -> Self {
+        Self {
+            proofs: BTreeMap::new(),
+            testimonies: BTreeMap::new(),
+            seen: Recent::new(RecentBounds {
+                len_max: SEEN_MAX,
+                age_max: REPORT_AGE_MAX,
+            }),
+        }
+    }
+
+    /// Takes in what was verified. Beyond the bound, what comes to be said is dropped, and of what was
+    /// seen the oldest is.
     pub(super) fn handle_accusation(
         &mut self,
         (station, accusation): (StationId, &Accusation),
@@ -44,10 +57,7 @@ impl Accusations {
     ) {
         match accusation {
             Accusation::Seen => {
-                self.seen.insert(station, since);
-                if self.seen.len() > SEEN_MAX {
-                    self.seen.pop_first();
-                }
+                self.seen.note(station, since);
             }
             Accusation::Proof(bytes) => self.handle_evidence(bytes, since),
             Accusation::Testimony(bytes) => self.handle_testimony(bytes, since),
@@ -106,7 +116,7 @@ impl Accusations {
         for case in cases.filter(|case| case.is_ripe() && !case.believed_by.contains(&own)) {
             let accused = case.accused;
             let station = StationId::from_bytes(*accused.as_bytes());
-            if self.seen.contains_key(&station) {
+            if self.seen.contains(&station) {
                 let action = Action::from(BelieveWitnesses { accused });
                 offices.say(ShardId::GOVERNANCE, action, About::Belief(station));
             }
@@ -122,9 +132,7 @@ impl Accusations {
             let end = slots.valid_until(accused.slot());
             is_accused.is_none() && now <= end.saturating_add(REPORT_AGE_MAX)
         };
-        let now = view.now.instant;
-        self.seen
-            .retain(|_, seen| now.since(*seen) <= REPORT_AGE_MAX);
+        self.seen.forget(view.now.instant);
         self.proofs.retain(|_, open| is_open(open.content.ticket()));
         self.testimonies.retain(|_, open| {
             let (accused, witness) = (open.content.accused(), open.content.witness());
@@ -151,8 +159,9 @@ impl<T> Open<T> {
     }
 }
 
-/// Stations that the operator's own unit found to be untrue.
-const SEEN_MAX: usize = 4_096;
+/// Stations that the operator's own unit found to be untrue; beyond, it forgets which it found so
+/// longest ago.
+pub(super) const SEEN_MAX: usize = 4_096;
 /// How much later each further operator brings the same.
 const TURN: Duration = Duration::from_secs(3);
 /// Proofs that wait to be brought, and testimonies.

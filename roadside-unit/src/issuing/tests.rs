@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     fs::{self, OpenOptions},
     os::unix::fs::{FileExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
@@ -8,21 +9,29 @@ use std::{
 use tempfile::TempDir;
 use wayside::{
     crypto::SigningKey,
-    id::{ChainId, GroupId},
-    issuing::{Record, TicketKey},
-    ledger::{AccountKey, Enrolment, EnrolmentStatus, EnrolmentVoice, OrderKind},
-    security::Slot,
-    time::{Instant, Timestamp},
+    id::{ChainId, DomainId, GroupId, StationId},
+    issuing::{Facts, IssuingKeys, Record, Seat, TicketKey},
+    ledger::{
+        AccountKey, AccusedStation, AccusedTicket, Action, BelieveWitnesses, Case, Cases,
+        Enrolment, EnrolmentStatus, EnrolmentVoice, IssuingFacts, Key, OrderKind, State,
+        TicketPolicy, Value, WitnessNote,
+    },
+    pipeline::Accusation,
+    security::{Slot, TICKET_LEN},
+    time::{Instant, Now, Timestamp},
 };
 use zeroize::Zeroizing;
 
 use super::{
     JournalError,
+    accusations::{Accusations, SEEN_MAX},
     ceremonies::Ceremonies,
     compacter::Compacter,
     journal::{Journal, Past},
     mark_restored,
+    offices::Offices,
     orders::{follows, tightens},
+    out::{Effect, View},
     stuck::Stuck,
 };
 
@@ -262,6 +271,106 @@ fn a_lifted_order_gives_back_only_what_it_took() {
     assert!(!follows(&revoked, OrderKind::Suspend { until }, agreed));
 }
 
+#[test]
+fn m22_of_what_an_operators_unit_saw_the_oldest_makes_room_whatever_its_name() {
+    let last = u64::try_from(SEEN_MAX).unwrap();
+    let cases = [0, 1, last - 1, last].map(|number| case(station(number), 3, &[]));
+    for is_rising in [false, true] {
+        let mut accusations = Accusations::new();
+        for step in 0..=last {
+            let number = if is_rising { step } else { last - step };
+            see(&mut accusations, station(number), 0);
+        }
+        let kept = if is_rising {
+            [1, last - 1, last]
+        } else {
+            [0, 1, last - 1]
+        };
+        let believed = believed(&mut accusations, &cases, 0);
+        assert_eq!(believed, kept.map(station), "rising: {is_rising}");
+    }
+}
+
+/// An operator's own unit finds a station to be untrue, so many seconds after the start.
+fn see(accusations: &mut Accusations, station: StationId, seconds: u64) {
+    accusations.handle_accusation((station, &Accusation::Seen), now(seconds).instant);
+}
+
+/// About whom the operator believes witnesses where the ledger has these cases, so many seconds after
+/// the start.
+fn believed(accusations: &mut Accusations, cases: &[Case], seconds: u64) -> Vec<StationId> {
+    let cases = Value::Cases(Cases(cases.to_vec()));
+    let state = State::new().apply(BTreeMap::from([(Key::Cases, Some(cases))]));
+    let issuing = IssuingFacts {
+        chain: chain(),
+        development: false,
+        policy: TicketPolicy {
+            domain: DomainId(1),
+            slot_length_s: 300,
+            origin_slot: 0,
+            preload_slots: 12,
+            batch_vehicles_min: 1,
+            batch_wait_ms: 1_000,
+        },
+        groups: BTreeMap::new(),
+        seats: BTreeMap::new(),
+        issuers: Vec::new(),
+        operators: BTreeMap::new(),
+        as_of: now(seconds).timestamp,
+    };
+    let view = View {
+        facts: &Facts::of(&issuing),
+        issuing: &issuing,
+        state: &state,
+        home: &|_| None,
+        now: now(seconds),
+    };
+    let keys = IssuingKeys::new(SigningKey::from_seed(&[1; 32]), Vec::new());
+    let mut offices = Offices::new(Seat::first(OPERATOR), keys, &view, &[]);
+    accusations.poll(&mut offices, &view);
+    let effects = offices.take_out().effects.into_iter();
+    let accused = effects.map(|effect| {
+        let Effect::Say(word) = effect else {
+            panic!("it says what it believes, and nothing else");
+        };
+        let Action::BelieveWitnesses(BelieveWitnesses { accused }) = word.action else {
+            panic!("{word:?}");
+        };
+        accused
+    });
+    let accused = accused.map(|accused| StationId::from_bytes(*accused.as_bytes()));
+    accused.collect()
+}
+
+/// What so many stations testify against one, and which operators believe it.
+fn case(accused: StationId, witnesses: u64, believed_by: &[u16]) -> Case {
+    let named = |station: StationId| AccusedStation::from_bytes(*station.as_bytes());
+    let witnesses = (10..10 + witnesses).map(|witness| WitnessNote {
+        station: named(station(witness)),
+        at: now(0).timestamp,
+    });
+    Case {
+        accused: named(accused),
+        ticket: AccusedTicket::from_bytes([0; TICKET_LEN]),
+        slot: 0,
+        reason: "duplicate_content".parse().unwrap(),
+        witnesses: witnesses.collect(),
+        believed_by: believed_by.to_vec(),
+    }
+}
+
+fn station(number: u64) -> StationId {
+    StationId::from_bytes(number.to_be_bytes())
+}
+
+fn now(seconds: u64) -> Now {
+    let start = Now {
+        instant: Instant::from_origin(Duration::from_secs(1_000)),
+        timestamp: at(1_000_000),
+    };
+    start.after(Duration::from_secs(seconds))
+}
+
 fn at(unix_s: u64) -> Timestamp {
     Timestamp::from_unix_ms(unix_s * 1_000).unwrap()
 }
@@ -278,3 +387,6 @@ fn file(folder: &Path) -> PathBuf {
 fn chain() -> ChainId {
     ChainId::from_bytes([7; 32])
 }
+
+/// The operator whose part is tested.
+const OPERATOR: u16 = 1;

@@ -138,7 +138,7 @@ impl Worker {
             ring,
             journal,
             ceremonies,
-            accusations: Accusations::default(),
+            accusations: Accusations::new(),
             standing,
             known: None,
             offices: None,

@@ -10,7 +10,10 @@ use crate::{
     },
     id::StationId,
     message::Telemetry,
-    pipeline::{Accusation, Event, OwnState},
+    pipeline::{
+        Accusation, Event, OwnState,
+        accusing::{Accusing, GIVEN_MAX, REPORTERS_MAX},
+    },
     relay::Notice,
     units::Acceleration,
 };
@@ -146,6 +149,39 @@ fn m22_a_flood_of_false_evidence_accuses_nobody_and_keeps_no_true_evidence_away(
     let counters = street.stations[unit].counters();
     assert!(counters.refused["evidence"] <= 10, "{counters:?}");
     assert!(counters.not_taken["evidence_over_quota"] > 0);
+}
+
+#[test]
+fn m22_a_flood_of_names_makes_nobody_forgotten_who_still_gives() {
+    let mut accusing = Accusing::new();
+    let start = Street::new().now;
+    let mut given = |number: u64, times: u32, seconds: u64| {
+        let name = StationId::from_bytes(number.to_be_bytes());
+        let now = start.after(Duration::from_secs(seconds));
+        let taken = (0..times).filter(|_| accusing.may_give(name, now));
+        u32::try_from(taken.count()).unwrap()
+    };
+    let (least, greatest) = (0, u64::MAX);
+    let others = u64::try_from(REPORTERS_MAX).unwrap() - 2;
+    for flooder in [least, greatest] {
+        assert_eq!(given(flooder, 100, 0), GIVEN_MAX);
+    }
+    // Names between theirs, the greatest first, until there is room for no more.
+    for other in (1..=others).rev() {
+        assert_eq!(given(other, GIVEN_MAX, 1), GIVEN_MAX);
+    }
+    assert_eq!([given(least, 1, 2), given(greatest, 1, 2)], [0, 0]);
+
+    // Two more push out the two that gave longest ago, and no flooder.
+    for latest in [others + 1, others + 2] {
+        assert_eq!(given(latest, 100, 3), GIVEN_MAX);
+    }
+    assert_eq!([given(least, 1, 4), given(greatest, 1, 4)], [0, 0]);
+    assert_eq!(given(1, 1, 4), 0);
+    assert_eq!(given(others, 1, 4), 1);
+
+    // By then no ticket has the same name any more.
+    assert_eq!(given(least, 1, 5 + 86_400 * 6 / 5), 1);
 }
 
 #[test]
