@@ -272,6 +272,26 @@ fn a_lifted_order_gives_back_only_what_it_took() {
 }
 
 #[test]
+fn m22_an_operator_believes_witnesses_only_about_whom_its_own_unit_saw_lie() {
+    let (liar, other) = (station(1), station(2));
+    let three = [case(liar, 3, &[OPERATOR + 1])];
+    let mut accusations = Accusations::new();
+    assert_eq!(believed(&mut accusations, &three, 0), []);
+    see(&mut accusations, other, 0);
+    assert_eq!(believed(&mut accusations, &three, 0), []);
+
+    see(&mut accusations, liar, 0);
+    assert_eq!(believed(&mut accusations, &three, 0), [liar]);
+    let two = [case(liar, 2, &[OPERATOR + 1])];
+    assert_eq!(believed(&mut accusations, &two, 0), []);
+    let said = [case(liar, 3, &[OPERATOR])];
+    assert_eq!(believed(&mut accusations, &said, 0), []);
+    // As long as the ledger takes accusations, and no longer.
+    assert_eq!(believed(&mut accusations, &three, 3_600), [liar]);
+    assert_eq!(believed(&mut accusations, &three, 3_601), []);
+}
+
+#[test]
 fn m22_of_what_an_operators_unit_saw_the_oldest_makes_room_whatever_its_name() {
     let last = u64::try_from(SEEN_MAX).unwrap();
     let cases = [0, 1, last - 1, last].map(|number| case(station(number), 3, &[]));
