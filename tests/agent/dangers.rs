@@ -6,11 +6,12 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic::Streaming;
 use wayside::rpc::{
     hazard::v1::{
-        CorroborateRequest, RemovalReason, SubscribeRequest, SubscribeResponse,
+        CorroborateRequest, GetRequest, RemovalReason, SubscribeRequest, SubscribeResponse,
         hazard_service_client::HazardServiceClient, subscribe_response::Event,
     },
     telemetry::v1::{
-        PublishStateRequest, VehicleSignals, telemetry_service_client::TelemetryServiceClient,
+        PublishObjectsRequest, PublishStateRequest, SensedObject, VehicleSignals,
+        telemetry_service_client::TelemetryServiceClient,
     },
     types::v1::{Hazard, HazardLevel, Position, Source, VehicleState},
 };
@@ -88,6 +89,45 @@ async fn a_broken_down_car_is_told_acted_upon_with_a_second_source_and_over_when
 }
 
 #[tokio::test]
+async fn a_broken_down_car_is_acted_upon_once_the_others_sensors_see_that_it_stands_there() {
+    let cars = Cars::start(&[("STATIONARY_LIT_AFTER", "2s")]).await;
+    let mut told = cars.subscribe().await;
+    let driven = cars.drive(|_| {
+        let lit = published(VehicleSignals::default(), BOTH_TURN_SIGNALS);
+        (0.0, 0.0, lit)
+    });
+
+    let heard = async {
+        let hazard = next(&mut told, STATIONARY).await;
+        is_one_word(&hazard);
+        // Beyond 15 m, past it, of no known speed, and nothing at all.
+        let elsewhere = [seen(20.0, Some(0.0)), seen(-20.0, Some(0.0))];
+        let (passing, unknown) = (seen(0.0, Some(9.0)), seen(0.0, None));
+        let all = [elsewhere.as_slice(), &[passing, unknown]].concat();
+        for objects in [
+            elsewhere.to_vec(),
+            vec![passing],
+            vec![unknown],
+            all,
+            vec![],
+        ] {
+            assert_eq!(cars.sense(&objects).await, 0, "{objects:?}");
+            is_one_word(&cars.heard(&hazard).await);
+        }
+
+        let standing = [seen(20.0, Some(0.0)), seen(10.0, Some(0.2))];
+        assert_eq!(cars.sense(&standing).await, 1);
+        let borne_out = acted_upon(&mut told, &hazard).await;
+        assert_eq!(borne_out.source_count, 2);
+        let own = borne_out.sources.iter().map(|it| it.source());
+        assert_eq!(own.filter(|it| *it == Source::OwnSensors).count(), 1);
+        assert!(!borne_out.own, "it is not told to others");
+        assert_eq!(cars.heard(&hazard).await.level(), HazardLevel::Act);
+    };
+    both(heard, driven).await;
+}
+
+#[tokio::test]
 async fn an_airbag_is_a_crash_that_the_other_car_is_told_of() {
     let cars = Cars::start(&[]).await;
     let mut told = cars.subscribe().await;
@@ -140,6 +180,26 @@ impl Cars {
         subscribed.unwrap().into_inner()
     }
 
+    /// Tells the listener's agent what its sensors see; how many hazards that bears out.
+    async fn sense(&self, objects: &[SensedObject]) -> u32 {
+        let mut client = TelemetryServiceClient::new(self.listener.channel().await);
+        let request = PublishObjectsRequest {
+            objects: objects.to_vec(),
+        };
+        let answer = client.publish_objects(request).await.unwrap();
+        answer.into_inner().hazards_borne_out
+    }
+
+    /// A hazard as the listener has it now.
+    async fn heard(&self, hazard: &Hazard) -> Hazard {
+        let mut client = HazardServiceClient::new(self.listener.channel().await);
+        let request = GetRequest {
+            action_id: hazard.action_id.clone(),
+        };
+        let answer = client.get(request).await.unwrap();
+        answer.into_inner().hazard.unwrap()
+    }
+
     /// Publishes ten times a second, for ever, what the driver drives after so many seconds: its
     /// speed in m/s, its acceleration in m/s², and all else.
     async fn drive(&self, mut at: impl FnMut(f64) -> (f64, f64, PublishStateRequest)) {
@@ -154,11 +214,7 @@ impl Cars {
             let state = request.state.get_or_insert_default();
             state.speed_m_per_s = Some(speed_m_per_s);
             state.longitudinal_acceleration_m_per_s2 = Some(along_m_per_s2);
-            state.position = Some(Position {
-                latitude_deg: Some(55.0 + north_m / 111_300.0),
-                longitude_deg: Some(2.5),
-                altitude_m: None,
-            });
+            state.position = Some(place(north_m));
             client.publish_state(request).await.unwrap();
             sleep(Duration::from_millis(100)).await;
         }
@@ -178,6 +234,24 @@ fn published(signals: VehicleSignals, exterior_lights: u32) -> PublishStateReque
     }
 }
 
+/// Something on the road, so many metres north of where a car stands that does not drive.
+fn seen(north_m: f64, speed_m_per_s: Option<f64>) -> SensedObject {
+    SensedObject {
+        position: Some(place(north_m)),
+        speed_m_per_s,
+        ..SensedObject::default()
+    }
+}
+
+/// So many metres north of where a drive starts.
+fn place(north_m: f64) -> Position {
+    Position {
+        latitude_deg: Some(55.0 + north_m / 111_300.0),
+        longitude_deg: Some(2.5),
+        altitude_m: None,
+    }
+}
+
 /// What is heard while a car drives.
 async fn both<T>(heard: impl Future<Output = T>, driven: impl Future<Output = ()>) -> T {
     tokio::select! {
@@ -193,6 +267,18 @@ async fn next(told: &mut Streaming<SubscribeResponse>, cause: u32) -> Hazard {
             let code = hazard.cause.as_ref().and_then(|cause| cause.code);
             assert_eq!(code, Some(cause), "{hazard:?}");
             return hazard;
+        }
+    }
+}
+
+/// A hazard as it is told once a driving stack may act upon it.
+async fn acted_upon(told: &mut Streaming<SubscribeResponse>, hazard: &Hazard) -> Hazard {
+    loop {
+        if let Event::Hazard(now) = event(told).await
+            && now.action_id == hazard.action_id
+            && now.level() == HazardLevel::Act
+        {
+            return now;
         }
     }
 }
