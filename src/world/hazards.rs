@@ -168,12 +168,13 @@ impl Hazards {
         let Some(entry) = self.entries.get_mut(&action) else {
             return false;
         };
-        if !entry.known.sensed {
-            let known = KnownHazard {
-                sensed: true,
-                ..KnownHazard::clone(&entry.known)
-            };
-            entry.known = Arc::new(known);
+        let was_sensed = entry.known.is_sensed();
+        let known = KnownHazard {
+            sensed: Some(entry.known.report.clone()),
+            ..KnownHazard::clone(&entry.known)
+        };
+        entry.known = Arc::new(known);
+        if !was_sensed {
             self.unsettled.push(entry.known.clone());
             self.settle(changes);
         }
@@ -287,13 +288,19 @@ impl Hazards {
             || report.judged.verified().ticket().holder(),
             |before| before.signer,
         );
+        // Whoever has one real danger seen must not be acted upon where it says next that there is one.
+        let sensed = before.as_ref().and_then(|it| it.known.sensed.clone());
+        let sensed = sensed.filter(|seen| {
+            let seen = &seen.verified().message().hazard;
+            is_same_event(seen, &report.judged.verified().message().hazard)
+        });
         let known = Arc::new(KnownHazard {
             report: Arc::new(report.judged),
             hops: report.hops,
             first_heard,
             level: Level::Inform,
             sources: 1,
-            sensed: before.as_ref().is_some_and(|before| before.known.sensed),
+            sensed,
             merged: Vec::new(),
             leading: action,
             negations: u32::try_from(negated_by.len()).unwrap_or(u32::MAX),

@@ -180,7 +180,7 @@ impl Voices {
                 self.units.insert(holder);
             }
         }
-        self.is_sensed |= known.sensed;
+        self.is_sensed |= known.is_sensed();
     }
 
     fn count(&self) -> u32 {

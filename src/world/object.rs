@@ -61,7 +61,8 @@ pub struct KnownHazard {
     pub(super) first_heard: Now,
     pub(super) level: Level,
     pub(super) sources: u32,
-    pub(super) sensed: bool,
+    /// The report that the own vehicle's sensors bore out last.
+    pub(super) sensed: Option<Arc<Judged<HazardStatement>>>,
     /// Other reports of the same event.
     pub(super) merged: Vec<ActionId>,
     /// The one of all these that was heard first.
@@ -112,9 +113,10 @@ impl KnownHazard {
         self.sources
     }
 
-    /// Whether the own vehicle's sensors agree.
+    /// Whether the own vehicle's sensors agree: they bore out this report, or an earlier one of the same
+    /// thing in the same place. An update that moves on has to be borne out again.
     pub fn is_sensed(&self) -> bool {
-        self.sensed
+        self.sensed.is_some()
     }
 
     /// Other reports of the same event, as far as they are believed; in the order of their names.

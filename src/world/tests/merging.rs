@@ -153,6 +153,61 @@ fn the_own_sensors_are_a_second_source_and_stay_one_over_updates() {
 }
 
 #[test]
+fn m21_what_the_own_sensors_saw_lets_nobody_act_elsewhere_nor_upon_something_else() {
+    let elsewhere = |hazard: Hazard, east_m: f64| Hazard {
+        update: hazard.update + 1,
+        position: place(east_m),
+        ..hazard
+    };
+    let mut road = Road::new(Config::default());
+    let mut alice = road.speaker(10);
+    let first = report(&mut road, &mut alice, BREAKDOWN, 0.0);
+    assert_eq!(road.world.sight(&[sighted(0.0)]), 1);
+    assert_eq!(standing(&road, &first), (Level::Act, 2));
+
+    // In steps, each of which is near the one before.
+    let near = elsewhere(first, 20.0);
+    road.update(&mut alice, near.clone());
+    assert_eq!(standing(&road, &near), (Level::Act, 2));
+    let far = elsewhere(near, 40.0);
+    road.update(&mut alice, far.clone());
+    assert_eq!(standing(&road, &far), (Level::Inform, 1));
+    assert_eq!(road.world.sight(&[sighted(0.0)]), 0);
+    assert_eq!(road.world.sight(&[sighted(40.0)]), 1);
+    assert_eq!(standing(&road, &far), (Level::Act, 2));
+
+    let other = Hazard {
+        cause: Cause::EMERGENCY_BRAKE_LIGHT,
+        ..elsewhere(far, 40.0)
+    };
+    road.update(&mut alice, other.clone());
+    assert_eq!(standing(&road, &other), (Level::Inform, 1));
+}
+
+#[test]
+fn what_is_seen_again_as_it_moves_stays_borne_out() {
+    let mut road = Road::new(Config::default());
+    let mut alice = road.speaker(10);
+    let mut told = report(&mut road, &mut alice, Cause::SLOW_VEHICLE, 0.0);
+    for step in 0..10_u16 {
+        let east_m = 20.0 * f64::from(step);
+        told = Hazard {
+            update: step + 1,
+            position: place(east_m),
+            ..told
+        };
+        road.update(&mut alice, told.clone());
+        assert_eq!(road.world.sight(&[sighted(east_m)]), 1);
+        assert_eq!(standing(&road, &told), (Level::Act, 2));
+    }
+    road.events();
+    told.update += 1;
+    told.position = place(220.0);
+    road.update(&mut alice, told.clone());
+    assert_eq!(standing(&road, &told), (Level::Act, 2), "40 m on");
+}
+
+#[test]
 fn a_slippery_road_needs_three() {
     let mut road = Road::new(Config::default());
     let mut told = Vec::new();
