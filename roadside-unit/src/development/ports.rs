@@ -22,8 +22,8 @@ pub struct UnitPorts {
 }
 
 impl UnitPorts {
-    /// Whether nobody uses any of them.
-    fn bind(&self) -> io::Result<()> {
+    /// Fails where somebody uses one of them.
+    fn probe(&self) -> io::Result<()> {
         for port in [self.engine, self.grpc, self.metrics] {
             TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         }
@@ -53,7 +53,7 @@ pub fn free_ports(units: u16) -> Result<Vec<UnitPorts>, DevelopmentError> {
     let own = process::id() % u32::from(PLACES);
     for place in (0..PLACES).cycle().skip(own as usize).take(PLACES.into()) {
         let found = ports_from(FIRST_MIN + place * PORTS_OF_PLACE, units)?;
-        match found.iter().try_for_each(UnitPorts::bind) {
+        match found.iter().try_for_each(UnitPorts::probe) {
             Ok(()) => return Ok(found),
             Err(error) => last = Some(error),
         }
