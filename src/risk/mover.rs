@@ -123,6 +123,28 @@ impl Mover {
         )
     }
 
+    /// Between the nearest sides of the two boxes, zero where they touch; `None` of middles further
+    /// apart than 1 km.
+    pub fn gap_m(&self, other: &Self) -> Option<f64> {
+        let gap_m = self.corner_gap_m(other)?.min(other.corner_gap_m(self)?);
+        Some(gap_m)
+    }
+
+    /// To the nearest corner of another one's box.
+    fn corner_gap_m(&self, other: &Self) -> Option<f64> {
+        let view = self.view(other)?;
+        let (sin, cos) = view.turn_rad.sin_cos();
+        let corners = [(1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)];
+        let gaps_m = corners.map(|(along, right)| {
+            let (along_m, right_m) = (along * other.half_length_m, right * other.half_width_m);
+            let ahead_m = view.ahead_m + along_m * cos - right_m * sin;
+            let beside_m = view.right_m + along_m * sin + right_m * cos;
+            let beyond_m = (ahead_m.abs() - self.half_length_m).max(0.0);
+            beyond_m.hypot((beside_m.abs() - self.half_width_m).max(0.0))
+        });
+        gaps_m.into_iter().reduce(f64::min)
+    }
+
     /// Whether it moves enough to be on its way somewhere.
     pub(super) fn is_moving(&self) -> bool {
         self.speed_m_per_s >= MOVING_MIN_M_PER_S

@@ -186,3 +186,21 @@ fn what_is_too_far_too_old_or_unknown_is_not_assessed() {
     };
     assert_eq!(Subject::of(&unknown, at_ms(0)).at(at_ms(0)), None);
 }
+
+#[test]
+fn the_gap_of_two_boxes_is_between_their_nearest_sides() {
+    let own = mover(&car((0.0, 0.0), 0.0, 10.0));
+    // Fronts are at the given places; the own box reaches from -4 m to 0 m, and 1 m to both sides.
+    for (place_m, heading_deg, gap_m) in [
+        ((0.0, 10.0), 0.0, 6.0),
+        ((5.0, 1.0), 0.0, 3.0),
+        ((4.0, -1.0), 270.0, 3.0),
+        ((4.0, 8.0), 0.0, 2.0_f64.hypot(4.0)),
+        ((1.0, 1.0), 0.0, 0.0),
+    ] {
+        let other = mover(&car(place_m, heading_deg, 10.0));
+        close(own.gap_m(&other), gap_m);
+        close(other.gap_m(&own), gap_m);
+    }
+    assert_eq!(own.gap_m(&mover(&car((0.0, 1_100.0), 0.0, 10.0))), None);
+}

@@ -14,9 +14,8 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use wayside::{
-    geo::{LocalFrame, Offset},
     lanes::LaneMap,
     message::Telemetry,
     replay::{Content, Drive, Options, import, import_lanes},
@@ -46,10 +45,9 @@ struct DriveRow {
 /// What was warned of, and what followed.
 #[derive(Debug, Default, Serialize)]
 struct Warnings {
-    /// Pairs that were warned of at least once.
-    pairs: usize,
-    #[serde(skip)]
-    known: BTreeSet<(usize, usize)>,
+    /// Those that were warned of at least once; told as how many they are.
+    #[serde(serialize_with = "count")]
+    pairs: BTreeSet<(usize, usize)>,
     /// By how the two stood to each other.
     by_relation: BTreeMap<String, Counts>,
 }
@@ -131,9 +129,14 @@ struct Present<'a> {
 
 impl<'a> Present<'a> {
     fn of(track: &'a Track<'a>, at: Timestamp) -> Option<Self> {
-        let telemetry = track.states.get(&at)?;
-        let mover = Subject::of(telemetry, at).at(at)?;
+        let mover = track.mover(at)?;
         Some(Self { track, mover, at })
+    }
+}
+
+impl Track<'_> {
+    fn mover(&self, at: Timestamp) -> Option<Mover> {
+        Subject::of(self.states.get(&at)?, at).at(at)
     }
 }
 
@@ -148,8 +151,7 @@ impl Warnings {
             return;
         };
         let outcome = Outcome::of([own.track, other.track], own.at);
-        self.known.insert((own.track.vehicle, other.track.vehicle));
-        self.pairs = self.known.len();
+        self.pairs.insert((own.track.vehicle, other.track.vehicle));
         let name = format!("{:?}", risk.relation).to_lowercase();
         let counts = self.by_relation.entry(name).or_default();
         counts.warned += 1;
@@ -179,12 +181,10 @@ struct Outcome {
 impl Outcome {
     fn of([own, other]: [&Track<'_>; 2], at: Timestamp) -> Self {
         let end = at.saturating_add(WINDOW);
-        let together = own.states.range(at..=end).filter_map(|(at, own)| {
-            let other = other.states.get(at)?;
-            gap_m(own, other)
-        });
+        let together = own.states.range(at..=end);
+        let gaps_m = together.filter_map(|(at, _)| own.mover(*at)?.gap_m(&other.mover(*at)?));
         Self {
-            came_near: together.fold(f64::INFINITY, f64::min) < NEAR_M,
+            came_near: gaps_m.fold(f64::INFINITY, f64::min) < NEAR_M,
             slowed: [own, other].into_iter().any(|track| slows(track, at)),
         }
     }
@@ -197,62 +197,6 @@ fn slows(track: &Track<'_>, at: Timestamp) -> bool {
         let speeds = from.speed.zip(to.and_then(|to| to.speed));
         speeds.is_some_and(|(from, to)| from.m_per_s() - to.m_per_s() >= SLOWED_M_PER_S)
     })
-}
-
-/// Between the nearest sides of two vehicles; `None` where one does not say its heading.
-fn gap_m(own: &Telemetry, other: &Telemetry) -> Option<f64> {
-    let frame = LocalFrame::at(own.position);
-    let (own, other) = (Footprint::of(own, frame)?, Footprint::of(other, frame)?);
-    let to_other = own.corners().map(|corner| other.distance_m(corner));
-    let to_own = other.corners().map(|corner| own.distance_m(corner));
-    to_other.into_iter().chain(to_own).reduce(f64::min)
-}
-
-/// A vehicle seen from above.
-struct Footprint {
-    centre: Offset,
-    ahead: (f64, f64),
-    half_m: (f64, f64),
-}
-
-impl Footprint {
-    fn of(telemetry: &Telemetry, frame: LocalFrame) -> Option<Self> {
-        let heading = telemetry.heading?;
-        let length_m = telemetry.length.map_or(4.5, |it| it.m());
-        let width_m = telemetry.width.map_or(1.8, |it| it.m());
-        let front = frame.offset(telemetry.position);
-        let ahead = Offset::along(heading, 1.0);
-        Some(Self {
-            centre: Offset {
-                east_m: front.east_m - ahead.east_m * length_m / 2.0,
-                north_m: front.north_m - ahead.north_m * length_m / 2.0,
-            },
-            ahead: (ahead.east_m, ahead.north_m),
-            half_m: (length_m / 2.0, width_m / 2.0),
-        })
-    }
-
-    fn corners(&self) -> [Offset; 4] {
-        let (east, north) = self.ahead;
-        [(1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)].map(|(along, right)| {
-            let (along_m, right_m) = (along * self.half_m.0, right * self.half_m.1);
-            Offset {
-                east_m: self.centre.east_m + along_m * east + right_m * north,
-                north_m: self.centre.north_m + along_m * north - right_m * east,
-            }
-        })
-    }
-
-    fn distance_m(&self, place: Offset) -> f64 {
-        let (east, north) = self.ahead;
-        let off_m = (
-            place.east_m - self.centre.east_m,
-            place.north_m - self.centre.north_m,
-        );
-        let along_m = (off_m.0 * east + off_m.1 * north).abs() - self.half_m.0;
-        let right_m = (off_m.0 * north - off_m.1 * east).abs() - self.half_m.1;
-        along_m.max(0.0).hypot(right_m.max(0.0))
-    }
 }
 
 fn tracks(drive: &Drive) -> Vec<Track<'_>> {
@@ -271,6 +215,10 @@ fn tracks(drive: &Drive) -> Vec<Track<'_>> {
     tracks
 }
 
+fn count<S: Serializer>(pairs: &BTreeSet<(usize, usize)>, to: S) -> Result<S::Ok, S::Error> {
+    pairs.len().serialize(to)
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for row in &self.drives {
@@ -286,7 +234,7 @@ impl fmt::Display for Report {
                 writeln!(
                     f,
                     "  {name:<12} {} pairs; {}",
-                    warnings.pairs,
+                    warnings.pairs.len(),
                     warnings.sum()
                 )?;
                 for (relation, counts) in &warnings.by_relation {
