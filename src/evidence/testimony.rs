@@ -150,6 +150,7 @@ fn code(check: Check) -> Option<u8> {
         | Check::SpeedBias
         | Check::SideDrift
         | Check::AccelerationBias
+        | Check::AccelerationShare
         | Check::Freshness
         | Check::Rate
         | Check::Latch

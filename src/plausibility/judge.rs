@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::{
     Check, Finding, Judged, Judgement, Record, Surroundings, Verdict, motion,
     record::{Suspicion, Tally},
-    residual,
+    residual, response,
 };
 use crate::{
     id::StationId, message::Telemetry, security::Verified, time::Timestamp, track::Sample,
@@ -107,6 +107,7 @@ pub fn judge(claim: &Claim<'_>, record: Option<&Record>, surroundings: &Surround
     if let Some(record) = record {
         outcomes.extend(motion::checks(&now, record.track()));
         outcomes.extend(residual::checks(&now, &tally.sums, record.marks()));
+        outcomes.push(response::check(&now, &tally.sums.response, record.marks()));
         let mark = record.marks().next();
         tally.bends = tally.bends.after(&now, &tally.sums, mark);
         outcomes.push(tally.bends.check(&record.tally().bends, &now));
@@ -174,7 +175,7 @@ fn run(length: u8, goes_on: bool) -> u8 {
     if goes_on { length.saturating_add(1) } else { 0 }
 }
 
-const OUTCOMES_MAX: usize = 14;
+const OUTCOMES_MAX: usize = 15;
 /// So many in a row are no accident of the network or of the satellites.
 const RUN_MIN: u8 = 3;
 /// EN 302 637-2 sends what is at most 50 ms old; the rest is for networks and clocks.

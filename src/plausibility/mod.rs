@@ -28,6 +28,7 @@ mod overlaps;
 mod plane;
 mod record;
 mod residual;
+mod response;
 mod surroundings;
 mod verdict;
 

@@ -11,6 +11,7 @@ use super::{
         speed_noise_mm_per_s,
     },
     plane::Way,
+    response::Response,
 };
 use crate::{geo::Position, time::Timestamp, track::Sample};
 
@@ -35,6 +36,8 @@ pub(super) struct Sums {
     speed_um_per_s: i64,
     /// What the accelerations may have done between messages.
     speed_slack_um_per_s: i64,
+    /// How the speed follows the accelerations.
+    pub(super) response: Response,
 }
 
 /// The sums at a moment.
@@ -66,6 +69,7 @@ impl Sums {
         if elapsed_ms > SPEED_GAP_MAX_MS || sums.add_speed(older, newer, elapsed_ms).is_none() {
             sums.speed_chain = sums.speed_chain.wrapping_add(1);
         }
+        sums.response = sums.response.after(older, newer, elapsed_ms);
         sums
     }
 

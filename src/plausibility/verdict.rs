@@ -53,6 +53,9 @@ pub enum Check {
     /// By how much the change of speed differs from the claimed accelerations, over up to sixteen
     /// seconds.
     AccelerationBias,
+    /// What share of its claimed changes of speed a station drove, over six to sixteen seconds, as
+    /// the slope through all steps.
+    AccelerationShare,
     /// How old a message was when it came, several times in a row; for stations that take older ones
     /// than the verifier does unless told otherwise.
     Freshness,
@@ -134,7 +137,7 @@ impl fmt::Display for Finding {
 
 impl Check {
     /// Every check.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::PositionJump,
         Self::SpeedDisplacement,
         Self::HeadingDisplacement,
@@ -142,6 +145,7 @@ impl Check {
         Self::SpeedBias,
         Self::SideDrift,
         Self::AccelerationBias,
+        Self::AccelerationShare,
         Self::PlacedAside,
         Self::ReverseSpeed,
         Self::Freshness,
@@ -163,6 +167,7 @@ impl Check {
             | Self::SpeedBias
             | Self::SideDrift
             | Self::AccelerationBias
+            | Self::AccelerationShare
             | Self::PlacedAside
             | Self::ReverseSpeed
             | Self::Rate => true,
@@ -184,6 +189,7 @@ impl Check {
             Self::SpeedBias => "speed_bias",
             Self::SideDrift => "side_drift",
             Self::AccelerationBias => "acceleration_bias",
+            Self::AccelerationShare => "acceleration_share",
             Self::PlacedAside => "placed_aside",
             Self::ReverseSpeed => "reverse_speed",
             Self::Freshness => "freshness",
@@ -219,6 +225,7 @@ impl Check {
             Self::AccelerationSpeed | Self::AccelerationBias | Self::ReverseSpeed => {
                 ("mm/s", 1_500)
             }
+            Self::AccelerationShare => ("per mille", 250),
             Self::Freshness | Self::Rate | Self::Latch => ("ms", 200),
             Self::DuplicateContent => ("messages", 1),
             Self::Overlap => ("stations", 1),

@@ -87,6 +87,7 @@ impl Trust {
             // A wrong speed shows so in bends, too; and who drives a few metres aside is as fast.
             | Check::PlacedAside
             | Check::AccelerationBias
+            | Check::AccelerationShare
             | Check::ReverseSpeed
             | Check::Latch => Self::PositionsOnly,
             // Of two in one place, one may say so only to have the other set aside.

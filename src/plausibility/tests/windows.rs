@@ -1,6 +1,6 @@
 //! What shows only over seconds, and what is remembered.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use super::{Car, Receiver, at_ms, hear, honest, place};
 use crate::{
@@ -53,6 +53,92 @@ fn accelerations_that_are_made_larger_are_found() {
             receiver.checks().contains(&Check::AccelerationBias),
             "{factor}"
         );
+    }
+}
+
+/// Hears fifteen seconds of a car that speeds up and slows down by turns, for a second each, and
+/// makes of its acceleration (now, and 0.3 s ago) what `claim` says.
+fn swinging(swing: f64, claim: impl Fn(f64, f64) -> f64) -> Receiver {
+    let mut receiver = Receiver::default();
+    let mut car = Car::driving(12.0);
+    let acceleration = |index: u64| {
+        if (index / 10).is_multiple_of(2) {
+            swing
+        } else {
+            -swing
+        }
+    };
+    for index in 0..150 {
+        car.acceleration = acceleration(index);
+        let late = acceleration(index.saturating_sub(3));
+        let telemetry = Telemetry {
+            longitudinal_acceleration: Acceleration::from_m_per_s2(claim(car.acceleration, late)),
+            ..sure(&car)
+        };
+        receiver.hear(&telemetry, car.time_ms);
+        car.drive(100, 0.0);
+    }
+    receiver
+}
+
+#[test]
+fn accelerations_that_cancel_out_are_found_by_their_swings() {
+    for factor in [2.0, 4.0, -0.7] {
+        let receiver = swinging(0.9, |now, _| factor * now);
+        assert_eq!(receiver.checks(), [Check::AccelerationShare], "{factor}");
+    }
+}
+
+#[test]
+fn who_drives_its_swings_is_plausible_with_a_bad_accelerometer() {
+    let trembling = |by: f64| {
+        let count = Cell::new(0_u32);
+        move |now: f64, _| {
+            count.set(count.get() + 1);
+            now + if count.get().is_multiple_of(2) {
+                by
+            } else {
+                -by
+            }
+        }
+    };
+    for swing in [0.0, 0.9] {
+        assert_eq!(swinging(swing, |now, _| now).flagged(), 0);
+        // Late by 0.3 s, on a slope of 8 %, and 1 m/s² too high and too low by turns.
+        for checks in [
+            swinging(swing, |_, late| late).checks(),
+            swinging(swing, |now, _| now + 0.78).checks(),
+            swinging(swing, trembling(1.0)).checks(),
+        ] {
+            assert!(
+                !checks.contains(&Check::AccelerationShare),
+                "{swing}: {checks:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn swings_are_not_judged_over_lost_messages_or_by_unsure_speeds() {
+    let lying = |car: &Car| Telemetry {
+        longitudinal_acceleration: Acceleration::from_m_per_s2(-3.0 * car.acceleration),
+        ..sure(car)
+    };
+    for (step_ms, is_sure) in [(200, true), (100, false)] {
+        let mut receiver = Receiver::default();
+        let mut car = Car::driving(12.0);
+        for index in 0..150 {
+            car.acceleration = if (index / 5_u32).is_multiple_of(2) {
+                0.9
+            } else {
+                -0.9
+            };
+            let mut telemetry = lying(&car);
+            telemetry.speed_accuracy = telemetry.speed_accuracy.filter(|_| is_sure);
+            receiver.hear(&telemetry, car.time_ms);
+            car.drive(step_ms, 0.0);
+        }
+        assert!(!receiver.checks().contains(&Check::AccelerationShare));
     }
 }
 
