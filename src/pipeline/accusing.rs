@@ -24,11 +24,11 @@ pub(super) struct Accusing {
     /// What there is for units, oldest first.
     untold: VecDeque<Untold>,
     /// Whom a unit has told its edge of.
-    accused: BTreeSet<StationId>,
+    accused: Recent<StationId>,
     /// Against whom this station spoke.
-    testified: BTreeSet<StationId>,
+    testified: Recent<StationId>,
     /// Whose testimony against whom a unit has told its edge of.
-    heard: BTreeSet<(StationId, StationId)>,
+    heard: Recent<(StationId, StationId)>,
     /// How much a unit was given by whom, under each ticket. Who gives on is not forgotten; to be so, it
     /// would have to wait until as many others gave something as are remembered, each of whom needs a
     /// ticket of its own and with that may give as much.
@@ -75,7 +75,7 @@ impl Station {
             return;
         }
         if self.roadside.relay.is_some() {
-            remember(&mut self.accusing.testified, station);
+            remember(&mut self.accusing.testified, station, now);
             return self.raise(Event::Accused {
                 station,
                 reason: found.check.name(),
@@ -88,7 +88,7 @@ impl Station {
         let witness = (own.ticket(), own.key());
         let testimony = Testimony::new(witness, accused.ticket(), found.check, verified.bytes());
         if let Some(testimony) = testimony {
-            remember(&mut self.accusing.testified, station);
+            remember(&mut self.accusing.testified, station, now);
             self.tell_units(Notice::Testimony(testimony.to_bytes()), now);
         }
     }
@@ -186,7 +186,7 @@ impl Station {
         if is_revoked || self.accusing.heard.contains(&both) {
             return count(&mut self.counters.not_taken, KNOWN);
         }
-        remember(&mut self.accusing.heard, both);
+        remember(&mut self.accusing.heard, both, now);
         self.tell_units(Notice::Testimony(bytes.clone()), now);
         self.raise(Event::Accused {
             station,
@@ -205,7 +205,7 @@ impl Station {
             return false;
         };
         let station = evidence.ticket().station();
-        if remember(&mut self.accusing.accused, station) {
+        if remember(&mut self.accusing.accused, station, now) {
             self.counters.accused += 1;
             let bytes = evidence.to_bytes();
             self.tell_units(Notice::Evidence(bytes.clone()), now);
@@ -224,13 +224,10 @@ impl Accusing {
         Self {
             keeper: Keeper::default(),
             untold: VecDeque::new(),
-            accused: BTreeSet::new(),
-            testified: BTreeSet::new(),
-            heard: BTreeSet::new(),
-            given: Recent::new(RecentBounds {
-                len_max: REPORTERS_MAX,
-                age_max: REPORTERS_FOR,
-            }),
+            accused: remembering(REMEMBERED_MAX),
+            testified: remembering(REMEMBERED_MAX),
+            heard: remembering(REMEMBERED_MAX),
+            given: remembering(REPORTERS_MAX),
         }
     }
 
@@ -242,12 +239,18 @@ impl Accusing {
     }
 }
 
-/// Remembers one more, forgetting all others at the bound; whether it is new.
-fn remember<T: Ord>(known: &mut BTreeSet<T>, one: T) -> bool {
-    if known.len() >= REMEMBERED_MAX {
-        known.clear();
-    }
-    known.insert(one)
+/// Remembers one more; whether it is new.
+fn remember<T: Copy + Ord>(known: &mut Recent<T>, one: T, now: Now) -> bool {
+    let is_new = !known.contains(&one);
+    known.note(one, now.instant);
+    is_new
+}
+
+fn remembering<K: Copy + Ord, V: Default>(len_max: usize) -> Recent<K, V> {
+    Recent::new(RecentBounds {
+        len_max,
+        age_max: REMEMBERED_FOR,
+    })
 }
 
 /// What waits for a unit; beyond, the oldest is forgotten.
@@ -260,10 +263,11 @@ const TOLD_MAX: usize = 3;
 pub(super) const GIVEN_MAX: u32 = 10;
 /// Holders of which a unit remembers how much they gave; beyond, it forgets who gave longest ago.
 pub(super) const REPORTERS_MAX: usize = 8_192;
-/// How long after they gave something: a day and a fifth, for which the longest ticket counts.
-const REPORTERS_FOR: Duration = Duration::from_secs(103_680);
-/// Stations of which it is remembered that they were accused, and witnesses.
+/// Stations of which it is remembered that they were accused, and witnesses; beyond, what was so
+/// longest ago is forgotten, and may come again.
 const REMEMBERED_MAX: usize = 8_192;
+/// How long anything of a ticket is remembered: a day and a fifth, for which the longest one counts.
+const REMEMBERED_FOR: Duration = Duration::from_secs(103_680);
 const EVIDENCE: &str = "evidence";
 const OVER_QUOTA: &str = "evidence_over_quota";
 const KNOWN: &str = "evidence_known";

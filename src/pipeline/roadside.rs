@@ -11,7 +11,7 @@ use crate::{
         CAUSES_MAX, HALF_WIDTH_MAX_M, HEARD_MAX, Interest, InterestArea, LoadConfig, LoadMonitor,
         MOVING_REACH_MAX_M, Notice, Relay, ShedReason,
     },
-    time::{Instant, Now},
+    time::{Instant, Now, Recent, RecentBounds},
 };
 
 /// What a car wants to be told by roadside units.
@@ -51,8 +51,8 @@ pub(super) struct Roadside {
     /// Telemetry that each peer's link could not take, as far as the peer was told.
     pub(super) lost: BTreeMap<PeerId, (u64, u64)>,
     listen_port: Option<u16>,
-    /// Whose telemetry came from itself, and when last.
-    heard: BTreeMap<StationId, Instant>,
+    /// Whose telemetry came from itself, of late.
+    heard: Recent<StationId>,
     /// What each unit was told that we want, and when.
     told: BTreeMap<PeerId, (Interest, Instant)>,
 }
@@ -108,21 +108,17 @@ impl Roadside {
             next_losses: now.instant,
             lost: BTreeMap::new(),
             listen_port: None,
-            heard: BTreeMap::new(),
+            heard: Recent::new(RecentBounds {
+                len_max: HEARD_KEPT_MAX,
+                age_max: HEARD_FOR,
+            }),
             told: BTreeMap::new(),
         }
     }
 
     /// Notes telemetry that came from its signer itself.
     pub(super) fn note_heard(&mut self, station: StationId, now: Now) {
-        self.heard.insert(station, now.instant);
-        if self.heard.len() > HEARD_KEPT_MAX {
-            self.heard
-                .retain(|_, heard| now.instant.since(*heard) < HEARD_FOR);
-        }
-        if self.heard.len() > HEARD_KEPT_MAX {
-            self.heard.pop_first();
-        }
+        self.heard.note(station, now.instant);
     }
 
     /// Forgets what would tie the next name to the one before.
@@ -141,15 +137,9 @@ impl Roadside {
     }
 
     /// Those of late, the latest first where they are too many.
-    fn heard_now(&self, now: Now) -> Vec<StationId> {
-        let heard = self.heard.iter();
-        let mut of_late: Vec<_> = heard
-            .map(|(station, heard)| (now.instant.since(*heard), *station))
-            .filter(|(ago, _)| *ago < HEARD_FOR)
-            .collect();
-        of_late.sort_unstable();
-        of_late.truncate(HEARD_MAX);
-        let mut stations: Vec<_> = of_late.into_iter().map(|(_, station)| station).collect();
+    fn heard_now(&mut self, now: Now) -> Vec<StationId> {
+        self.heard.forget(now.instant);
+        let mut stations: Vec<_> = self.heard.newest_first().take(HEARD_MAX).collect();
         stations.sort_unstable();
         stations
     }
@@ -245,7 +235,7 @@ impl Station {
         }
     }
 
-    fn interest(&self, now: Now) -> Interest {
+    fn interest(&mut self, now: Now) -> Interest {
         Interest {
             heard: self.roadside.heard_now(now),
             listen_port: self.roadside.listen_port,

@@ -76,6 +76,17 @@ impl<K: Copy + Ord, V: Default> Recent<K, V> {
         }
     }
 
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.kept.clear();
+        self.order.clear();
+    }
+
+    /// All keys, those that were noted last first.
+    pub fn newest_first(&self) -> impl Iterator<Item = K> {
+        self.order.values().rev().copied()
+    }
+
     /// Whether a key is kept, as of the last moment that was told of.
     pub fn contains(&self, key: &K) -> bool {
         self.kept.contains_key(key)

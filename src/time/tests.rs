@@ -66,6 +66,10 @@ fn what_is_noted_again_keeps_its_value_and_is_the_newest() {
     assert_eq!(kept(&recent), [1, 4, 5]);
     assert_eq!(*recent.note(1, second(1)), 3);
     assert_eq!(*recent.note(2, second(1)), 0, "it was forgotten");
+    assert!(recent.newest_first().eq([2, 1, 5]));
+    recent.clear();
+    assert!(kept(&recent).is_empty());
+    assert_eq!(recent.newest_first().next(), None);
 }
 
 #[test]
