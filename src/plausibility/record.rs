@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     time::Timestamp,
-    track::{Sample, Track},
+    track::{HISTORY_LEN_MAX, Sample, Track},
 };
 
 /// What the checks remember of one station: its track, sums at moments of the last seconds, and
@@ -58,7 +58,7 @@ impl Record {
         let mut record = Self {
             track: Track::new(claim.telemetry, claim.generated),
             tally: judgement.tally,
-            marks: VecDeque::new(),
+            marks: VecDeque::with_capacity(MARKS_MAX),
         };
         record.mark();
         record
@@ -175,6 +175,10 @@ fn weight(finding: &Finding) -> u8 {
 
 /// Samples of the sums kept; with [`Mark::is_due`] sixteen seconds.
 const MARKS_MAX: usize = 20;
+const _: () = assert!(
+    size_of::<Record>() + MARKS_MAX * size_of::<Mark>() + HISTORY_LEN_MAX * size_of::<Sample>()
+        < 5 * 1_024
+);
 /// 80 % of the shortest interval of EN 302 637-2, as ETSI TS 103 759 has it.
 const INTERVAL_MIN_MS: i64 = 80;
 const STRIKES_MIN: u8 = 2;

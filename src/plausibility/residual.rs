@@ -194,7 +194,7 @@ const MARK_STEP_MIN_MS: i64 = 800;
 /// In a longer one, a driver may brake and let go unseen.
 const SPEED_GAP_MAX_MS: i64 = 600;
 /// Over a longer time, too little is known of what slow errors add up to.
-const SPAN_MAX_MS: i64 = 17_000;
+pub(super) const SPAN_MAX_MS: i64 = 17_000;
 /// Below this, cars reverse without saying so, and headings wander.
 const SLOW_MM_PER_S: i64 = 1_500;
 /// A larger turn within one step has no sure middle.

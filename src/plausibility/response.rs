@@ -12,7 +12,7 @@
 use super::{
     Check, Finding,
     motion::{between_ms, mm_per_s, speed_noise_mm_per_s},
-    residual::Mark,
+    residual::{Mark, SPAN_MAX_MS},
 };
 use crate::track::Sample;
 
@@ -112,12 +112,10 @@ pub(super) fn check<'a>(
 const STEP_MAX_MS: i64 = 150;
 /// Over less time, a slope is chance.
 const LENGTH_MIN_MS: i64 = 6_000;
-/// As long as the sums of [`residual`](super::residual).
-const SPAN_MAX_MS: i64 = 17_000;
 /// Beyond what any vehicle does in a step; keeps the squares small.
 const CHANGE_MAX: i64 = 10_000;
 /// What share of its swings an honest station drives, in thousandths, besides noise and chance: one
-/// whose accelerometer lags by 0.3 s behind one swing in two seconds.
+/// whose accelerometer lags by 0.3 s behind swings of 2.2 s, since cos(τ × 0.3 / 2.2) is 0.65.
 const SHARE_MIN: i64 = 650;
 /// How many times the accuracy of a speed all steps together may be off by chance, in thousandths of
 /// the root of what they claim.
